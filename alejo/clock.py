@@ -1,0 +1,53 @@
+"""The time, as a value that is handed in: the system's, or one a test moves."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two times: `now` for records, `monotonic` for measuring and waiting."""
+
+    def now(self) -> int:
+        """Microseconds since the Unix epoch, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> int:
+        """Microseconds since the Unix epoch, UTC."""
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back."""
+        return time.monotonic()
+
+
+class FakeClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: int = 1_700_000_000_000_000) -> None:
+        self._now = now
+        self._monotonic = 0.0
+
+    def now(self) -> int:
+        """Microseconds since the Unix epoch, UTC."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back."""
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        """Moves both times forward. Raises ValueError on a negative step."""
+        if seconds < 0:
+            raise ValueError("a clock does not go back")
+        self._now += round(seconds * 1_000_000)
+        self._monotonic += seconds

@@ -1,0 +1,56 @@
+"""The hooks a plugin may implement. Each is called once, when the server starts, and returns objects of a role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from alejo.roles import Brain, Command, EmotionModel, MemoryStrategy, Observer, Vision
+
+if TYPE_CHECKING:
+    from alejo.storage import Storage
+
+PROJECT = "alejo"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Specs:
+    """The signatures. `settings` is the plugin's own section of alejo.toml."""
+
+    @hookspec
+    def alejo_register_brain(self, settings: dict[str, Any]) -> Brain:
+        """Returns what answers."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_commands(self, settings: dict[str, Any]) -> Sequence[Command]:
+        """Returns commands the brain may run."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_emotion(self, settings: dict[str, Any]) -> EmotionModel:
+        """Returns what feels."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_vision(self, settings: dict[str, Any]) -> Vision:
+        """Returns what sees."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_memory(self, settings: dict[str, Any]) -> MemoryStrategy:
+        """Returns what judges memories."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_observers(self, settings: dict[str, Any]) -> Sequence[Observer]:
+        """Returns what wants to hear of events."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_storage(self, settings: dict[str, Any]) -> dict[str, Callable[[str], Storage]]:
+        """Returns openers of storage backends by URL scheme."""
+        raise NotImplementedError

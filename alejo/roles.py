@@ -1,0 +1,131 @@
+"""What a plugin can be. Every method is a coroutine (or an async iterator) and gets all it needs as arguments.
+
+A plugin registers objects with these methods through the hooks in `alejo.hooks`; it never touches storage or an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from alejo.types import (
+    Appraisal,
+    CommandSpec,
+    Context,
+    Degraded,
+    Hit,
+    Image,
+    Memory,
+    MemoryDraft,
+    Message,
+    Percept,
+    RecallPlan,
+    Session,
+)
+
+
+class Desk(Protocol):
+    """What the host does for a brain or a command within one turn, for this turn's user alone."""
+
+    async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
+        """Memories that match, best first."""
+        ...
+
+    async def memories(self, limit: int = 20) -> Sequence[Memory]:
+        """The newest memories, newest first."""
+        ...
+
+    async def remember(self, draft: MemoryDraft) -> Memory:
+        """Remembers something; it is on disk when this returns."""
+        ...
+
+    async def forget(self, memory_ids: Sequence[str]) -> int:
+        """Forgets memories and redacts the messages they came from; returns how many were there."""
+        ...
+
+    async def run(self, command: str, arguments: str) -> str:
+        """Runs a command that a plugin offers, by name, and returns what it says. Raises NotFound."""
+        ...
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """What a brain knows when it answers. `degraded` names what was missing; `now` is in microseconds."""
+
+    session: Session
+    message: Message
+    context: Context
+    recalled: tuple[Hit, ...]
+    appraisal: Appraisal | None
+    percepts: tuple[Percept, ...]
+    degraded: tuple[Degraded, ...]
+    commands: tuple[CommandSpec, ...]
+    now: int
+    desk: Desk
+
+
+class Brain(Protocol):
+    """Answers."""
+
+    def respond(self, turn: Turn) -> AsyncIterator[str]:
+        """The answer, piece by piece. What was said before an error is not kept."""
+        ...
+
+
+class Command(Protocol):
+    """Something the brain can do; what models call a tool."""
+
+    spec: CommandSpec
+
+    async def run(self, arguments: str, turn: Turn) -> str:
+        """Does it with the text after the command's name, and says what it did."""
+        ...
+
+
+class EmotionModel(Protocol):
+    """Feels."""
+
+    async def appraise(self, text: str) -> Appraisal:
+        """What is in a text."""
+        ...
+
+
+class Vision(Protocol):
+    """Sees."""
+
+    async def perceive(self, image: Image) -> Percept:
+        """What is in a picture. Raises InvalidArgument when the bytes are not an acceptable picture."""
+        ...
+
+
+class MemoryStrategy(Protocol):
+    """Judges what to keep and how to look for it."""
+
+    async def keep(self, message: Message) -> Sequence[MemoryDraft]:
+        """What of a message becomes a memory, with its layer; nothing if nothing is worth it."""
+        ...
+
+    async def complete(self, draft: MemoryDraft) -> MemoryDraft:
+        """The draft with layer and importance chosen where they were left open."""
+        ...
+
+    async def plan(self, query: str) -> RecallPlan:
+        """Which kinds and weights a recall uses."""
+        ...
+
+
+class Observer:
+    """Hears what happened. Override what you need; a call that fails or is slow never harms the turn."""
+
+    async def message_received(self, message: Message) -> None:
+        """A user's message is on disk."""
+
+    async def response_generated(self, question: Message, answer: Message) -> None:
+        """A turn is done and on disk."""
+
+    async def memory_formed(self, memory: Memory) -> None:
+        """Something was remembered."""
+
+    async def session_ended(self, session: Session) -> None:
+        """A session was completed or archived."""

@@ -1,0 +1,194 @@
+"""Every setting: one table, read in one place. The environment and alejo.toml are read here and nowhere else.
+
+What wins, from weakest: the default, `$XDG_CONFIG_HOME/alejo/alejo.toml` (or `$ALEJO_CONFIG`), the environment
+(`ALEJO_` and the name in capitals with "_" for "."), the command line.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from alejo.errors import StartupError
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One setting: its name, default (which gives the type) and what it does."""
+
+    name: str
+    default: Any
+    help: str
+    secret: bool = False
+
+
+OPTIONS = (
+    Option("data.path", "", "The data folder. Empty means $XDG_DATA_HOME/alejo."),
+    Option("data.storage", "", "The storage URL. Empty means lmdb: in the data folder."),
+    Option(
+        "data.key_file",
+        "",
+        "The file with the master key. Empty means $ALEJO_KEY_FILE, else $XDG_CONFIG_HOME/alejo/key.",
+    ),
+    Option("data.map_size_mb", 1024, "The room the data file starts with, in MiB. It grows on demand."),
+    Option("data.max_size_mb", 65536, "The most room the data file may take, in MiB."),
+    Option("server.address", "127.0.0.1:50151", "Where the server listens."),
+    Option("server.tls_certificate", "", "A PEM file with the certificate chain."),
+    Option("server.tls_key", "", "A PEM file with the certificate's private key."),
+    Option("server.metrics_address", "127.0.0.1:50152", "Where Prometheus metrics are served. Empty turns them off."),
+    Option(
+        "server.allow_insecure",
+        "",
+        'Set to "anyone on the network may read and write" to listen beyond loopback without keys and TLS.',
+    ),
+    Option(
+        "server.local_user", True, "Callers on loopback or the Unix socket may go without a key, as the user local/me."
+    ),
+    Option("server.reflection", True, "Offer gRPC reflection."),
+    Option("server.drain_seconds", 8.0, "How long calls in flight may take to finish after SIGTERM."),
+    Option("limits.calls_per_address", 256, "Concurrent calls of one network address."),
+    Option("limits.calls_per_key", 256, "Concurrent calls of one key."),
+    Option(
+        "limits.unary_seconds", 30.0, "The longest a single call may take, and its deadline if the client sets none."
+    ),
+    Option("limits.stream_seconds", 3600.0, "The longest a stream may last."),
+    Option("plugins.disabled", [], "Entry point names that are not loaded."),
+    Option(
+        "plugins.trusted",
+        ["alejo-brain", "alejo-emotion", "alejo-memory", "alejo-vision"],
+        "Distributions that run on the server's own event loop.",
+    ),
+    Option("plugins.import_seconds", 10.0, "How long a plugin's import may take."),
+    Option("plugins.call_seconds", 5.0, "How long one call of a plugin may take."),
+    Option("plugins.failures", 5, "Failures in a row after which a plugin is quarantined."),
+    Option("plugins.rest_seconds", 30.0, "How long a quarantined plugin rests before it is tried again."),
+    Option("context.tokens", 2048, "The token budget of the context a brain gets."),
+    Option("log.level", "info", "debug, info, warning or error."),
+)
+NAMES = {option.name: option for option in OPTIONS}
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A setting's value and where it came from: "default", "file", "environment" or "command line"."""
+
+    option: Option
+    value: Any
+    source: str
+
+
+class Settings:
+    """All settings, read once. `plugin(name)` is a plugin's own table, [plugin.NAME] in alejo.toml."""
+
+    def __init__(
+        self, values: Mapping[str, Setting], plugins: Mapping[str, dict[str, Any]], directories: Directories
+    ) -> None:
+        self._values = dict(values)
+        self._plugins = dict(plugins)
+        self.directories = directories
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name].value
+
+    def all(self) -> list[Setting]:
+        """Every setting, in the table's order."""
+        return [self._values[option.name] for option in OPTIONS]
+
+    def plugin(self, name: str) -> dict[str, Any]:
+        """The plugin's own settings."""
+        return dict(self._plugins.get(name, {}))
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder."""
+        return Path(self["data.path"]).expanduser() if self["data.path"] else self.directories.data
+
+    @property
+    def key_file(self) -> Path:
+        """The master key's file."""
+        return Path(self["data.key_file"]).expanduser() if self["data.key_file"] else self.directories.config / "key"
+
+
+class Directories(msgspec.Struct, frozen=True):
+    """The folders of the XDG base directory specification that ALEJO uses."""
+
+    config: Path
+    data: Path
+    cache: Path
+
+
+def read(environment: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Reads every setting. Raises StartupError naming the setting, where it stands and what it should be."""
+    environment = os.environ if environment is None else environment
+    directories = _directories(environment)
+    path = Path(environment.get("ALEJO_CONFIG") or directories.config / "alejo.toml")
+    table = _toml(path, required="ALEJO_CONFIG" in environment)
+    plugins = table.pop("plugin", {})
+    values = {option.name: Setting(option, option.default, "default") for option in OPTIONS}
+    for name, value in _flatten(table).items():
+        values[name] = _setting(name, value, "file", str(path))
+    for option in OPTIONS:
+        variable = "ALEJO_" + option.name.upper().replace(".", "_")
+        if option.name == "data.key_file" and "ALEJO_KEY_FILE" in environment:
+            variable = "ALEJO_KEY_FILE"
+        if variable in environment:
+            values[option.name] = _setting(option.name, environment[variable], "environment", variable)
+    for name, value in (overrides or {}).items():
+        if value is not None:
+            values[name] = _setting(name, value, "command line", name)
+    return Settings(values, plugins, directories)
+
+
+def _directories(environment: Mapping[str, str]) -> Directories:
+    home = Path(environment.get("HOME") or Path.home())
+
+    def folder(variable: str, otherwise: str) -> Path:
+        return Path(environment.get(variable) or home / otherwise) / "alejo"
+
+    return Directories(
+        folder("XDG_CONFIG_HOME", ".config"),
+        folder("XDG_DATA_HOME", ".local/share"),
+        folder("XDG_CACHE_HOME", ".cache"),
+    )
+
+
+def _toml(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if required:
+            raise StartupError(f"There is no settings file {path}.", hint="alejo config init", exit_code=78) from None
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StartupError(f"{path} is not valid TOML: {error}.", hint="alejo config show", exit_code=78) from None
+    except OSError as error:
+        raise StartupError(f"{path} cannot be read: {error.strerror}.", exit_code=78) from None
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            flat.update(_flatten(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _setting(name: str, value: Any, source: str, place: str) -> Setting:
+    option = NAMES.get(name)
+    if option is None:
+        raise StartupError(f"{place}: there is no setting {name}.", hint="alejo config show", exit_code=78)
+    kind = list[str] if isinstance(option.default, list) else type(option.default)
+    if isinstance(value, str) and kind == list[str]:
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return Setting(option, msgspec.convert(value, kind, strict=not isinstance(value, str)), source)
+    except msgspec.ValidationError:
+        wanted = "a list of words" if kind == list[str] else kind.__name__
+        raise StartupError(
+            f"{place}: {name} must be {wanted}, not {value!r}.", hint="alejo config show", exit_code=78
+        ) from None

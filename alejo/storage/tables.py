@@ -1,0 +1,91 @@
+"""The tables of a data folder: what a row is, and how its key is made beyond tenant and user."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+from alejo.types import Memory, Message, Session, Value
+
+T = TypeVar("T")
+
+
+class Table(msgspec.Struct, Generic[T], frozen=True):
+    """A table: its name in the backend and the type of its rows."""
+
+    name: str
+    row: type[T]
+
+
+class Change(Value, frozen=True):
+    """A step of a user's memories: "put" or "delete", and the memory."""
+
+    op: str
+    memory_id: str
+
+
+class AuditEntry(Value, frozen=True):
+    """What was done, never what was said. `action` is a stable word; `subject` an identifier."""
+
+    action: str
+    subject: str
+    at: int
+    actor: str = ""
+
+
+class Remembered(Value, frozen=True):
+    """What a request id stands for: the digest of its body and the encoded answer (empty while under way)."""
+
+    body: bytes
+    kind: str
+    answer: bytes
+    at: int
+
+
+class TurnRow(Value, frozen=True):
+    """A turn: received → answering → done | failed | interrupted."""
+
+    id: str
+    request_id: str
+    session_id: str
+    body: bytes
+    state: str
+    user_message_id: str
+    user_seq: int
+    at: int
+    answer: bytes = b""
+
+
+class Origin(Value, frozen=True):
+    """What an identity of another system became here: "session", "message" or "memory", and its identifier."""
+
+    kind: str
+    id: str
+    session_id: str = ""
+    seq: int = 0
+
+
+class ApiKey(Value, frozen=True):
+    """A key that may call. Only the SHA-256 of its secret is kept. An empty user means any user of the tenant."""
+
+    id: str
+    name: str
+    tenant: str
+    user: str
+    secret_sha256: bytes
+    created_at: int
+    revoked_at: int = 0
+
+
+SESSIONS = Table("session", Session)  # session id (16)
+MESSAGES = Table("message", Message)  # session id (16) ‖ seq (8)
+MESSAGES_BY_TIME = Table("message_time", int)  # session id (16) ‖ sent_at (8) ‖ seq (8) → seq
+MEMORIES = Table("memory", Memory)  # memory id (16)
+MEMORIES_BY_TIME = Table("memory_time", str)  # sent_at (8) ‖ memory id (16) → memory id
+CHANGES = Table("change", Change)  # appended
+AUDIT = Table("audit", AuditEntry)  # appended
+REQUESTS = Table("request", Remembered)  # SHA-256 of the request id, first 16
+TURNS = Table("turn", TurnRow)  # SHA-256 of the request id, first 16
+ORIGINS = Table("origin", Origin)  # SHA-256 of the origin, first 16
+API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope

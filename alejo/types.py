@@ -1,0 +1,343 @@
+"""The values that ALEJO speaks of: frozen, without I/O. Times are microseconds since the Unix epoch, UTC."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Value(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The base of every value. Encoded as an array: fields are only ever added at the end, each with a default."""
+
+
+class Scope(Value, frozen=True):
+    """Whose records: one user of one tenant. Nothing in storage is reached without it."""
+
+    tenant: str
+    user: str
+
+
+class Role(enum.IntEnum):
+    """Who a message comes from."""
+
+    USER = 1
+    ASSISTANT = 2
+    SYSTEM = 3
+    TOOL = 4
+
+
+class Layer(enum.IntEnum):
+    """Where a memory lives."""
+
+    IMMEDIATE = 1
+    WORKING = 2
+    EPISODIC = 3
+    SEMANTIC = 4
+    PROCEDURAL = 5
+
+
+class SessionState(enum.IntEnum):
+    """Where a session stands; the allowed steps are in `alejo.sessions`."""
+
+    CREATED = 1
+    ACTIVE = 2
+    PAUSED = 3
+    RESUMED = 4
+    COMPLETED = 5
+    ARCHIVED = 6
+
+
+class Image(Value, frozen=True):
+    """An encoded picture."""
+
+    data: bytes
+    media_type: str = ""
+    caption: str = ""
+
+
+class Message(Value, frozen=True):
+    """One message of a session. `seq` counts from 1 without gaps."""
+
+    id: str
+    session_id: str
+    seq: int
+    role: Role
+    text: str
+    sent_at: int
+    recorded_at: int
+    speaker: str = ""
+    images: tuple[Image, ...] = ()
+    metadata: dict[str, str] = {}
+    redacted: bool = False
+
+
+class Session(Value, frozen=True):
+    """A conversation."""
+
+    id: str
+    state: SessionState
+    created_at: int
+    updated_at: int
+    title: str = ""
+    parent_id: str = ""
+    message_count: int = 0
+    metadata: dict[str, str] = {}
+    origin: str = ""
+
+
+class MemoryDraft(Value, frozen=True):
+    """What a memory shall be, before it is recorded. None leaves the choice to the memory plugin."""
+
+    text: str
+    layer: Layer | None = None
+    kind: str = "note"
+    speaker: str = ""
+    session_id: str = ""
+    message_id: str = ""
+    sent_at: int | None = None
+    importance: float | None = None
+    pinned: bool = False
+    metadata: dict[str, str] = {}
+    origin: str = ""
+
+
+class Memory(Value, frozen=True):
+    """One remembered item. `version` changes with every update; it is not stored in the record itself."""
+
+    id: str
+    layer: Layer
+    kind: str
+    text: str
+    sent_at: int
+    recorded_at: int
+    speaker: str = ""
+    session_id: str = ""
+    message_id: str = ""
+    importance: float = 0.5
+    pinned: bool = False
+    archived: bool = False
+    metadata: dict[str, str] = {}
+    origin: str = ""
+    version: int = 0
+
+
+class MessageDraft(Value, frozen=True):
+    """A message that was said elsewhere and joins a session unanswered."""
+
+    session_id: str
+    text: str
+    role: Role = Role.USER
+    speaker: str = ""
+    images: tuple[Image, ...] = ()
+    sent_at: int | None = None
+    metadata: dict[str, str] = {}
+    origin: str = ""
+
+
+class Evidence(Value, frozen=True):
+    """One share of the reasons why a memory was recalled."""
+
+    name: str
+    share: float
+    detail: str = ""
+
+
+class Hit(Value, frozen=True):
+    """A recalled memory and why. `coverage` is the part of the query's information it covers, 0 to 1."""
+
+    memory: Memory
+    score: float
+    coverage: float
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Filter(Value, frozen=True):
+    """Which memories may be found. Empty fields allow all; times are [sent_after, sent_before)."""
+
+    layers: tuple[Layer, ...] = ()
+    session_id: str = ""
+    sent_after: int | None = None
+    sent_before: int | None = None
+    speaker: str = ""
+    kinds: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
+    include_archived: bool = False
+
+
+class RecallPlan(Value, frozen=True):
+    """A memory plugin's judgement of how to recall.
+
+    `recency_weight` scales the recency share, which halves every `recency_half_life` seconds; `kind_weights` multiplies
+    the lexical share of a kind of memory (default 1); a hit below `min_coverage` is left out.
+    """
+
+    recency_weight: float = 0.3
+    recency_half_life: float = 30 * 86400.0
+    kind_weights: dict[str, float] = {}
+    min_coverage: float = 0.0
+
+
+class Emotion(Value, frozen=True):
+    """A named emotion, its strength from 0 to 1, and the words that carried it."""
+
+    name: str
+    strength: float
+    words: tuple[str, ...] = ()
+
+
+class Appraisal(Value, frozen=True):
+    """What was felt in a text: valence from -1 to 1, arousal from 0 to 1, emotions strongest first."""
+
+    valence: float
+    arousal: float
+    emotions: tuple[Emotion, ...] = ()
+
+
+class Percept(Value, frozen=True):
+    """What was seen. `sharpness` is the variance of the Laplacian at 256 pixels; the hash is 16 hex digits."""
+
+    width: int
+    height: int
+    format: str
+    colours: tuple[str, ...] = ()
+    sharpness: float = 0.0
+    perceptual_hash: str = ""
+    summary: str = ""
+    taken_at: int | None = None
+    part: int = 0
+
+
+class Degraded(Value, frozen=True):
+    """What was missing within an answer: role, plugin if any, and a stable word why."""
+
+    role: str
+    plugin: str = ""
+    reason: str = "vacant"
+
+
+class ContextItem(Value, frozen=True):
+    """One piece of a context, as a brain reads it."""
+
+    section: str
+    text: str
+    tokens: int
+    memory_id: str = ""
+    message_id: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class ContextDrop(Value, frozen=True):
+    """A piece that was left out of a context, and the stable word why."""
+
+    id: str
+    reason: str
+    tokens: int
+
+
+class Context(Value, frozen=True):
+    """What a brain should know to answer. `tokens` is an estimate, at most the budget."""
+
+    items: tuple[ContextItem, ...] = ()
+    tokens: int = 0
+    dropped: tuple[ContextDrop, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The whole context as one text."""
+        return "\n".join(item.text for item in self.items)
+
+
+class CommandSpec(Value, frozen=True):
+    """A command that a plugin offers. `effects` are any of "reads", "writes", "world"."""
+
+    name: str
+    description: str
+    usage: str = ""
+    effects: tuple[str, ...] = ("reads",)
+
+
+class PluginState(enum.IntEnum):
+    """How a plugin is."""
+
+    DISCOVERED = 1
+    REJECTED = 2
+    ACTIVE = 3
+    DEGRADED = 4
+    QUARANTINED = 5
+
+
+class PluginStatus(Value, frozen=True):
+    """The truth about one plugin."""
+
+    name: str
+    distribution: str
+    version: str
+    state: PluginState
+    reason: str = ""
+    hint: str = ""
+    roles: tuple[str, ...] = ()
+    load_seconds: float = 0.0
+    trusted: bool = False
+    calls: int = 0
+    failures: int = 0
+    stuck_threads: int = 0
+
+
+class Vacancy(Value, frozen=True):
+    """A role that no plugin fills, and the command that would fill it."""
+
+    role: str
+    hint: str
+
+
+class Ask(Value, frozen=True):
+    """What a user says in a turn. An empty session id starts a new session; an empty request id is made here."""
+
+    text: str
+    session_id: str = ""
+    request_id: str = ""
+    images: tuple[Image, ...] = ()
+    sent_at: int | None = None
+    metadata: dict[str, str] = {}
+
+
+class Accepted(Value, frozen=True):
+    """The user's message is on disk."""
+
+    turn_id: str
+    request_id: str
+    session_id: str
+    user_message: Message
+
+
+class Answer(Value, frozen=True):
+    """A turn's answer, on disk."""
+
+    turn_id: str
+    request_id: str
+    session_id: str
+    user_message: Message
+    message: Message
+    recalled: tuple[Hit, ...] = ()
+    appraisal: Appraisal | None = None
+    percepts: tuple[Percept, ...] = ()
+    degraded: tuple[Degraded, ...] = ()
+    commands: tuple[str, ...] = ()
+    replayed: bool = False
+
+
+class Kept(Value, frozen=True):
+    """What a Remember made. `existed` says that it was there already."""
+
+    request_id: str
+    memories: tuple[Memory, ...] = ()
+    message: Message | None = None
+    existed: bool = False
+
+
+class Page(Value, frozen=True):
+    """Which part of a list: at most `size` items beyond `token`."""
+
+    size: int = 100
+    token: str = ""

@@ -1,0 +1,1 @@
+"""Generated from proto/alejo/v1 by `make generate`."""
