@@ -24,6 +24,12 @@ class Option(msgspec.Struct, frozen=True):
     default: Any
     help: str
     secret: bool = False
+    alias: str = ""  # a second environment variable, which wins over the one made from the name
+
+    @property
+    def variable(self) -> str:
+        """The environment variable made from the name."""
+        return "ALEJO_" + self.name.upper().replace(".", "_")
 
 
 OPTIONS = (
@@ -33,6 +39,7 @@ OPTIONS = (
         "data.key_file",
         "",
         "The file with the master key. Empty means $ALEJO_KEY_FILE, else $XDG_CONFIG_HOME/alejo/key.",
+        alias="ALEJO_KEY_FILE",
     ),
     Option("data.map_size_mb", 1024, "The room the data file starts with, in MiB. It grows on demand."),
     Option("data.max_size_mb", 65536, "The most room the data file may take, in MiB."),
@@ -67,6 +74,8 @@ OPTIONS = (
     Option("plugins.failures", 5, "Failures in a row after which a plugin is quarantined."),
     Option("plugins.rest_seconds", 30.0, "How long a quarantined plugin rests before it is tried again."),
     Option("context.tokens", 2048, "The token budget of the context a brain gets."),
+    Option("client.url", "", "The server the command line speaks to. Empty means the data folder's own."),
+    Option("client.key", "", "The key the command line shows to a server.", secret=True, alias="ALEJO_API_KEY"),
     Option("log.level", "info", "debug, info, warning or error."),
 )
 NAMES = {option.name: option for option in OPTIONS}
@@ -124,22 +133,39 @@ def read(environment: Mapping[str, str] | None = None, overrides: Mapping[str, A
     """Reads every setting. Raises StartupError naming the setting, where it stands and what it should be."""
     environment = os.environ if environment is None else environment
     directories = _directories(environment)
-    path = Path(environment.get("ALEJO_CONFIG") or directories.config / "alejo.toml")
+    path = file(environment)
     table = _toml(path, required="ALEJO_CONFIG" in environment)
     plugins = table.pop("plugin", {})
     values = {option.name: Setting(option, option.default, "default") for option in OPTIONS}
     for name, value in _flatten(table).items():
         values[name] = _setting(name, value, "file", str(path))
     for option in OPTIONS:
-        variable = "ALEJO_" + option.name.upper().replace(".", "_")
-        if option.name == "data.key_file" and "ALEJO_KEY_FILE" in environment:
-            variable = "ALEJO_KEY_FILE"
+        variable = option.alias if option.alias in environment else option.variable
         if variable in environment:
             values[option.name] = _setting(option.name, environment[variable], "environment", variable)
     for name, value in (overrides or {}).items():
         if value is not None:
             values[name] = _setting(name, value, "command line", name)
     return Settings(values, plugins, directories)
+
+
+def file(environment: Mapping[str, str] | None = None) -> Path:
+    """Where the settings file is, or would be."""
+    environment = os.environ if environment is None else environment
+    return Path(environment.get("ALEJO_CONFIG") or _directories(environment).config / "alejo.toml")
+
+
+def toml(value: Any) -> str:
+    """A setting's value as TOML. Strings are written as basic strings."""
+    if isinstance(value, list):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    escaped = "".join(_ESCAPES.get(c) or (f"\\u{ord(c):04X}" if ord(c) < 32 or ord(c) == 127 else c) for c in value)
+    return f'"{escaped}"'
+
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
 def _directories(environment: Mapping[str, str]) -> Directories:
