@@ -57,7 +57,7 @@ class Image(Value, frozen=True):
 
 
 class Message(Value, frozen=True):
-    """One message of a session. `seq` counts from 1 without gaps."""
+    """One message of a session. `seq` counts from 1 without gaps; `request_key` leads to the turn it belongs to."""
 
     id: str
     session_id: str
@@ -70,6 +70,7 @@ class Message(Value, frozen=True):
     images: tuple[Image, ...] = ()
     metadata: dict[str, str] = {}
     redacted: bool = False
+    request_key: bytes = b""
 
 
 class Session(Value, frozen=True):
@@ -118,7 +119,7 @@ class Memory(Value, frozen=True):
     pinned: bool = False
     archived: bool = False
     metadata: dict[str, str] = {}
-    origin: str = ""
+    message_seq: int = 0
     version: int = 0
 
 

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from alejo.types import Memory, Message, Session, Value
+from alejo.types import Appraisal, Degraded, Evidence, Memory, Message, Percept, Session, Value
 
 T = TypeVar("T")
 
@@ -43,18 +43,33 @@ class Remembered(Value, frozen=True):
     at: int
 
 
+class Recalled(Value, frozen=True):
+    """A hit of a turn, without the memory's words."""
+
+    memory_id: str
+    score: float
+    coverage: float
+    evidence: tuple[Evidence, ...] = ()
+
+
 class TurnRow(Value, frozen=True):
-    """A turn: received → answering → done | failed | interrupted."""
+    """A turn: received → done | failed | interrupted. The words are in the messages, not here."""
 
     id: str
     request_id: str
     session_id: str
     body: bytes
     state: str
-    user_message_id: str
-    user_seq: int
     at: int
-    answer: bytes = b""
+    user_seq: int
+    user_sent_at: int
+    answer_seq: int = 0
+    answer_sent_at: int = 0
+    recalled: tuple[Recalled, ...] = ()
+    appraisal: Appraisal | None = None
+    percepts: tuple[Percept, ...] = ()
+    degraded: tuple[Degraded, ...] = ()
+    commands: tuple[str, ...] = ()
 
 
 class Origin(Value, frozen=True):
@@ -63,7 +78,9 @@ class Origin(Value, frozen=True):
     kind: str
     id: str
     session_id: str = ""
+    sent_at: int = 0
     seq: int = 0
+    memory_ids: tuple[str, ...] = ()
 
 
 class ApiKey(Value, frozen=True):
@@ -79,13 +96,13 @@ class ApiKey(Value, frozen=True):
 
 
 SESSIONS = Table("session", Session)  # session id (16)
-MESSAGES = Table("message", Message)  # session id (16) ‖ seq (8)
-MESSAGES_BY_TIME = Table("message_time", int)  # session id (16) ‖ sent_at (8) ‖ seq (8) → seq
+MESSAGES = Table("message", Message)  # session id (16) ‖ sent_at (8) ‖ seq (8)
 MEMORIES = Table("memory", Memory)  # memory id (16)
 MEMORIES_BY_TIME = Table("memory_time", str)  # sent_at (8) ‖ memory id (16) → memory id
 CHANGES = Table("change", Change)  # appended
 AUDIT = Table("audit", AuditEntry)  # appended
 REQUESTS = Table("request", Remembered)  # SHA-256 of the request id, first 16
 TURNS = Table("turn", TurnRow)  # SHA-256 of the request id, first 16
+QUOTES = Table("quote", bytes)  # memory id (16) ‖ request key (16) → key of the answer that quotes it
 ORIGINS = Table("origin", Origin)  # SHA-256 of the origin, first 16
 API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope

@@ -1,0 +1,34 @@
+"""Page tokens: opaque, and bound to the question they were given for (AIP-158)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import msgspec
+
+from alejo.errors import InvalidArgument
+
+_DIGEST = 6
+
+
+def _digest(question: object) -> bytes:
+    return hashlib.blake2b(msgspec.msgpack.encode(question), digest_size=_DIGEST).digest()
+
+
+def token(question: object, cursor: bytes) -> str:
+    """The token that continues `question` (anything msgpack can encode) beyond `cursor`."""
+    return base64.urlsafe_b64encode(_digest(question) + cursor).decode()
+
+
+def cursor(question: object, page_token: str) -> bytes:
+    """The cursor of a token; empty for the first page. Raises InvalidArgument when it belongs to another question."""
+    if not page_token:
+        return b""
+    try:
+        blob = base64.b64decode(page_token, altchars=b"-_", validate=True)
+    except ValueError:
+        blob = b""
+    if len(blob) <= _DIGEST or blob[:_DIGEST] != _digest(question):
+        raise InvalidArgument.field("page_token", "is not a token of this list with these filters")
+    return blob[_DIGEST:]

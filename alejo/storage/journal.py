@@ -1,0 +1,168 @@
+"""The journal: sessions, the messages in them, and the steps a session may take.
+
+A message's key is its session, the time it was said and its number, so that a session lists in the order things were
+said even when they were recorded later. The session's row counts its messages; every append expects the row it read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import OrderedDict
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from alejo.clock import Clock
+from alejo.errors import FailedPrecondition, NotFound
+from alejo.ids import Ids, raw
+from alejo.storage.store import Row, Store, Writer
+from alejo.storage.tables import MESSAGES, SESSIONS, TURNS
+from alejo.types import Image, Message, Role, Scope, Session, SessionState
+
+S = SessionState
+TRANSITIONS: dict[SessionState, frozenset[SessionState]] = {
+    S.CREATED: frozenset({S.ACTIVE, S.COMPLETED}),
+    S.ACTIVE: frozenset({S.PAUSED, S.COMPLETED}),
+    S.PAUSED: frozenset({S.RESUMED, S.COMPLETED}),
+    S.RESUMED: frozenset({S.PAUSED, S.COMPLETED}),
+    S.COMPLETED: frozenset({S.ARCHIVED}),
+    S.ARCHIVED: frozenset(),
+}
+# What a session becomes when something is said in it.
+SPOKEN = {S.CREATED: S.ACTIVE, S.ACTIVE: S.ACTIVE, S.PAUSED: S.RESUMED, S.RESUMED: S.RESUMED}
+
+IMMEDIATE = 10
+_HOT_SESSIONS = 4096
+_TIME = struct.Struct(">QQ")
+_EPOCH = 1 << 62  # keeps times before 1970 in order
+
+
+def message_key(session_id: str, sent_at: int, seq: int) -> bytes:
+    """Where a message is kept: session, time, number."""
+    return bytes.fromhex(session_id) + _TIME.pack(sent_at + _EPOCH, seq)
+
+
+def step(session: Session, state: SessionState, now: int) -> Session:
+    """The session in another state. Raises FailedPrecondition when the table has no such step."""
+    if state != session.state and state not in TRANSITIONS[session.state]:
+        raise FailedPrecondition(f"A session that is {session.state.name.lower()} cannot become {state.name.lower()}.")
+    return msgspec.structs.replace(session, state=state, updated_at=now)
+
+
+class Journal:
+    """Reads and appends messages. `lock` orders the appends to one session within this process."""
+
+    def __init__(self, store: Store, ids: Ids, clock: Clock) -> None:
+        self._store = store
+        self._ids = ids
+        self._clock = clock
+        self._locks: WeakValueDictionary[tuple[Scope, str], asyncio.Lock] = WeakValueDictionary()
+        # The last messages of sessions being spoken in, with the message count at which they are whole.
+        self._hot: OrderedDict[tuple[Scope, str], tuple[int, tuple[Message, ...]]] = OrderedDict()
+
+    def lock(self, scope: Scope, session_id: str) -> asyncio.Lock:
+        """The lock to hold from reading a session's row to the commit that changes it."""
+        place = (scope, session_id)
+        lock = self._locks.get(place)
+        if lock is None:
+            lock = self._locks[place] = asyncio.Lock()
+        return lock
+
+    async def session(self, scope: Scope, session_id: str, field: str = "session_id") -> Row[Session]:
+        """A session's row. Raises NotFound, or InvalidArgument naming `field`."""
+        row = await self._store.get(scope, SESSIONS, raw(session_id, field))
+        if row is None:
+            raise NotFound("session", session_id)
+        return row
+
+    def append(
+        self,
+        writer: Writer,
+        session: Session,
+        text: str,
+        role: Role,
+        *,
+        speaker: str = "",
+        images: tuple[Image, ...] = (),
+        sent_at: int | None = None,
+        metadata: dict[str, str] | None = None,
+        request_key: bytes = b"",
+    ) -> tuple[Session, Message]:
+        """Adds a message to the batch and returns the session as it then is; its row is the caller's to put.
+
+        Raises FailedPrecondition when nothing more may be said in the session.
+        """
+        state = SPOKEN.get(session.state)
+        if state is None:
+            raise FailedPrecondition(f"The session is {session.state.name.lower()}; nothing more is said in it.")
+        now = self._clock.now()
+        message = Message(
+            self._ids.new(),
+            session.id,
+            session.message_count + 1,
+            role,
+            text,
+            now if sent_at is None else sent_at,
+            now,
+            speaker,
+            images,
+            metadata or {},
+            False,
+            request_key,
+        )
+        writer.put(MESSAGES, message_key(session.id, message.sent_at, message.seq), message)
+        return msgspec.structs.replace(session, state=state, updated_at=now, message_count=message.seq), message
+
+    async def message(self, scope: Scope, session_id: str, sent_at: int, seq: int) -> Message | None:
+        """One message, or None."""
+        row = await self._store.get(scope, MESSAGES, message_key(session_id, sent_at, seq))
+        return None if row is None else row.value
+
+    async def recent(self, scope: Scope, session: Session) -> tuple[Message, ...]:
+        """The last 10 messages by the time they were said, oldest first."""
+        place = (scope, session.id)
+        hot = self._hot.get(place)
+        if hot is not None and hot[0] == session.message_count:
+            return hot[1]
+        rows = await self._store.scan(scope, MESSAGES, bytes.fromhex(session.id), limit=IMMEDIATE, reverse=True)
+        messages = tuple(row.value for row in reversed(rows))
+        self._keep_hot(place, session.message_count, messages)
+        return messages
+
+    def said(self, scope: Scope, session: Session, message: Message) -> None:
+        """Notes a committed message, so that the next turn need not read it back."""
+        place = (scope, session.id)
+        count, messages = self._hot.get(place, (0, ()))
+        if count != message.seq - 1 or (messages and messages[-1].sent_at > message.sent_at):
+            self._hot.pop(place, None)
+            return
+        self._keep_hot(place, message.seq, (*messages[1 - IMMEDIATE :], message))
+
+    def _keep_hot(self, place: tuple[Scope, str], count: int, messages: tuple[Message, ...]) -> None:
+        if any(message.images for message in messages):
+            self._hot.pop(place, None)  # pictures are too large to be kept in memory for many sessions
+            return
+        self._hot[place] = (count, messages)
+        self._hot.move_to_end(place)
+        if len(self._hot) > _HOT_SESSIONS:
+            self._hot.popitem(last=False)
+
+    def forget_hot(self, scope: Scope, session_id: str) -> None:
+        """Drops the copy in memory; after a redaction or deletion."""
+        self._hot.pop((scope, session_id), None)
+
+    async def redact(self, scope: Scope, writer: Writer, place: bytes) -> bool:
+        """Takes the words out of a message, and out of what its turn keeps of it. Returns whether there were any."""
+        row = await self._store.get(scope, MESSAGES, place)
+        if row is None or row.value.redacted:
+            return False
+        message = msgspec.structs.replace(row.value, text="", images=(), metadata={}, redacted=True)
+        writer.put(MESSAGES, place, message)
+        self.forget_hot(scope, message.session_id)
+        if message.request_key:
+            turn = await self._store.get(scope, TURNS, message.request_key)
+            if turn is not None:
+                bare = msgspec.structs.replace(turn.value, recalled=(), appraisal=None, percepts=())
+                writer.put(TURNS, message.request_key, bare)
+        return True
