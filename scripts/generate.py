@@ -1,0 +1,105 @@
+"""Writes what is generated: the code of alejo/v1, docs/settings.md, docs/api.md and the diagram of session states.
+
+With --check nothing is written; differences are named and end in exit code 1.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+
+ROOT = Path(__file__).resolve().parent.parent
+PROTOS = sorted((ROOT / "proto").rglob("*.proto"))
+Files = Mapping[Path, bytes]
+
+
+def wire() -> Files:
+    """The Python code of every .proto file, its types and its services."""
+    with tempfile.TemporaryDirectory() as folder:
+        _protoc(*(f"--{kind}_out={folder}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")))
+        made = {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*.py*")}
+    old = {path.relative_to(ROOT): b"" for path in (ROOT / "alejo" / "v1").glob("*_pb2*")}
+    return old | made
+
+
+def api() -> Files:
+    """docs/api.md: a heading for every method, with the comments of the .proto files."""
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder, "image")
+        _protoc("--include_source_info", f"--descriptor_set_out={image}")
+        files = FileDescriptorSet.FromString(image.read_bytes()).file
+    lines = [
+        "# The calls",
+        "",
+        "<!-- Written by `make generate` from proto/. DO NOT EDIT. -->",
+        "",
+        "Requests and responses, field by field, are in [proto/alejo/v1](../proto/alejo/v1).",
+    ]
+    for file in files:
+        lines.extend(_services(file))
+    return {Path("docs/api.md"): ("\n".join(lines) + "\n").encode()}
+
+
+def _services(file: FileDescriptorProto) -> Iterator[str]:
+    comments = {tuple(place.path): place.leading_comments.strip() for place in file.source_code_info.location}
+    for i, service in enumerate(file.service):
+        yield from ("", f"## {service.name}", "", " ".join(comments[6, i].split()))
+        for j, method in enumerate(service.method):
+            asks = ("stream " if method.client_streaming else "") + method.input_type.rsplit(".", 1)[1]
+            gives = ("stream " if method.server_streaming else "") + method.output_type.rsplit(".", 1)[1]
+            yield from ("", f"### {service.name}.{method.name}", "")
+            yield f"`{asks}` → `{gives}`. {' '.join(comments[6, i, 2, j].split())}"
+
+
+def _protoc(*outputs: str) -> None:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", *outputs, *map(str, PROTOS)]
+    run = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if run.returncode:
+        sys.exit(run.stdout)
+
+
+def between(document: str, name: str, text: str) -> str:
+    """The document with `text` between its markers `<!-- name -->` and `<!-- /name -->`. Raises ValueError without."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    head, found, rest = document.partition(start)
+    _, closed, tail = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"the markers {start} and {end} are missing")
+    return f"{head}{start}\n{text}\n{end}{tail}"
+
+
+SOURCES: tuple[Callable[[], Files], ...] = (wire, api)
+
+
+def main(arguments: list[str]) -> int:
+    """Writes every generated file, or with --check says which would change."""
+    files: dict[Path, bytes] = {}
+    for source in SOURCES:
+        files.update(source())
+    changed = [path for path, new in files.items() if _read(ROOT / path) != new]
+    if "--check" in arguments:
+        for path in changed:
+            print(f"{path} is not what make generate writes")
+        return 1 if changed else 0
+    for path in changed:
+        if files[path]:
+            (ROOT / path).write_bytes(files[path])
+        else:
+            (ROOT / path).unlink()
+        print(f"· {path}", file=sys.stderr)
+    return 0
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Makes .venv ready: scripts/setup.sh run|dev [--rebuild]
+#
+# run: the server, its plugins and the benches. dev: also what checks and tests need.
+# Each step leaves a stamp in .venv holding a hash of what it was made from; a step whose stamp still fits is skipped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null >&2 # stdin belongs to the chat, stdout to its answers
+
+level=${1:-run}
+rebuild=${2:-}
+log=.cache/setup.log
+python=.venv/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 MATURIN_NO_INSTALL_RUST=1
+
+refuse() { # what is wrong, the command that helps
+    printf '\n%s\n  %s\n' "$1" "$2"
+    exit 1
+}
+
+find_python() {
+    local name
+    for name in "${PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$name"
+            return
+        fi
+    done
+    refuse "ALEJO needs Python 3.11 or newer; none was found as python3 or python3.11 to python3.14." \
+        "sudo apt-get install python3 python3-venv    (or name one: PYTHON=/path/to/python3 make ...)"
+}
+
+need_compilers() {
+    local have wanted
+    [ -x "$HOME/.cargo/bin/cargo" ] && PATH="$PATH:$HOME/.cargo/bin"
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' core_rs/Cargo.toml)
+    command -v cargo >/dev/null || refuse "The Rust toolchain is missing; ALEJO's core is built with it (cargo $wanted or newer)." \
+        "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y    (then open a new shell)"
+    have=$(cargo --version 2>/dev/null | cut -d' ' -f2) || true
+    [ "$(printf '%s\n' "$wanted" "${have:-0}" | sort -V | head -n1)" = "$wanted" ] ||
+        refuse "Rust ${have:-of an unknown version} is too old for ALEJO's core, which needs $wanted or newer." "rustup update stable"
+    command -v "${CC:-cc}" >/dev/null || refuse "A C compiler is missing; Rust links with it." \
+        "sudo apt-get install build-essential"
+}
+
+step() { # what to expect, then the command
+    printf '· %s\n' "$1"
+    shift
+    "$@" >"$log" 2>&1 && return
+    tail -n 15 "$log"
+    if grep -qE 'Could not find a version|NewConnectionError|Temporary failure in name|failed to download|Could not resolve host' "$log"; then
+        refuse "Packages could not be fetched. Is this machine online?" "the same command again, once it is; what is done stays done"
+    fi
+    refuse "This step failed; the lines above are the end of $log." "less $log"
+}
+
+digest() { # of the names and contents of the files given
+    sha256sum .venv/pyvenv.cfg "$@" | sha256sum | cut -d' ' -f1
+}
+
+fresh() { # stamp, files
+    local stamp=.venv/$1.stamp
+    shift
+    [ "$(cat "$stamp" 2>/dev/null)" = "$(digest "$@")" ]
+}
+
+done_with() { # stamp, files
+    local stamp=.venv/$1.stamp
+    shift
+    digest "$@" >"$stamp"
+}
+
+fetch_dev() { # dependency groups came with pip 25.1
+    "$python" -m pip install --quiet --upgrade 'pip>=25.1' && "$python" -m pip install --quiet --group dev
+}
+
+mkdir -p .cache
+exec 9>.cache/setup.lock
+if command -v flock >/dev/null; then flock 9; fi # two at once would write the same .venv
+
+# An environment whose Python went away, that was never finished, or that moved with its folder is made anew.
+if ! [ -x "$python" ] || ! [ -e .venv/bin/pip ] || ! grep -qF "$(pwd -P)/.venv" .venv/bin/activate; then
+    base=$(find_python)
+    "$base" -c 'import venv, ensurepip' 2>/dev/null || refuse "$base comes without the module venv." "sudo apt-get install python3-venv"
+    step "making .venv with $base (about 5 s)" "$base" -m venv --clear .venv
+fi
+
+mapfile -t core < <(find pyproject.toml Cargo.toml Cargo.lock core_rs -name '*.rs' -o -name '*.toml' -o -name '*.lock' | LC_ALL=C sort)
+if [ "$rebuild" = --rebuild ] || ! fresh core "${core[@]}" || ! compgen -G 'alejo/_core.*so' >/dev/null; then
+    need_compilers
+    first=$([ -d target/release ] || echo ", about 90 s the first time")
+    step "building the Rust core and fetching what the server needs (some seconds$first)" "$python" -m pip install --quiet --editable .
+    done_with core "${core[@]}"
+fi
+
+rooms=()
+for room in plugins/*/ benchmarks/; do
+    if [ -f "$room/pyproject.toml" ]; then rooms+=("${room%/}"); fi
+done
+if ! fresh plugins "${rooms[@]/%//pyproject.toml}"; then
+    step "installing the plugins and the benches (about 20 s)" "$python" -m pip install --quiet "${rooms[@]/#/--editable=}"
+    done_with plugins "${rooms[@]/%//pyproject.toml}"
+fi
+
+if [ "$level" = dev ] && ! fresh dev pyproject.toml; then
+    step "fetching what checks and tests need (about 30 s)" fetch_dev
+    done_with dev pyproject.toml
+fi
