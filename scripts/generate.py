@@ -60,9 +60,9 @@ def _services(file: FileDescriptorProto) -> Iterator[str]:
 def _protoc(*outputs: str) -> None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", *outputs, *map(str, PROTOS)]
-    run = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    run = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
     if run.returncode:
-        sys.exit(run.stdout)
+        sys.exit(run.stdout + run.stderr)
 
 
 def between(document: str, name: str, text: str) -> str:
