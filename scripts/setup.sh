@@ -14,7 +14,7 @@ python=.venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 MATURIN_NO_INSTALL_RUST=1
 
 refuse() { # what is wrong, the command that helps
-    printf '\n%s\n  %s\n' "$1" "$2"
+    printf '\n%s\n  %s\n' "$1" "$2" >&2
     exit 1
 }
 
