@@ -1,0 +1,193 @@
+"""The data folder: what makes it one, the key it was made with, who serves it and where its server listens.
+
+    alejo.json     the marker: format, identifier, when it was made, a check value of the master key
+    records/       the records of the lmdb: backend
+    server.lock    held by the process that serves the folder, which it names
+    alejo.sock     where that process listens for this user's own programs
+
+A folder without a marker is taken only if it is empty. One of a newer format is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
+
+import msgspec
+
+from alejo.clock import Clock, SystemClock
+from alejo.errors import StartupError
+from alejo.storage import keyfile
+from alejo.storage.files import TEMPORARY, ServerLock, holder_of, locked, write_new
+from alejo.storage.keyfile import CONFIGURATION
+from alejo.storage.keyring import Keyring
+
+FORMAT = 1
+MARKER = "alejo.json"
+DAMAGED = 65  # EX_DATAERR of sysexits(3)
+
+# A Unix socket's address holds 108 bytes on Linux, fewer elsewhere, and gRPC puts "unix:" before it.
+_SOCKET_PATH_BYTES = 100
+
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+class _Marker(_Format):
+    id: str
+    created_at: int
+    key_check: str
+
+
+class Folder:
+    """An opened data folder. `key_made` says that its master key was made now and should be backed up."""
+
+    def __init__(self, path: Path, key_file: Path, keyring: Keyring, marker: _Marker, *, key_made: bool) -> None:
+        self.path = path
+        self.key_file = key_file
+        self.keyring = keyring
+        self.key_made = key_made
+        self.format = marker.format
+        self.id = marker.id
+        self.created_at = marker.created_at
+        self.records_path = path / "records"
+        self.socket_path = _socket_path(path, marker.id)
+
+    @classmethod
+    def open(cls, data_path: Path, key_file: Path, *, create: bool = True, clock: Clock | None = None) -> Folder:
+        """Opens a data folder, or makes a new one and its master key where none or an empty one is.
+
+        Processes that open it at once agree. Raises StartupError, its hint saying what helps: a folder of something
+        else or of a newer format, or a key that is missing, wrong, unsafe or inside the folder.
+        """
+        path, key_file = Path(os.path.abspath(data_path)), Path(os.path.abspath(key_file))
+        _check_outside(path, key_file)
+        try:
+            marker = _read_marker(path)
+            if marker is not None:
+                return cls(path, key_file, _existing_keyring(path, key_file, marker), marker, key_made=False)
+            _check_empty(path)
+            if not create:
+                raise StartupError(f"There is no data folder at {path}.", hint="alejo serve", exit_code=CONFIGURATION)
+            return cls._make(path, key_file, clock or SystemClock())
+        except OSError as error:
+            place = error.filename or path
+            raise StartupError(
+                f"The data folder {path} cannot be opened: {place}: {error.strerror}.",
+                hint="Set data.path to a folder you may write, on a local disk with room.",
+                exit_code=CONFIGURATION,
+            ) from None
+
+    def lock_server(self) -> ServerLock:
+        """Takes the right to serve this folder, until closed. Raises StartupError naming the process that has it."""
+        return ServerLock(self.path / "server.lock")
+
+    def server_pid(self) -> int | None:
+        """The process that serves this folder, or None."""
+        return holder_of(self.path / "server.lock")
+
+    @classmethod
+    def _make(cls, path: Path, key_file: Path, clock: Clock) -> Folder:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(path):
+            marker = _read_marker(path)
+            if marker is not None:  # another process was first
+                return cls(path, key_file, _existing_keyring(path, key_file, marker), marker, key_made=False)
+            _check_empty(path)
+            with contextlib.suppress(PermissionError):  # a mounted volume may belong to another user
+                path.chmod(0o700)
+            key, made = keyfile.read_or_make(key_file)
+            keyring = Keyring(key)
+            identifier = secrets.token_hex(16)
+            marker = _Marker(FORMAT, identifier, clock.now(), keyring.check(identifier))
+            write_new(path / MARKER, msgspec.json.format(msgspec.json.encode(marker), indent=2) + b"\n")
+            return cls(path, key_file, keyring, marker, key_made=made)
+
+
+def _check_outside(path: Path, key_file: Path) -> None:
+    """Refuses a key beside the data it protects: whoever copies the folder would have both."""
+    really = Path(os.path.realpath(path)), Path(os.path.realpath(key_file))
+    for folder, file in ((path, key_file), really):
+        if file.is_relative_to(folder):
+            raise StartupError(
+                f"The master key {key_file} lies inside the data folder {path}; a copy of one would be a copy of both.",
+                hint="Set data.key_file (or ALEJO_KEY_FILE) to a path outside the data folder.",
+                exit_code=CONFIGURATION,
+            )
+
+
+def _read_marker(path: Path) -> _Marker | None:
+    try:
+        text = (path / MARKER).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        number = msgspec.json.decode(text, type=_Format).format
+        if number > FORMAT:
+            raise StartupError(
+                f"The data folder {path} has format {number}; this version reads up to format {FORMAT}.",
+                hint="Update ALEJO; nothing was changed.",
+                exit_code=DAMAGED,
+            )
+        return msgspec.json.decode(text, type=_Marker)
+    except msgspec.MsgspecError:
+        raise StartupError(
+            f"{path / MARKER} is damaged.", hint="Restore it from your backup.", exit_code=DAMAGED
+        ) from None
+
+
+def _check_empty(path: Path) -> None:
+    """Refuses a folder of something else. What a start that was killed left behind does not count."""
+    try:
+        names = os.listdir(path)
+    except FileNotFoundError:
+        return
+    if any(name != "lost+found" and not name.startswith(TEMPORARY) for name in names):
+        raise StartupError(
+            f"{path} is not an ALEJO data folder: it holds files, but no {MARKER}.",
+            hint="Set data.path to an empty or new folder, or restore the marker from your backup.",
+            exit_code=CONFIGURATION,
+        )
+
+
+def _existing_keyring(path: Path, key_file: Path, marker: _Marker) -> Keyring:
+    key = keyfile.read(key_file)
+    if key is None:
+        raise StartupError(
+            f"The master key {key_file} is missing; the data in {path} cannot be read without it.",
+            hint="Restore it from your backup, or set data.key_file (or ALEJO_KEY_FILE) to where it is.",
+            exit_code=CONFIGURATION,
+        )
+    keyring = Keyring(key)
+    if not hmac.compare_digest(keyring.check(marker.id).encode(), marker.key_check.encode()):
+        raise StartupError(
+            f"The master key {key_file} is not the one that the data in {path} were sealed with.",
+            hint="Set data.key_file (or ALEJO_KEY_FILE) to the right one, or restore it from your backup.",
+            exit_code=CONFIGURATION,
+        )
+    return keyring
+
+
+def _socket_path(path: Path, identifier: str) -> Path:
+    """Inside the folder, or where that is too long for a socket, in a folder of this user's own.
+
+    The latter does not depend on the environment, so that every program of the user looks in the same place.
+    """
+    inside = path / "alejo.sock"
+    if len(os.fsencode(inside)) <= _SOCKET_PATH_BYTES:
+        return inside
+    private = Path(f"/tmp/alejo-{os.getuid()}")  # noqa: S108  its owner and mode are checked below
+    private.mkdir(mode=0o700, exist_ok=True)
+    status = private.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise StartupError(
+            f"{private} must be a folder that only you can enter; the path of {path} is too long to hold a socket.",
+            hint=f"rm -rf {private}",
+            exit_code=CONFIGURATION,
+        )
+    return private / f"{identifier}.sock"

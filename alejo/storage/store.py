@@ -1,0 +1,225 @@
+"""What the rest of ALEJO stores with: typed rows, sealed before they reach a backend and opened after they leave it.
+
+There is no way around it: a row is encoded (MessagePack, array-like), sealed with its user's data key for exactly its
+table and key, and refused with DataLoss if anything of that does not hold when it is read.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Generic, NamedTuple
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+
+from alejo.errors import Conflict, DataLoss, StorageFull, Unavailable
+from alejo.storage import Append, Delete, Expect, Operation, Put, Record, Storage
+from alejo.storage.keyring import DATA_KEYS, HEADER_BYTES, PREFIX_BYTES, Keyring, SealingKey, data_key_row
+from alejo.storage.tables import T, Table
+from alejo.types import Scope
+
+SYSTEM = Scope("", "")  # what belongs to no user: the API keys
+USERS = 4096  # kept ready at once; about 3 KiB each
+
+# What opening a record may raise: altered or moved, too short, or of another shape.
+_UNFIT = (InvalidTag, ValueError, KeyError, msgspec.MsgspecError)
+
+
+class Row(NamedTuple, Generic[T]):
+    """A stored row. `key` is what follows tenant and user; `version` the sequence of the commit that wrote it."""
+
+    key: bytes
+    value: T
+    version: int
+
+
+class _User:
+    """A user's prefix and data keys, by the header of what they sealed; `current` seals."""
+
+    __slots__ = ("current", "keys", "number", "prefix")
+
+    def __init__(self, prefix: bytes, keys: dict[bytes, SealingKey], current: SealingKey, number: int) -> None:
+        self.prefix = prefix
+        self.keys = keys
+        self.current = current
+        self.number = number
+
+
+class Writer:
+    """A batch of one user under way. Rows are encoded and sealed as they are put; `commit` makes them durable."""
+
+    __slots__ = ("_batch", "_encode", "_prefix", "_seal", "_storage")
+
+    def __init__(self, storage: Storage, user: _User) -> None:
+        self._storage = storage
+        self._prefix = user.prefix
+        self._seal = user.current.seal
+        self._encode = _ENCODER.encode
+        self._batch: list[Operation] = []
+
+    def put(self, table: Table[T], key: bytes, value: T) -> None:
+        """Writes a row, new or not."""
+        name = table.name
+        whole = self._prefix + key
+        self._batch.append(Put(name, whole, self._seal(name, self._encode(value), whole)))
+
+    def delete(self, table: Table[Any], key: bytes) -> None:
+        """Removes a row, there or not."""
+        self._batch.append(Delete(table.name, self._prefix + key))
+
+    def expect(self, table: Table[Any], key: bytes, version: int | None) -> None:
+        """Makes the commit raise Conflict unless the row has this version; None means it must be absent."""
+        self._batch.append(Expect(table.name, self._prefix + key, version))
+
+    def append(self, table: Table[T], value: T, prefix: bytes = b"") -> None:
+        """Adds a row under `prefix` ‖ sequence (8 bytes) ‖ place in the batch (2 bytes). The value is taken now."""
+        seal = partial(self._seal, table.name, self._encode(value))
+        self._batch.append(Append(table.name, self._prefix + prefix, seal))
+
+    async def commit(self) -> int:
+        """Applies the batch, all or nothing; returns its sequence once it is on disk, leaving the writer empty.
+
+        Raises Conflict, StorageFull or Unavailable; then nothing of the batch is kept.
+        """
+        batch, self._batch = self._batch, []
+        return await self._storage.commit(batch)
+
+
+class Store:
+    """Typed, sealed rows over a backend. `refused` counts the records that could not be opened and were not served."""
+
+    def __init__(self, storage: Storage, keyring: Keyring, *, users: int = USERS) -> None:
+        self.refused = 0
+        self._storage = storage
+        self._keyring = keyring
+        self._limit = users
+        self._users: OrderedDict[Scope, _User] = OrderedDict()
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
+
+    async def get(self, scope: Scope, table: Table[T], key: bytes) -> Row[T] | None:
+        """One row, or None. Raises DataLoss if its record cannot be opened."""
+        user = self._known(scope) or await self._load(scope)
+        if user is None:
+            return None
+        whole = user.prefix + key
+        record = await self._storage.get(table.name, whole)
+        if record is None:
+            return None
+        try:
+            sealed = record.value
+            plain = user.keys[sealed[:HEADER_BYTES]].open(table.name, sealed, whole)
+            return Row(key, self._decoder(table).decode(plain), record.version)
+        except _UNFIT:
+            rows = await self._once_more(scope, table, [Record(whole, record.value, record.version)])
+            return rows[0] if rows else None
+
+    async def scan(
+        self,
+        scope: Scope,
+        table: Table[T],
+        prefix: bytes = b"",
+        *,
+        after: bytes = b"",
+        limit: int = 100,
+        reverse: bool = False,
+    ) -> list[Row[T]]:
+        """At most `limit` rows whose key begins with `prefix`, in key order beyond `after` (falling with `reverse`).
+
+        Raises DataLoss if one of their records cannot be opened.
+        """
+        user = self._known(scope) or await self._load(scope)
+        if user is None:
+            return []
+        beyond = user.prefix + after if after else b""
+        records = await self._storage.scan(table.name, user.prefix + prefix, after=beyond, limit=limit, reverse=reverse)
+        try:
+            return self._open(user, table, records)
+        except _UNFIT:
+            return await self._once_more(scope, table, records)
+
+    async def writer(self, scope: Scope) -> Writer:
+        """A batch for this user. Their first one makes their data key, in a commit of its own."""
+        user = self._known(scope) or await self._load(scope)
+        if user is None or user.current.retired:
+            user = await self._renew(scope, user)
+        return Writer(self._storage, user)
+
+    async def close(self) -> None:
+        """Closes the backend after what was accepted is on disk, and lets go of the keys."""
+        self._users.clear()
+        await self._storage.close()
+
+    def _known(self, scope: Scope) -> _User | None:
+        user = self._users.get(scope)
+        if user is not None:
+            self._users.move_to_end(scope)
+        return user
+
+    def _decoder(self, table: Table[T]) -> msgspec.msgpack.Decoder[T]:
+        decoder = self._decoders.get(table.name)
+        if decoder is None:
+            decoder = self._decoders[table.name] = msgspec.msgpack.Decoder(table.row)
+        return decoder
+
+    def _open(self, user: _User, table: Table[T], records: Iterable[Record]) -> list[Row[T]]:
+        name, keys, decode = table.name, user.keys, self._decoder(table).decode
+        return [
+            Row(key[PREFIX_BYTES:], decode(keys[sealed[:HEADER_BYTES]].open(name, sealed, key)), version)
+            for key, sealed, version in records
+        ]
+
+    async def _once_more(self, scope: Scope, table: Table[T], records: Iterable[Record]) -> list[Row[T]]:
+        """Opens records with the keys read anew, as another process may have made one; refuses what still fails."""
+        self._users.pop(scope, None)
+        user = await self._load(scope)
+        if user is None:
+            return []
+        try:
+            return self._open(user, table, records)
+        except _UNFIT:
+            self.refused += 1
+        raise DataLoss("A stored record was altered or cannot be opened, so it was not used.")
+
+    async def _load(self, scope: Scope) -> _User | None:
+        """Reads a user's data keys. That there is none is not remembered: another process may make one any time."""
+        prefix = self._keyring.prefix(scope)
+        # A key lasts some 67 million records: 1,000 of them are more than a user can fill.
+        records = await self._storage.scan(DATA_KEYS, prefix, limit=1_000)
+        if not records:
+            return None
+        try:
+            opened = [self._keyring.unwrap(record.key, record.value) for record in records]
+        except DataLoss:
+            self.refused += 1
+            raise
+        number = int.from_bytes(records[-1].key[PREFIX_BYTES:], "big")
+        user = _User(prefix, {key.header: key for key in opened}, opened[-1], number)
+        self._users[scope] = user
+        while len(self._users) > self._limit:
+            self._users.popitem(last=False)
+        return user
+
+    async def _renew(self, scope: Scope, user: _User | None) -> _User:
+        """Makes a user's first or next data key; whoever else made it meanwhile was as good."""
+        prefix = self._keyring.prefix(scope)
+        number = user.number + 1 if user else 1
+        row = data_key_row(prefix, number)
+        try:
+            await self._storage.commit(
+                [Expect(DATA_KEYS, row, None), Put(DATA_KEYS, row, self._keyring.make(prefix, number))]
+            )
+        except Conflict:
+            pass
+        except StorageFull:
+            if user is not None:
+                return user  # deletes must still work; the key is renewed when there is room
+            raise
+        renewed = await self._load(scope)
+        if renewed is None:
+            raise Unavailable("The user's records are being erased.")
+        return renewed
+
+
+_ENCODER = msgspec.msgpack.Encoder()
