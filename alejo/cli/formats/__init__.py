@@ -1,0 +1,73 @@
+"""Conversations of elsewhere, read whole before anything is sent: a file that is wrong imports nothing.
+
+Every session and message gets an origin made from the file's own identifiers, so that the server knows what it has.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from alejo.errors import InvalidArgument, StartupError
+from alejo.types import MessageDraft, Value
+
+NO_INPUT = 66
+
+
+class Conversation(Value, frozen=True):
+    """A session to import: `parent` is the origin of the session it continues; drafts name no session yet."""
+
+    origin: str
+    title: str = ""
+    parent: str = ""
+    metadata: dict[str, str] = {}
+    messages: tuple[MessageDraft, ...] = ()
+
+
+def wrong(place: str, what: str) -> InvalidArgument:
+    """The error of a file, naming the line or field."""
+    return InvalidArgument(f"{place}: {what}", [(place, what)], reason="FILE_REFUSED")
+
+
+def read(path: Path, wanted: str = "auto") -> list[Conversation]:
+    """The conversations of a file. Raises InvalidArgument naming the line or field, StartupError if it is not there."""
+    from . import alejo, chatgpt, locomo  # noqa: PLC0415 - the formats import this module's values
+
+    text = _text(path)
+    if wanted == "alejo" or (wanted == "auto" and _is_lines(text)):
+        return alejo.parse(text, path.name)
+    try:
+        tree = json.loads(text)
+    except ValueError as error:
+        raise wrong(path.name, f"is not valid JSON ({error})") from None
+    except RecursionError:
+        raise wrong(path.name, "is nested too deeply to be a conversation") from None
+    if wanted == "locomo" or (wanted == "auto" and locomo.fits(tree)):
+        return locomo.parse(tree, path.name)
+    if wanted == "chatgpt" or (wanted == "auto" and chatgpt.fits(tree)):
+        return chatgpt.parse(tree, path.name)
+    raise wrong(path.name, "is none of the known formats (alejo, locomo, chatgpt); say which with --format")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise wrong(path.name, f"is not UTF-8 at byte {error.start}") from None
+    except IsADirectoryError:
+        raise StartupError(
+            f"{path} is a folder, not a file.", hint=f"alejo import {path}/conversations.json", exit_code=NO_INPUT
+        ) from None
+    except OSError as error:
+        raise StartupError(f"{path} cannot be read: {error.strerror}.", exit_code=NO_INPUT) from None
+
+
+def _is_lines(text: str) -> bool:
+    """Whether the first line that is not empty is an object of our own format."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    try:
+        item: Any = json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(item, dict) and "type" in item

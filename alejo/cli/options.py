@@ -1,0 +1,41 @@
+"""What the commands have in common: their options, the settings they read, and how they run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from alejo.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+data = click.option("--data", metavar="FOLDER", help="The data folder. [setting data.path]")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_URL = click.option("--url", metavar="URL", help="The server to speak to, instead of the data folder's. [client.url]")
+_KEY = click.option("--key", metavar="KEY", help="The key to show it. Better: the environment variable ALEJO_API_KEY.")
+_USER = click.option("--user", metavar="NAME", help="The user to act for.")
+
+
+def server(function: F) -> F:
+    """The options of a command that speaks to a server."""
+    for option in (debug, _USER, _KEY, _URL, data):
+        function = option(function)
+    return function
+
+
+def settings(**overrides: Any) -> Settings:
+    """The settings, with what the command line says. Dots of a name are written as two underscores."""
+    from alejo.settings import read  # noqa: PLC0415 - `alejo --version` does not need it
+
+    return read(overrides={name.replace("__", "."): value for name, value in overrides.items()})
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs it to the end on an event loop of its own."""
+    return asyncio.run(coroutine)

@@ -1,0 +1,101 @@
+"""What the commands print: listings on stdout, everything else on stderr, nothing that could steer a terminal."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from alejo.errors import AlejoError
+
+# A memory may come from anywhere: its escape sequences must not reach the terminal.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """The text without control characters; newlines and tabs stay."""
+    return _CONTROLS.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """The text on one line: every run of white space becomes a space."""
+    return " ".join(clean(text).split())
+
+
+def shorten(text: str, width: int) -> str:
+    """The text on one line of at most `width` characters."""
+    line = one_line(text)
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def say(text: str = "", **style: Any) -> None:
+    """Prints a line on stderr."""
+    click.secho(text, err=True, **style)
+
+
+def report(error: AlejoError) -> None:
+    """Prints what is wrong in one sentence, and what helps."""
+    say(f"alejo: {one_line(error.message)}", fg="red")
+    hint = getattr(error, "hint", "")
+    if hint:
+        say(f"  Try: {one_line(hint)}")
+
+
+def date(microseconds: int) -> str:
+    """A moment as local date and minute."""
+    moment = datetime.datetime.fromtimestamp(microseconds / 1e6, datetime.UTC).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def iso(microseconds: int) -> str:
+    """A moment as RFC 3339 in UTC; empty for 0."""
+    if not microseconds:
+        return ""
+    return datetime.datetime.fromtimestamp(microseconds / 1e6, datetime.UTC).isoformat().replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON knows it: enums by their lower-case name, bytes left out."""
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def listing(
+    rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool, empty: str, widths: int = 60
+) -> None:
+    """Prints rows as a JSON array, or as a table of `columns`. `empty` is said on stderr when there is none."""
+    if as_json:
+        click.echo(json.dumps([plain(row) for row in rows], indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        say(empty)
+        return
+    cells = [[shorten(_cell(row[column]), widths) for column in columns] for row in rows]
+    for line in aligned([[column.upper().replace("_", " ") for column in columns], *cells]):
+        click.echo(line)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> Iterable[str]:
+    """The lines with their columns under one another."""
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    for line in lines:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def _cell(value: Any) -> str:
+    value = plain(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    return "" if value is None else str(value)

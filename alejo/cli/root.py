@@ -1,0 +1,129 @@
+"""The group of commands: ours by name, imported when they run; those of other distributions by entry point."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from alejo.errors import AlejoError, StartupError
+
+from . import exits, output
+
+ENTRY_POINTS = "alejo.commands"
+MODULES = {
+    "chat": "chat",
+    "config": "config",
+    "doctor": "doctor",
+    "help": "guide",
+    "import": "importing",
+    "keys": "keys",
+    "plugins": "plugins",
+    "serve": "serve",
+    "sessions": "sessions",
+}
+
+
+class Commands(click.Group):
+    """Finds a command by name without importing the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Our names and those of other distributions, sorted."""
+        return sorted({*MODULES, *(point.name for point in _foreign())})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command by that name. A broken one of another distribution says so when it is called."""
+        if cmd_name in MODULES:
+            command: click.Command = importlib.import_module(f"alejo.cli.{MODULES[cmd_name]}").command
+            return command
+        points = [point for point in _foreign() if point.name == cmd_name]
+        if not points:
+            return None
+        if len(points) > 1:
+            names = " and ".join(sorted(_distribution(point) for point in points))
+            return _broken(cmd_name, f"It is added twice, by {names}.", f"pip uninstall one of {names}")
+        return _load(points[0])
+
+
+def _foreign() -> list[Any]:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - costs 30 ms, which our own commands need not pay
+
+    return [point for point in entry_points(group=ENTRY_POINTS) if point.name not in MODULES]
+
+
+def _distribution(point: Any) -> str:
+    return str(point.dist.name) if point.dist else "an unknown distribution"
+
+
+def _load(point: Any) -> click.Command:
+    name = _distribution(point)
+    try:
+        command = point.load()
+    except Exception as error:  # noqa: BLE001 - another's import may raise anything; the command says so when called
+        why = f"The distribution {name} that adds it cannot be imported ({type(error).__name__}: {error})."
+        return _broken(point.name, why, f"pip install --force-reinstall {name}")
+    if not isinstance(command, click.Command):
+        return _broken(point.name, f"The distribution {name} names something that is no command.", "")
+    return command
+
+
+def _broken(name: str, why: str, hint: str) -> click.Command:
+    def fail() -> None:
+        raise StartupError(f"The command {name} does not work. {why}", hint=hint, exit_code=exits.Exit.CONFIGURATION)
+
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(name, callback=fail, short_help=f"(broken) {why}", context_settings=settings)
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from importlib.metadata import version  # noqa: PLC0415 - see _foreign
+
+        click.echo(f"alejo {version('alejo')}")
+        context.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def alejo(context: click.Context, debug: bool) -> None:
+    """A self-hosted assistant that remembers. Exit codes: alejo help exit-codes."""
+    context.obj = {"debug": debug}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and ends the process."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command line; returns the exit code."""
+    try:
+        return int(alejo.main(arguments, prog_name="alejo", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return exits.Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader left (alejo … | head). What Python still holds for stdout must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.Exit.FAILED
+    except AlejoError as error:
+        if "--debug" in arguments:
+            raise
+        output.report(error)
+        return exits.code(error)
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        output.say(f"alejo: An unexpected {type(error).__name__} happened.", fg="red")
+        output.say("  Try: the same command with --debug, which shows where")
+        return exits.Exit.INTERNAL
