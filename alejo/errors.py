@@ -4,6 +4,7 @@ The tree; each leaf knows the gRPC status it becomes:
 
     AlejoError
     ├── InvalidArgument      INVALID_ARGUMENT     a field is wrong; names it
+    ├── Cancelled            CANCELLED            the caller stopped it
     ├── Unauthenticated      UNAUTHENTICATED      no key, or one that is not known
     ├── PermissionDenied     PERMISSION_DENIED    the key may not do this
     ├── NotFound             NOT_FOUND            nothing by that name for this user
@@ -12,6 +13,7 @@ The tree; each leaf knows the gRPC status it becomes:
     ├── FailedPrecondition   FAILED_PRECONDITION  not allowed in this state
     ├── ResourceExhausted    RESOURCE_EXHAUSTED   a limit was reached; says when to retry
     │   └── StorageFull                           no room for writes; reads and deletes work
+    ├── Unimplemented        UNIMPLEMENTED        this server has no such method
     ├── DeadlineExceeded     DEADLINE_EXCEEDED    the time budget ran out
     ├── Unavailable          UNAVAILABLE          cannot be done now; retry is safe
     ├── DataLoss             DATA_LOSS            a record was altered or cannot be opened
@@ -71,6 +73,13 @@ class InvalidArgument(AlejoError):
     def field(cls, path: str, description: str) -> InvalidArgument:
         """The error of a single field."""
         return cls(f"{path}: {description}", [(path, description)])
+
+
+class Cancelled(AlejoError):
+    """The caller stopped it."""
+
+    status = Status.CANCELLED
+    reason = "CANCELLED"
 
 
 class Unauthenticated(AlejoError):
@@ -136,6 +145,13 @@ class StorageFull(ResourceExhausted):
     """No room for writes. Reads and deletes still work."""
 
     reason = "STORAGE_FULL"
+
+
+class Unimplemented(AlejoError):
+    """This server has no such method."""
+
+    status = Status.UNIMPLEMENTED
+    reason = "UNKNOWN_METHOD"
 
 
 class DeadlineExceeded(AlejoError):

@@ -1,0 +1,368 @@
+"""What a request must be: the limits that the comments of the .proto files state, as one table.
+
+A field that is not set is always right unless it is required, so a check costs what was sent and no more.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.message import Message as ProtoMessage
+
+from alejo.errors import InvalidArgument
+from alejo.v1 import plugins_pb2, sessions_pb2, types_pb2
+
+Found = list[tuple[str, str]]
+Check = Callable[[Any, str, Found], None]
+
+TEXT = 32_768
+NAME = 128
+# A status travels in trailers, of which clients accept 8 KiB in all.
+_REPORT_BYTES = 3_000
+_IDENTIFIER = re.compile(r"[0-9a-f]{32}").fullmatch
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What one message must be: a check for each field, the required ones, and groups of which one must be set."""
+
+    fields: Mapping[str, Check]
+    required: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
+    whole: Check | None = None
+
+
+def anything(value: Any, path: str, found: Found) -> None:
+    """Every value is right."""
+
+
+def text(most: int) -> Check:
+    """At most so many characters."""
+
+    def check(value: str, path: str, found: Found) -> None:
+        if len(value) > most:
+            found.append((path, f"must have at most {most:,} characters"))
+
+    return check
+
+
+def identifier(value: str, path: str, found: Found) -> None:
+    """An identifier as this server makes them."""
+    if _IDENTIFIER(value) is None:
+        found.append((path, "is not an identifier of this server"))
+
+
+def data(most: int) -> Check:
+    """At most so many bytes."""
+
+    def check(value: bytes, path: str, found: Found) -> None:
+        if len(value) > most:
+            found.append((path, f"must have at most {most:,} bytes"))
+
+    return check
+
+
+def number(low: float, high: float) -> Check:
+    """A finite number within both bounds."""
+
+    def check(value: float, path: str, found: Found) -> None:
+        if not (math.isfinite(value) and low <= value <= high):
+            found.append((path, f"must be from {low:,g} to {high:,g}"))
+
+    return check
+
+
+def page_size(value: int, path: str, found: Found) -> None:
+    """Not negative; too much is cut by the reader."""
+    if value < 0:
+        found.append((path, "must not be negative"))
+
+
+def member(kind: EnumDescriptor) -> Check:
+    """A known value of an enum, other than unspecified."""
+    known = frozenset(value.number for value in kind.values if value.number)
+
+    def check(value: int, path: str, found: Found) -> None:
+        if value not in known:
+            found.append((path, "is not a known value"))
+
+    return check
+
+
+def items(most: int, check_item: Check, least: int = 0) -> Check:
+    """A list of at most `most`, each of them right."""
+
+    def check(values: Sequence[Any], path: str, found: Found) -> None:
+        if not least <= len(values) <= most:
+            found.append((path, f"must have at most {most:,} items"))
+            return
+        for place, value in enumerate(values):
+            check_item(value, f"{path}[{place}]", found)
+
+    return check
+
+
+def labels(values: Mapping[str, str], path: str, found: Found) -> None:
+    """At most 32 labels, keys of 1 to 64 and values of up to 1,024 characters."""
+    if len(values) > 32:
+        found.append((path, "must have at most 32 labels"))
+        return
+    for key, value in values.items():
+        if not 1 <= len(key) <= 64:
+            found.append((path, "a key must have 1 to 64 characters"))
+        elif len(value) > 1024:
+            found.append((f'{path}["{key}"]', "must have at most 1,024 characters"))
+
+
+def moment(value: Any, path: str, found: Found) -> None:
+    """A time from the year 1 to 9999, as google.protobuf.Timestamp has it."""
+    if not (-62_135_596_800 <= value.seconds <= 253_402_300_799 and 0 <= value.nanos <= 999_999_999):
+        found.append((path, "is not a valid time"))
+
+
+def nested(name: str) -> Check:
+    """A message of its own."""
+
+    def check(value: ProtoMessage, path: str, found: Found) -> None:
+        _walk(value, TABLE[name], path + ".", found)
+
+    return check
+
+
+def mask(paths: Sequence[str]) -> Check:
+    """A mask with known paths."""
+    known = frozenset(paths)
+
+    def check(value: Any, path: str, found: Found) -> None:
+        found.extend(
+            (f"{path}.paths[{place}]", "is not a field that can be changed; those are " + ", ".join(paths))
+            for place, given in enumerate(value.paths)
+            if given not in known
+        )
+
+    return check
+
+
+def _query(value: str, path: str, found: Found) -> None:
+    text(4096)(value, path, found)
+    if not value.strip():
+        found.append((path, "is required"))
+
+
+def _changed_session(request: Any, path: str, found: Found) -> None:
+    if not request.session.id:
+        found.append((f"{path}session.id", "is required"))
+    if "state" in request.update_mask.paths and not request.session.state:
+        found.append((f"{path}session.state", "is required, as the mask names it"))
+
+
+def _changed_memory(request: Any, path: str, found: Found) -> None:
+    if not request.memory.id:
+        found.append((f"{path}memory.id", "is required"))
+    found.extend(
+        (f"{path}memory.{name}", "is required, as the mask names it")
+        for name in ("text", "layer", "kind")
+        if name in request.update_mask.paths and not getattr(request.memory, name)
+    )
+
+
+SESSION_CHANGES = ("title", "state", "metadata")
+MEMORY_CHANGES = ("text", "layer", "kind", "importance", "pinned", "archived", "metadata")
+
+_ROLE = member(types_pb2.Role.DESCRIPTOR)
+_LAYER = member(types_pb2.Layer.DESCRIPTOR)
+_STATE = member(sessions_pb2.SessionState.DESCRIPTOR)
+_PLUGIN_STATE = member(plugins_pb2.PluginState.DESCRIPTOR)
+_REQUEST_ID = text(NAME)
+_TOKEN = text(1024)
+_PAGE: dict[str, Check] = {"page_size": page_size, "page_token": _TOKEN}
+_PARTS = items(8, nested("Part"))
+
+TABLE: dict[str, Rules] = {
+    "Part": Rules({"image": nested("Image")}, required=("image",)),
+    "Image": Rules({"data": data(3_145_728), "media_type": text(NAME), "caption": text(4096)}, required=("data",)),
+    # chat
+    "ChatRequest": Rules(
+        {
+            "request_id": _REQUEST_ID,
+            "session_id": identifier,
+            "text": text(TEXT),
+            "parts": _PARTS,
+            "sent_at": moment,
+            "metadata": labels,
+        },
+        either=("text", "parts"),
+    ),
+    "ChatStreamRequest": Rules({"chat": nested("ChatRequest")}, required=("chat",)),
+    "ConverseRequest": Rules({"chat": nested("ChatRequest"), "cancel": nested("Cancel")}, either=("chat", "cancel")),
+    "Cancel": Rules({"request_id": _REQUEST_ID}),
+    # sessions
+    "CreateSessionRequest": Rules(
+        {
+            "request_id": _REQUEST_ID,
+            "title": text(256),
+            "parent_id": identifier,
+            "metadata": labels,
+            "origin": text(256),
+        }
+    ),
+    "GetSessionRequest": Rules({"session_id": identifier}, required=("session_id",)),
+    "ListSessionsRequest": Rules(_PAGE | {"states": items(32, _STATE)}),
+    "Session": Rules(
+        {
+            "id": identifier,
+            "title": text(256),
+            "state": _STATE,
+            "parent_id": anything,
+            "created_at": anything,
+            "updated_at": anything,
+            "message_count": anything,
+            "metadata": labels,
+            "origin": anything,
+        }
+    ),
+    "UpdateSessionRequest": Rules(
+        {"request_id": _REQUEST_ID, "session": nested("Session"), "update_mask": mask(SESSION_CHANGES)},
+        whole=_changed_session,
+    ),
+    "DeleteSessionRequest": Rules({"request_id": _REQUEST_ID, "session_id": identifier}, required=("session_id",)),
+    "ListMessagesRequest": Rules(_PAGE | {"session_id": identifier, "descending": anything}, required=("session_id",)),
+    # memory
+    "RememberRequest": Rules(
+        {"request_id": _REQUEST_ID, "memory": nested("MemoryDraft"), "message": nested("MessageDraft")},
+        either=("memory", "message"),
+    ),
+    "MemoryDraft": Rules(
+        {
+            "text": text(TEXT),
+            "layer": _LAYER,
+            "kind": text(64),
+            "speaker": text(NAME),
+            "session_id": identifier,
+            "sent_at": moment,
+            "importance": number(0, 1),
+            "pinned": anything,
+            "metadata": labels,
+            "origin": text(256),
+        },
+        required=("text",),
+    ),
+    "MessageDraft": Rules(
+        {
+            "session_id": identifier,
+            "role": _ROLE,
+            "speaker": text(NAME),
+            "text": text(TEXT),
+            "parts": _PARTS,
+            "sent_at": moment,
+            "metadata": labels,
+            "origin": text(256),
+        },
+        required=("session_id",),
+        either=("text", "parts"),
+    ),
+    "RememberStreamRequest": Rules({"remember": nested("RememberRequest")}, required=("remember",)),
+    "MemoryFilter": Rules(
+        {
+            "layers": items(32, _LAYER),
+            "session_id": identifier,
+            "sent_after": moment,
+            "sent_before": moment,
+            "speaker": text(NAME),
+            "kinds": items(32, text(64)),
+            "metadata": labels,
+            "include_archived": anything,
+        }
+    ),
+    "RecallRequest": Rules(_PAGE | {"query": _query, "filter": nested("MemoryFilter")}, required=("query",)),
+    "RecallStreamRequest": Rules({"recall": nested("RecallRequest")}, required=("recall",)),
+    "BuildContextRequest": Rules(
+        {"query": text(TEXT), "session_id": identifier, "token_budget": number(64, 200_000)}, required=("query",)
+    ),
+    "GetMemoryRequest": Rules({"memory_id": identifier}, required=("memory_id",)),
+    "ListMemoriesRequest": Rules(_PAGE | {"filter": nested("MemoryFilter")}),
+    "Memory": Rules(
+        {
+            "id": identifier,
+            "layer": _LAYER,
+            "kind": text(64),
+            "text": text(TEXT),
+            "speaker": anything,
+            "session_id": anything,
+            "message_id": anything,
+            "sent_at": anything,
+            "recorded_at": anything,
+            "importance": number(0, 1),
+            "pinned": anything,
+            "archived": anything,
+            "metadata": labels,
+            "etag": text(64),
+        }
+    ),
+    "UpdateMemoryRequest": Rules(
+        {"request_id": _REQUEST_ID, "memory": nested("Memory"), "update_mask": mask(MEMORY_CHANGES)},
+        whole=_changed_memory,
+    ),
+    "ForgetRequest": Rules(
+        {"request_id": _REQUEST_ID, "memory_ids": items(1000, identifier), "keep_messages": anything},
+        required=("memory_ids",),
+    ),
+    # plugins and admin
+    "ListPluginsRequest": Rules(_PAGE),
+    "GetPluginRequest": Rules({"name": text(256)}, required=("name",)),
+    "GetInfoRequest": Rules({}),
+    "GetSettingsRequest": Rules({}),
+}
+
+
+def _walk(message: ProtoMessage, rules: Rules, prefix: str, found: Found) -> None:
+    fields = rules.fields
+    present = []
+    for field, value in message.ListFields():
+        name = field.name
+        present.append(name)
+        fields[name](value, prefix + name, found)
+    if rules.required:
+        found.extend((prefix + name, "is required") for name in rules.required if name not in present)
+    if rules.either and not any(name in present for name in rules.either):
+        found.append((prefix + rules.either[0], f"is required, unless there is {' or '.join(rules.either[1:])}"))
+    if rules.whole is not None:
+        rules.whole(message, prefix, found)
+
+
+def check(message: ProtoMessage) -> None:
+    """Raises InvalidArgument naming every field that is wrong, by its path as in the .proto file."""
+    found: Found = []
+    _walk(message, TABLE[message.DESCRIPTOR.name], "", found)
+    if found:
+        raise _report(found)
+
+
+def checker(kind: type[ProtoMessage]) -> Callable[[ProtoMessage], None]:
+    """`check` for one kind of message, its rules looked up once."""
+    rules = TABLE[kind.DESCRIPTOR.name]
+
+    def check_kind(message: ProtoMessage) -> None:
+        found: Found = []
+        _walk(message, rules, "", found)
+        if found:
+            raise _report(found)
+
+    return check_kind
+
+
+def _report(found: Found) -> InvalidArgument:
+    told: Found = []
+    size = 0
+    for path, description in found:
+        size += len(path.encode()) + len(description.encode())
+        if told and size > _REPORT_BYTES:
+            break
+        told.append((path, description))
+    path, description = told[0]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return InvalidArgument(f"{path}: {description}{more}", told)

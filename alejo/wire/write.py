@@ -1,0 +1,302 @@
+"""From values to messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from alejo.types import (
+    Accepted,
+    Answer,
+    Appraisal,
+    Ask,
+    Context,
+    Degraded,
+    Evidence,
+    Filter,
+    Hit,
+    Image,
+    Kept,
+    Memory,
+    MemoryDraft,
+    Message,
+    MessageDraft,
+    Percept,
+    PluginStatus,
+    Session,
+    Vacancy,
+)
+from alejo.v1 import chat_pb2, memory_pb2, plugins_pb2, sessions_pb2, types_pb2
+
+_MILLION = 1_000_000
+
+
+def moment(time: int) -> Timestamp:
+    """A time in microseconds since the Unix epoch."""
+    return Timestamp(seconds=time // _MILLION, nanos=time % _MILLION * 1000)
+
+
+def _perhaps(time: int | None) -> Timestamp | None:
+    return None if time is None else moment(time)
+
+
+def parts(images: Iterable[Image]) -> list[types_pb2.Part]:
+    """Pictures as a message's parts."""
+    return [
+        types_pb2.Part(image=types_pb2.Image(data=one.data, media_type=one.media_type, caption=one.caption))
+        for one in images
+    ]
+
+
+def message(value: Message) -> types_pb2.Message:
+    """A recorded message."""
+    return types_pb2.Message(
+        id=value.id,
+        session_id=value.session_id,
+        seq=value.seq,
+        role=value.role,  # type: ignore[arg-type]  # the numbers agree, a test holds it
+        speaker=value.speaker,
+        text=value.text,
+        parts=parts(value.images),
+        sent_at=moment(value.sent_at),
+        recorded_at=moment(value.recorded_at),
+        metadata=value.metadata,
+        redacted=value.redacted,
+    )
+
+
+def session(value: Session) -> sessions_pb2.Session:
+    """A session."""
+    return sessions_pb2.Session(
+        id=value.id,
+        title=value.title,
+        state=value.state,  # type: ignore[arg-type]
+        parent_id=value.parent_id,
+        created_at=moment(value.created_at),
+        updated_at=moment(value.updated_at),
+        message_count=value.message_count,
+        metadata=value.metadata,
+        origin=value.origin,
+    )
+
+
+def session_changes(session_id: str, changes: Mapping[str, Any]) -> sessions_pb2.UpdateSessionRequest:
+    """An UpdateSession of exactly these fields."""
+    return sessions_pb2.UpdateSessionRequest(
+        session=sessions_pb2.Session(id=session_id, **changes), update_mask=FieldMask(paths=list(changes))
+    )
+
+
+def memory(value: Memory) -> types_pb2.Memory:
+    """A memory."""
+    return types_pb2.Memory(
+        id=value.id,
+        layer=value.layer,  # type: ignore[arg-type]
+        kind=value.kind,
+        text=value.text,
+        speaker=value.speaker,
+        session_id=value.session_id,
+        message_id=value.message_id,
+        sent_at=moment(value.sent_at),
+        recorded_at=moment(value.recorded_at),
+        importance=value.importance,
+        pinned=value.pinned,
+        archived=value.archived,
+        metadata=value.metadata,
+        etag=f"{value.version:x}",
+    )
+
+
+def memory_changes(memory_id: str, changes: Mapping[str, Any], etag: str = "") -> memory_pb2.UpdateMemoryRequest:
+    """An UpdateMemory of exactly these fields."""
+    return memory_pb2.UpdateMemoryRequest(
+        memory=types_pb2.Memory(id=memory_id, etag=etag, **changes), update_mask=FieldMask(paths=list(changes))
+    )
+
+
+def evidence(values: Iterable[Evidence]) -> list[types_pb2.Evidence]:
+    """The shares of a score."""
+    return [types_pb2.Evidence(name=one.name, share=one.share, detail=one.detail) for one in values]
+
+
+def hit(value: Hit) -> types_pb2.Hit:
+    """A recalled memory."""
+    return types_pb2.Hit(
+        memory=memory(value.memory), score=value.score, coverage=value.coverage, evidence=evidence(value.evidence)
+    )
+
+
+def filter(value: Filter) -> memory_pb2.MemoryFilter:  # noqa: A001 - the value's own name, read as wire.write.filter
+    """Which memories may be found."""
+    return memory_pb2.MemoryFilter(
+        layers=value.layers,  # type: ignore[arg-type]
+        session_id=value.session_id,
+        sent_after=_perhaps(value.sent_after),
+        sent_before=_perhaps(value.sent_before),
+        speaker=value.speaker,
+        kinds=value.kinds,
+        metadata=value.metadata,
+        include_archived=value.include_archived,
+    )
+
+
+def memory_draft(value: MemoryDraft) -> memory_pb2.MemoryDraft:
+    """A thing to remember."""
+    return memory_pb2.MemoryDraft(
+        text=value.text,
+        layer=value.layer or 0,  # type: ignore[arg-type]
+        kind=value.kind,
+        speaker=value.speaker,
+        session_id=value.session_id,
+        sent_at=_perhaps(value.sent_at),
+        importance=value.importance,
+        pinned=value.pinned,
+        metadata=value.metadata,
+        origin=value.origin,
+    )
+
+
+def message_draft(value: MessageDraft) -> memory_pb2.MessageDraft:
+    """A message that was said elsewhere."""
+    return memory_pb2.MessageDraft(
+        session_id=value.session_id,
+        role=value.role,  # type: ignore[arg-type]
+        speaker=value.speaker,
+        text=value.text,
+        parts=parts(value.images),
+        sent_at=_perhaps(value.sent_at),
+        metadata=value.metadata,
+        origin=value.origin,
+    )
+
+
+def remember(value: MemoryDraft | MessageDraft, request_id: str = "") -> memory_pb2.RememberRequest:
+    """A Remember of one thing."""
+    if isinstance(value, MemoryDraft):
+        return memory_pb2.RememberRequest(request_id=request_id, memory=memory_draft(value))
+    return memory_pb2.RememberRequest(request_id=request_id, message=message_draft(value))
+
+
+def kept(value: Kept) -> memory_pb2.RememberResponse:
+    """What a Remember made."""
+    return memory_pb2.RememberResponse(
+        request_id=value.request_id,
+        memories=[memory(one) for one in value.memories],
+        message=None if value.message is None else message(value.message),
+        existed=value.existed,
+    )
+
+
+def context(value: Context, missing: Iterable[Degraded] = ()) -> memory_pb2.BuildContextResponse:
+    """A context."""
+    return memory_pb2.BuildContextResponse(
+        text=value.text,
+        items=[
+            memory_pb2.ContextItem(
+                section=one.section,
+                text=one.text,
+                tokens=one.tokens,
+                memory_id=one.memory_id,
+                message_id=one.message_id,
+                evidence=evidence(one.evidence),
+            )
+            for one in value.items
+        ],
+        tokens=value.tokens,
+        dropped=[memory_pb2.ContextDrop(id=one.id, reason=one.reason, tokens=one.tokens) for one in value.dropped],
+        degraded=degraded(missing),
+    )
+
+
+def appraisal(value: Appraisal) -> types_pb2.Appraisal:
+    """What was felt."""
+    return types_pb2.Appraisal(
+        valence=value.valence,
+        arousal=value.arousal,
+        emotions=[types_pb2.Emotion(name=one.name, strength=one.strength, words=one.words) for one in value.emotions],
+    )
+
+
+def percept(value: Percept) -> types_pb2.Percept:
+    """What was seen."""
+    return types_pb2.Percept(
+        part=value.part,
+        width=value.width,
+        height=value.height,
+        format=value.format,
+        taken_at=_perhaps(value.taken_at),
+        colours=value.colours,
+        sharpness=value.sharpness,
+        perceptual_hash=value.perceptual_hash,
+        summary=value.summary,
+    )
+
+
+def degraded(values: Iterable[Degraded]) -> list[types_pb2.Degraded]:
+    """What was missing."""
+    return [types_pb2.Degraded(role=one.role, plugin=one.plugin, reason=one.reason) for one in values]
+
+
+def ask(value: Ask) -> chat_pb2.ChatRequest:
+    """What a user says."""
+    return chat_pb2.ChatRequest(
+        request_id=value.request_id,
+        session_id=value.session_id,
+        text=value.text,
+        parts=parts(value.images),
+        sent_at=_perhaps(value.sent_at),
+        metadata=value.metadata,
+    )
+
+
+def accepted(value: Accepted) -> chat_pb2.Accepted:
+    """The user's message is on disk."""
+    return chat_pb2.Accepted(
+        turn_id=value.turn_id,
+        request_id=value.request_id,
+        session_id=value.session_id,
+        user_message=message(value.user_message),
+    )
+
+
+def answer(value: Answer) -> chat_pb2.ChatResponse:
+    """A turn's answer."""
+    return chat_pb2.ChatResponse(
+        turn_id=value.turn_id,
+        request_id=value.request_id,
+        session_id=value.session_id,
+        user_message=message(value.user_message),
+        message=message(value.message),
+        recalled=[hit(one) for one in value.recalled],
+        appraisal=None if value.appraisal is None else appraisal(value.appraisal),
+        percepts=[percept(one) for one in value.percepts],
+        degraded=degraded(value.degraded),
+        commands=value.commands,
+        replayed=value.replayed,
+    )
+
+
+def plugin(value: PluginStatus) -> plugins_pb2.Plugin:
+    """The truth about a plugin."""
+    return plugins_pb2.Plugin(
+        name=value.name,
+        distribution=value.distribution,
+        version=value.version,
+        state=value.state,  # type: ignore[arg-type]
+        reason=value.reason,
+        hint=value.hint,
+        roles=value.roles,
+        load_seconds=value.load_seconds,
+        trusted=value.trusted,
+        calls=value.calls,
+        failures=value.failures,
+        stuck_threads=value.stuck_threads,
+    )
+
+
+def vacancy(value: Vacancy) -> plugins_pb2.Vacancy:
+    """A role that no plugin fills."""
+    return plugins_pb2.Vacancy(role=value.role, hint=value.hint)
