@@ -1,4 +1,10 @@
-"""The calls of a server, and the connection they share."""
+"""A client of a server: the same words as the library, over gRPC.
+
+    async with connect("unix:/path/of/alejo.sock") as client:
+        answer = await client.chat(Ask("Hello"))
+
+Every write carries a request id, so a call that did not reach the server is sent again without doing anything twice.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +15,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from google.rpc.status_pb2 import Status as RpcStatus
 
-from alejo.errors import AlejoError, InvalidArgument
+from alejo.errors import AlejoError, DeadlineExceeded, InvalidArgument, Status, Unavailable, Unimplemented
 from alejo.types import (
     Accepted,
     Answer,
@@ -40,9 +47,7 @@ from alejo.v1 import (
     sessions_pb2,
     sessions_pb2_grpc,
 )
-
-from . import failures
-from .values import read, write
+from alejo.wire import read, status, write
 
 # Everything that writes carries a request id, so a call the server did not take may be sent again.
 _SERVICE_CONFIG = {
@@ -70,6 +75,8 @@ _OPTIONS: tuple[tuple[str, str | int], ...] = (
 )
 
 
+NOT_REACHABLE = "NOT_REACHABLE"
+_DETAILS = "grpc-status-details-bin"
 _FIRST, _TEN, _ANY = Page(), Page(10), Filter()
 
 
@@ -95,11 +102,11 @@ class Client:
         try:
             return await method(request, metadata=self._metadata, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
-            raise failures.of_call(error, self.target) from None
+            raise _error(error, self.target) from None
 
     async def chat(self, ask: Ask) -> Answer:
         """One turn."""
-        return read(await self._call(self._chat.Chat, _chat(ask)), Answer)
+        return read.answer(await self._call(self._chat.Chat, _chat(ask)))
 
     async def stream(self, ask: Ask) -> AsyncIterator[Accepted | str | Answer]:
         """One turn as it is answered. Closing the iterator cancels the turn."""
@@ -108,13 +115,13 @@ class Client:
             async for response in call:
                 frame = response.WhichOneof("frame")
                 if frame == "accepted":
-                    yield read(response.accepted, Accepted)
+                    yield read.accepted(response.accepted)
                 elif frame == "delta":
                     yield response.delta
                 elif frame == "done":
-                    yield read(response.done, Answer)
+                    yield read.answer(response.done)
         except grpc.aio.AioRpcError as error:
-            raise failures.of_call(error, self.target) from None
+            raise _error(error, self.target) from None
         finally:
             call.cancel()
 
@@ -136,12 +143,12 @@ class Client:
             origin=origin,
         )
         response = await self._call(self._sessions.CreateSession, request)
-        return read(response.session, Session), response.existed
+        return read.session(response.session), response.existed
 
     async def session(self, session_id: str) -> Session:
         """One session. Raises NotFound."""
         request = sessions_pb2.GetSessionRequest(session_id=session_id)
-        return read((await self._call(self._sessions.GetSession, request)).session, Session)
+        return read.session((await self._call(self._sessions.GetSession, request)).session)
 
     async def sessions(self, page: Page = _FIRST, states: Sequence[SessionState] = ()) -> tuple[list[Session], str]:
         """A page of the user's sessions, newest first, and the token of the next."""
@@ -151,7 +158,7 @@ class Client:
             states=[sessions_pb2.SessionState.ValueType(state) for state in states],
         )
         response = await self._call(self._sessions.ListSessions, request)
-        return [read(session, Session) for session in response.sessions], response.next_page_token
+        return [read.session(session) for session in response.sessions], response.next_page_token
 
     async def messages(
         self, session_id: str, page: Page = _FIRST, *, descending: bool = False
@@ -161,11 +168,11 @@ class Client:
             session_id=session_id, page_size=page.size, page_token=page.token, descending=descending
         )
         response = await self._call(self._sessions.ListMessages, request)
-        return [read(message, Message) for message in response.messages], response.next_page_token
+        return [read.message(message) for message in response.messages], response.next_page_token
 
     async def remember(self, item: MemoryDraft | MessageDraft, *, request_id: str = "") -> Kept:
         """Remembers one thing."""
-        return read(await self._call(self._memory.Remember, _remember(request_id, item)), Kept)
+        return read.kept(await self._call(self._memory.Remember, _remember(request_id, item)))
 
     async def remember_many(
         self, items: Iterable[tuple[str, MemoryDraft | MessageDraft]]
@@ -181,27 +188,29 @@ class Client:
             async for response in call:
                 if response.WhichOneof("result") == "failure":
                     failure = response.failure
-                    yield failures.of_status(failure.code, failure.message, failure.details)
+                    yield status.error(failure.code, failure.message, failure.details)
                 else:
-                    yield read(response.remembered, Kept)
+                    yield read.kept(response.remembered)
         except grpc.aio.AioRpcError as error:
-            raise failures.of_call(error, self.target) from None
+            raise _error(error, self.target) from None
         finally:
             call.cancel()
 
     async def recall(self, query: str, page: Page = _TEN, filter: Filter = _ANY) -> tuple[list[Hit], str]:  # noqa: A002 - the library's word
         """Memories that match, best first, and the token of the next page."""
-        request = memory_pb2.RecallRequest(query=query, page_size=page.size, page_token=page.token)
-        write(filter, request.filter)
+        request = memory_pb2.RecallRequest(
+            query=query, page_size=page.size, page_token=page.token, filter=write.filter(filter)
+        )
         response = await self._call(self._memory.Recall, request)
-        return [read(hit, Hit) for hit in response.hits], response.next_page_token
+        return [read.hit(hit) for hit in response.hits], response.next_page_token
 
     async def memories(self, page: Page = _FIRST, filter: Filter = _ANY) -> tuple[list[Memory], str]:  # noqa: A002 - the library's word
         """A page of the user's memories, newest first, and the token of the next."""
-        request = memory_pb2.ListMemoriesRequest(page_size=page.size, page_token=page.token)
-        write(filter, request.filter)
+        request = memory_pb2.ListMemoriesRequest(
+            page_size=page.size, page_token=page.token, filter=write.filter(filter)
+        )
         response = await self._call(self._memory.ListMemories, request)
-        return [read(memory, Memory) for memory in response.memories], response.next_page_token
+        return [read.memory(memory) for memory in response.memories], response.next_page_token
 
     async def forget(
         self, memory_ids: Sequence[str], *, keep_messages: bool = False, request_id: str = ""
@@ -220,10 +229,10 @@ class Client:
         while True:
             request = plugins_pb2.ListPluginsRequest(page_size=1000, page_token=token)
             response = await self._call(self._plugins.ListPlugins, request)
-            plugins += [read(plugin, PluginStatus) for plugin in response.plugins]
+            plugins += [read.plugin(plugin) for plugin in response.plugins]
             token = response.next_page_token
             if not token:
-                return plugins, [read(vacancy, Vacancy) for vacancy in response.vacancies]
+                return plugins, [read.vacancy(vacancy) for vacancy in response.vacancies]
 
     async def info(self) -> dict[str, Any]:
         """What the server is: version, data_format, tenant, user, debug_build, storage."""
@@ -265,13 +274,27 @@ def _address(target: str) -> tuple[str, bool]:
 
 
 def _chat(ask: Ask) -> chat_pb2.ChatRequest:
-    request = chat_pb2.ChatRequest()
-    write(ask, request)
+    request = write.ask(ask)
     request.request_id = ask.request_id or new_request_id()
     return request
 
 
 def _remember(request_id: str, item: MemoryDraft | MessageDraft) -> memory_pb2.RememberRequest:
-    request = memory_pb2.RememberRequest(request_id=request_id or new_request_id())
-    write(item, request.memory if isinstance(item, MemoryDraft) else request.message)
-    return request
+    return write.remember(item, request_id or new_request_id())
+
+
+def _error(error: grpc.aio.AioRpcError, target: str) -> AlejoError:
+    """What a call to `target` that ended with a status means."""
+    code = int(error.code().value[0])
+    packed = next((value for name, value in error.trailing_metadata() or () if name == _DETAILS), b"")
+    details = RpcStatus.FromString(packed if isinstance(packed, bytes) else b"").details
+    if details:
+        return status.error(code, error.details() or "", details)
+    # The server gives details with every status of its own: this one was made on the way.
+    if code in {Status.UNAVAILABLE, Status.CANCELLED}:
+        return Unavailable(f"No server answers at {target}.", reason=NOT_REACHABLE)
+    if code == Status.DEADLINE_EXCEEDED:
+        return DeadlineExceeded(f"The server at {target} did not answer in time.")
+    if code == Status.UNIMPLEMENTED:
+        return Unimplemented(f"What answers at {target} does not offer this call.")
+    return status.error(code, error.details() or "The call failed.")
