@@ -1,0 +1,492 @@
+"""The `lmdb:` backend: one data file, one writer thread, and a group of batches for each sync of the disk.
+
+Batches queue on the way in. The writer thread begins a transaction, the group is written into it, and the thread
+commits it once: data synced, then the page that makes them valid (two flushes however many batches there are). LMDB's
+defaults are kept on purpose: each of its faster flags loses or corrupts acknowledged records at a power cut.
+
+Every record is stored as version (8 bytes) ‖ value under table ‖ NUL ‖ key, in one tree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import lmdb
+import structlog
+
+from alejo.errors import Conflict, DataLoss, StartupError, StorageFull, Unavailable
+
+from . import Append, Batch, Delete, Expect, Put, Record
+from .keys import PREFIXES, check_key, successor
+from .mount import network_filesystem
+
+PAGE = 4096
+GROUP_BATCHES = 256
+GROUP_BYTES = 8 << 20
+# From this many waiting batches on the event loop writes the group itself: every LMDB call drops the interpreter lock,
+# and a thread that has to win it back from a busy loop for each record costs more than the records do.
+HANDOVER_BATCHES = 4
+HANDOVER_SECONDS = 0.05
+READER_CHECK_SECONDS = 60.0
+SEQUENCE = b"\0sequence"  # no table begins with NUL
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Pending:
+    """A batch on its way to the disk, and what became of it: its sequence number or the error."""
+
+    __slots__ = ("batch", "future", "loop", "outcome")
+
+    def __init__(self, batch: Batch, future: asyncio.Future[int]) -> None:
+        self.batch = batch
+        self.future = future
+        self.loop = future.get_loop()
+        self.outcome: int | BaseException = 0
+
+
+class Handover:
+    """A write transaction lent to an event loop to be filled.
+
+    LMDB ties the transaction's lock to the thread that begins and ends it, so the writer thread does both; in between
+    it is memory, used by whoever claims it first, by one thread at a time. A loop that is stuck loses its claim.
+    """
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self._claim = threading.Lock()
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Fills the transaction unless somebody else does."""
+        if not self._claim.acquire(blocking=False):
+            return
+        try:
+            self.room.fill()
+        except Exception as error:  # noqa: BLE001  # raised again in the writer thread by wait()
+            self._error = error
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            self._done.release()
+
+    def wait(self, seconds: float) -> None:
+        """Returns when it is filled, filling it here after `seconds` without a claim. Raises what filling raised."""
+        if not self._done.acquire(timeout=seconds):
+            self.run()
+            self._done.acquire()
+        if self._error is not None:
+            raise self._error
+
+
+class Room:
+    """One group on its way into one write transaction."""
+
+    def __init__(self, txn: lmdb.Transaction[bytes], source: deque[Pending], *, deletes_only: bool) -> None:
+        self.txn = txn
+        self.taken: list[Pending] = []
+        self.written = 0
+        self._source = source
+        self._deletes_only = deletes_only
+
+    def fill(self) -> None:
+        """Takes waiting batches in order until the group is full. Each is kept whole or fails alone."""
+        txn, source, taken = self.txn, self._source, self.taken
+        before = sequence = int.from_bytes(txn.get(SEQUENCE) or b"", "big")
+        put, delete, size = txn.put, txn.delete, 0
+        while source and len(taken) < GROUP_BATCHES and size < GROUP_BYTES:
+            pending = source.popleft()
+            taken.append(pending)
+            try:
+                rows = self._stage(pending.batch, sequence + 1)
+            except lmdb.Error:
+                raise
+            except Exception as error:  # noqa: BLE001  # a batch that is wrong fails alone, whatever is wrong with it
+                pending.outcome = error
+                continue
+            for key, data in rows.items():
+                if data is None:
+                    delete(key)
+                else:
+                    put(key, data)
+                    size += len(data)
+            sequence += 1
+            pending.outcome = sequence
+        if sequence != before:
+            put(SEQUENCE, sequence.to_bytes(8, "big"))
+        self.written = sequence - before
+
+    def _stage(self, batch: Batch, sequence: int) -> dict[bytes, bytes | None]:
+        """What the batch writes, by stored key; None deletes. Raises Conflict, StorageFull, and what `seal` raises."""
+        rows: dict[bytes, bytes | None] = {}
+        stamp = sequence.to_bytes(8, "big")
+        for place, operation in enumerate(batch):
+            if isinstance(operation, Put):
+                rows[PREFIXES[operation.table] + check_key(operation.key)] = stamp + operation.value
+            elif isinstance(operation, Append):
+                key = operation.prefix + stamp + place.to_bytes(2, "big")
+                rows[PREFIXES[operation.table] + check_key(key)] = stamp + operation.seal(key)
+            elif isinstance(operation, Delete):
+                rows[PREFIXES[operation.table] + check_key(operation.key)] = None
+            else:
+                self._expect(rows, operation)
+        if self._deletes_only and any(data is not None for data in rows.values()):
+            raise no_room()
+        return rows
+
+    def _expect(self, rows: dict[bytes, bytes | None], expect: Expect) -> None:
+        key = PREFIXES[expect.table] + check_key(expect.key)
+        stored = rows[key] if key in rows else self.txn.get(key)
+        if (None if stored is None else int.from_bytes(stored[:8], "big")) != expect.version:
+            raise Conflict("The record changed since it was read.")
+
+
+class LmdbStorage:
+    """A data file shared by any number of processes; one object per path in each of them."""
+
+    def __init__(self, environment: lmdb.Environment, *, max_size: int) -> None:
+        self._env = environment
+        self._max = max_size
+        # The last part of the file is kept for deletes, which copy pages before they free any.
+        self._soft = max_size - max(max_size // 16, 64 * PAGE) // PAGE * PAGE
+        self._queue: deque[Pending] = deque()
+        self._reading = threading.Lock()  # held while a read transaction is open, and to change the map
+        self._writing = threading.Lock()  # held while a write transaction is open; taken before _reading
+        self._wake = threading.Lock()
+        self._wake.acquire()
+        self._idle = False
+        self._closing = False
+        self._closed = False
+        self._failed = False
+        self._checked = time.monotonic()
+        self._batches = self._groups = 0
+        self._thread = threading.Thread(target=self._run, name="alejo-storage", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, path: Path, *, map_size: int, max_size: int) -> LmdbStorage:
+        """Opens or makes the folder `path`. Sizes are in bytes. Raises StartupError, saying what helps."""
+        if max_size < 256 * PAGE:
+            raise StartupError("The storage needs at least 1 MiB.", hint="Raise data.max_size_mb.")
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            environment = lmdb.open(
+                str(path),
+                map_size=min(map_size, max_size - max(max_size // 16, 64 * PAGE)) // PAGE * PAGE,
+                mode=0o600,
+                max_readers=512,
+                max_spare_txns=1,
+            )
+            environment.reader_check()
+        except lmdb.VersionMismatchError as error:
+            raise StartupError(
+                f"The storage in {path} was written by another version of LMDB.",
+                hint="Open it with the program that made it, or use another data folder.",
+            ) from error
+        except lmdb.Error as error:
+            if "already open" in str(error):
+                raise StartupError(
+                    f"The storage in {path} is open in this process already.", hint="Use the object that is open."
+                ) from error
+            raise StartupError(
+                f"The storage in {path} cannot be opened.", hint="Check the folder's rights and the disk."
+            ) from error
+        except OSError as error:
+            raise StartupError(
+                f"The folder {path} cannot be made: {error.strerror}.", hint="Name another data folder."
+            ) from error
+        if kind := network_filesystem(path):
+            structlog.get_logger().warning("storage is on a network file system, where locks may fail", kind=kind)
+        return cls(environment, max_size=max_size // PAGE * PAGE)
+
+    async def commit(self, batch: Batch) -> int:
+        """See Storage. A cancelled caller stops waiting; the batch is committed all the same."""
+        if self._closing:
+            raise self._gone()
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._queue.append(Pending(batch, future))
+        if self._failed:  # looked at after queueing: the writer thread looks at the queue after it sets this
+            future.cancel()
+            raise self._gone()
+        self._rouse()
+        return await future
+
+    async def get(self, table: str, key: bytes) -> Record | None:
+        """See Storage."""
+        stored = PREFIXES[table] + key
+        while True:
+            try:
+                with self._reading:
+                    if self._closed:
+                        raise self._gone()
+                    # The transaction ends with its last reference, here; the library renews it for the next read.
+                    data = self._env.begin().get(stored)
+                break
+            except lmdb.MapResizedError:
+                self._adopt()
+            except lmdb.Error as error:
+                raise unreadable(error) from error
+        return None if data is None else Record(key, data[8:], int.from_bytes(data[:8], "big"))
+
+    async def scan(
+        self, table: str, prefix: bytes, *, after: bytes = b"", limit: int = 100, reverse: bool = False
+    ) -> list[Record]:
+        """See Storage."""
+        name = PREFIXES[table]
+        walk = _falling if reverse else _rising
+        while True:
+            try:
+                with self._reading:
+                    if self._closed:
+                        raise self._gone()
+                    with self._env.begin() as txn, txn.cursor() as cursor:
+                        return _records(walk(cursor, name, prefix, after), name + prefix, len(name), limit)
+            except lmdb.MapResizedError:
+                self._adopt()
+            except lmdb.Error as error:
+                raise unreadable(error) from error
+
+    async def close(self) -> None:
+        """See Storage. A second call does nothing."""
+        self._closing = True
+        self._rouse()
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+        with self._reading:
+            if not self._closed:
+                self._closed = True
+                self._env.close()
+
+    def stats(self) -> dict[str, int]:
+        """Counts since the start: batches committed, groups they went in, flushes of the disk; records and bytes now.
+
+        A group flushes twice: fdatasync of the data, then a write of the meta page through an O_DSYNC descriptor.
+        """
+        with self._reading:
+            if self._closed:
+                raise self._gone()
+            info, stat = self._env.info(), self._env.stat()
+        pages = stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+        return {
+            "commits": self._batches,
+            "groups": self._groups,
+            "syncs": 2 * self._groups,
+            "records": max(stat["entries"] - 1, 0),  # without the sequence
+            "live_bytes": pages * stat["psize"],
+            "map_bytes": info["map_size"],
+        }
+
+    def _gone(self) -> Unavailable:
+        if self._closing:
+            return Unavailable("The storage is closed.")
+        return Unavailable("The disk failed; the storage must be opened again.", retry_after=30.0)
+
+    def _rouse(self) -> None:
+        if self._idle:
+            self._idle = False
+            with contextlib.suppress(RuntimeError):  # another thread was first, and once is enough
+                self._wake.release()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self._rest()
+                if self._queue:
+                    self._write(self._queue)
+                elif self._closing:
+                    return
+        finally:
+            self._failed = True
+            self._settle(self._drain(self._queue), self._gone())
+
+    def _rest(self) -> None:
+        """Waits for work; once a minute clears the reader slots of processes that were killed."""
+        self._idle = True
+        if not self._queue and not self._closing:
+            self._wake.acquire(timeout=READER_CHECK_SECONDS)
+        self._idle = False
+        if time.monotonic() - self._checked > READER_CHECK_SECONDS:
+            self._checked = time.monotonic()
+            self._env.reader_check()
+
+    @staticmethod
+    def _drain(source: deque[Pending]) -> list[Pending]:
+        return [source.popleft() for _ in range(len(source))]
+
+    def _write(self, source: deque[Pending]) -> None:
+        """Commits one group and settles it, making room if it has to."""
+        taken, error = self._attempt(source)
+        if error is None:
+            self._settle(taken)
+        elif isinstance(error, lmdb.MapFullError) and self._grow(self._soft):
+            source.extendleft(reversed(taken))
+        elif full(error):
+            for pending in taken:
+                self._write_alone(pending)
+        else:
+            self._fail(taken, error)
+
+    def _write_alone(self, pending: Pending) -> None:
+        """Commits a batch by itself when there is hardly any room; deletes may use what is kept for them."""
+        _, error = self._attempt(deque([pending]))
+        deletes = all(isinstance(operation, (Delete, Expect)) for operation in pending.batch)
+        if isinstance(error, lmdb.MapFullError) and deletes and self._grow(self._max):
+            _, error = self._attempt(deque([pending]))
+        if error is None:
+            self._settle([pending])
+        elif full(error):
+            self._settle([pending], no_room())
+        else:
+            self._fail([pending], error)
+
+    def _fail(self, taken: list[Pending], error: Exception) -> None:
+        """Stops all writing: after a failed sync nobody knows what the disk holds until the file is read again."""
+        if not self._failed:
+            self._failed = True
+            structlog.get_logger().error("storage failed", error=type(error).__name__, code=getattr(error, "code", 0))
+        self._settle(taken, self._gone())
+
+    def _attempt(self, source: deque[Pending]) -> tuple[list[Pending], Exception | None]:
+        """Writes one group from `source` in one transaction; an error means nothing of it is kept."""
+        if self._failed:
+            return self._drain(source), lmdb.PanicError("failed before")
+        with self._writing:
+            try:
+                txn = self._begin()
+            except lmdb.Error as error:
+                return self._drain(source), error
+            room = Room(txn, source, deletes_only=self._nearly_full(txn))
+            try:
+                if len(source) >= HANDOVER_BATCHES and source is self._queue:
+                    self._hand_over(room)
+                else:
+                    room.fill()
+                if room.written:
+                    txn.commit()
+                    self._groups += 1
+                    self._batches += room.written
+            except Exception as error:  # noqa: BLE001  # handed to the caller, which tells every waiting task
+                return room.taken, error
+            finally:
+                txn.abort()  # nothing to do after a commit
+        return room.taken, None
+
+    def _hand_over(self, room: Room) -> None:
+        handover = Handover(room)
+        try:
+            self._queue[0].loop.call_soon_threadsafe(handover.run)
+        except RuntimeError:  # that loop is closed
+            handover.run()
+        handover.wait(HANDOVER_SECONDS)
+
+    def _begin(self) -> lmdb.Transaction[bytes]:
+        while True:
+            try:
+                return self._env.begin(write=True)
+            except lmdb.MapResizedError:
+                with self._reading:
+                    self._env.set_mapsize(0)
+
+    def _adopt(self) -> None:
+        """Follows a map that another process has grown; no transaction of ours may be open meanwhile."""
+        with self._writing, self._reading:
+            if self._closed:
+                raise self._gone()
+            try:
+                self._env.set_mapsize(0)
+            except lmdb.Error as error:
+                raise unreadable(error) from error
+
+    def _grow(self, limit: int) -> bool:
+        """Doubles the map up to `limit` bytes; False if it is there already."""
+        with self._writing, self._reading:
+            size = self._env.info()["map_size"]
+            if size < limit:
+                self._env.set_mapsize(min(size * 2, limit))
+            return size < limit
+
+    def _nearly_full(self, txn: lmdb.Transaction[bytes]) -> bool:
+        """Whether deletes live on their reserve. Then writes wait until a tenth of the room is free again."""
+        if self._env.info()["map_size"] <= self._soft:
+            return False
+        stat = txn.stat()
+        live = (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]) * stat["psize"]
+        return live > self._soft * 9 // 10
+
+    @staticmethod
+    def _settle(taken: list[Pending], error: BaseException | None = None) -> None:
+        """Tells the waiting tasks, with one call into each event loop."""
+        loops: dict[asyncio.AbstractEventLoop, list[Pending]] = {}
+        for pending in taken:
+            if error is not None:
+                pending.outcome = error
+            loops.setdefault(pending.loop, []).append(pending)
+        for loop, pendings in loops.items():
+            try:
+                loop.call_soon_threadsafe(_resolve, pendings)
+            except RuntimeError:  # that loop is closed: nobody waits there
+                continue
+
+
+def _resolve(pendings: list[Pending]) -> None:
+    for pending in pendings:
+        future, outcome = pending.future, pending.outcome
+        if future.done():  # cancelled
+            continue
+        if isinstance(outcome, BaseException):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+
+def _rising(cursor: lmdb.Cursor[bytes], name: bytes, prefix: bytes, after: bytes) -> Iterator[tuple[bytes, bytes]]:
+    start = name + max(prefix, after)
+    if not cursor.set_range(start):
+        return iter(())
+    rows = cursor.iternext()
+    if after and cursor.key() == name + after:
+        next(rows)
+    return rows
+
+
+def _falling(cursor: lmdb.Cursor[bytes], name: bytes, prefix: bytes, after: bytes) -> Iterator[tuple[bytes, bytes]]:
+    end = successor(name + prefix)
+    if after:
+        end = min(end, name + after)
+    if not (cursor.prev() if cursor.set_range(end) else cursor.last()):
+        return iter(())
+    return cursor.iterprev()
+
+
+def _records(rows: Iterator[tuple[bytes, bytes]], begin: bytes, cut: int, limit: int) -> list[Record]:
+    found: list[Record] = []
+    for key, data in rows:
+        if len(found) >= limit or not key.startswith(begin):
+            break
+        found.append(Record(key[cut:], data[8:], int.from_bytes(data[:8], "big")))
+    return found
+
+
+def full(error: Exception) -> bool:
+    """Whether the error says that there is no room, in the map or on the disk."""
+    return isinstance(error, lmdb.MapFullError) or getattr(error, "code", 0) in NO_ROOM
+
+
+def no_room() -> StorageFull:
+    """The error of a write that does not fit."""
+    return StorageFull("There is no room for writes; reads and deletes still work.", retry_after=30.0)
+
+
+def unreadable(error: lmdb.Error) -> DataLoss | Unavailable:
+    """The error of a read that failed."""
+    if isinstance(error, (lmdb.CorruptedError, lmdb.PageNotFoundError)):
+        return DataLoss("The storage is damaged.")
+    return Unavailable("The storage cannot be read now.")
