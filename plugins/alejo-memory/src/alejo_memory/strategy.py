@@ -1,0 +1,155 @@
+"""What of a message becomes a memory, in which layer and with what importance, and how a recall is weighed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from alejo.types import Layer, MemoryDraft, Message, RecallPlan, Role
+
+from .reading import Sort, first_person, plain, sort, words
+
+# A message recorded this much later than it was said was said elsewhere and is being imported.
+IMPORTED_AFTER = 3_600 * 1_000_000
+
+_INSTRUCTION = re.compile(
+    r"^\W*(?:please\s+)?(?:call\s+me\b|(?:you\s+can\s+)?(?:address|refer\s+to)\s+me\b|from\s+now\s+on\b|"
+    r"(?:always|never|do\s+not|don'?t\s+(?:ever\s+)?)\s*(?:answer|reply|speak|write|use|say|call|tell|ask|talk|respond|mention)\b|"
+    r"(?:when|whenever|if)\s+i\s+(?:ask|say|write|tell\s+you)\b|(?:answer|reply|speak|write|respond)\s+(?:to\s+)?(?:me\s+)?in\b)",
+    re.IGNORECASE,
+)
+_PREFERENCE = re.compile(
+    r"\b(?:i|we)\s+(?:really\s+|also\s+|always\s+|usually\s+|absolutely\s+|do\s+not\s+|don'?t\s+|can'?t\s+)*"
+    r"(?:prefer|like|love|adore|enjoy|hate|dislike|detest|stand|avoid|am\s+fond\s+of)\b|"
+    r"\bmy\s+(?:\w+\s+)?(?:favou?rite|fave|preferred)\b|\bi'?(?:m|\s+am)\s+(?:a\s+)?(?:big\s+)?(?:fan\s+of|into)\b",
+    re.IGNORECASE,
+)
+_FACT = re.compile(
+    r"\bmy\s+(?:[\w'-]+\s+){1,4}(?:is|are|was|were|has|have|lives?|works?|'s)\b|"
+    r"\bi'?(?:m|\s+am)\s+(?:an?\s+|from\b|called\b|named\b|allergic\b|married\b|single\b|vegan\b|vegetarian\b|born\b|\d)|"
+    r"\bi\s+(?:live|work|study|come|own|have|speak|was\s+born|grew\s+up|got\s+married)\b|"
+    r"\b(?:we|i)\s+have\s+(?:an?|two|three|four|five|\d+)\b",
+    re.IGNORECASE,
+)
+_RECENT = re.compile(
+    r"\b(?:last|latest|lately|recent(?:ly)?|newest|yesterday|today|tonight|just|now|currently|current|"
+    r"this\s+(?:morning|afternoon|evening|week|month)|these\s+days|at\s+the\s+moment|so\s+far)\b",
+    re.IGNORECASE,
+)
+_DATED = re.compile(
+    r"\b(?:\d{1,4}|january|february|march|april|june|july|august|september|october|november|december|"
+    r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|yesterday|tomorrow|birthday|anniversary|"
+    r"last\s+(?:week|month|year)|next\s+(?:week|month|year))\b",
+    re.IGNORECASE,
+)
+_FELT = re.compile(
+    r"\b(?:love|loved|hate|hated|happy|sad|angry|afraid|scared|worried|proud|excited|thrilled|sorry|grateful|lonely|"
+    r"died|death|passed\s+away|married|wedding|divorce|born|pregnant|cancer|ill|hospital|accident|lost|won|miss|"
+    r"promise|secret|important|never|always|allergic)\b",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<=[\w,;:)] )[A-Z][a-zà-öø-ÿ]{2,}\b")
+_SIMPLE = 24  # words; a longer message tells what happened, whatever it says about its speaker besides
+
+_LAYERS = {
+    "instruction": Layer.PROCEDURAL,
+    "preference": Layer.SEMANTIC,
+    "fact": Layer.SEMANTIC,
+    "note": Layer.SEMANTIC,
+    "question": Layer.WORKING,
+    "remark": Layer.WORKING,
+}
+_BASES = {"question": 0.1, "remark": 0.15, "instruction": 0.6, "preference": 0.5, "fact": 0.5, "note": 0.6}
+_SPEAKERS = {Role.ASSISTANT: "Assistant", Role.TOOL: "Tool"}
+
+_PLAIN = RecallPlan(
+    recency_weight=0.1,
+    recency_half_life=30 * 86400.0,
+    kind_weights={"question": 0.2, "remark": 0.8},
+    min_coverage=0.05,
+)
+_LATEST = msgspec.structs.replace(_PLAIN, recency_weight=1.0, recency_half_life=7 * 86400.0)
+
+
+def kind_of(text: str) -> str:
+    """The kind of a statement: instruction, preference, fact, remark or statement."""
+    text = plain(text)
+    spoken = words(text)
+    if _INSTRUCTION.search(text):
+        return "instruction"
+    if len(spoken) <= _SIMPLE:
+        if _PREFERENCE.search(text):
+            return "preference"
+        if _FACT.search(text):
+            return "fact"
+    if len(spoken) < 3 and not first_person(text):
+        return "remark"
+    return "statement"
+
+
+def importance_of(text: str, kind: str) -> float:
+    """How much a text matters, 0 to 1: a base by kind, and a little for each sort of evidence found in it."""
+    base = {"question": 0.1, "remark": 0.15, "instruction": 0.6, "preference": 0.5, "fact": 0.5, "note": 0.6}.get(
+        kind, 0.3
+    )
+    length = len(words(text))
+    found = (
+        0.1 * first_person(text)
+        + min(0.15, 0.05 * len(_NAME.findall(text)))
+        + 0.1 * (_DATED.search(text) is not None)
+        + min(0.15, 0.08 * len(_FELT.findall(text)))
+        + min(0.1, length / 300)
+    )
+    scale = 0.3 if kind == "question" else 1.0
+    return round(min(1.0, base + scale * found), 3)
+
+
+class Judgement:
+    """The built-in memory strategy. It reads words only, so the same text is always judged the same."""
+
+    async def keep(self, message: Message) -> Sequence[MemoryDraft]:
+        """The message as one memory in its own words, or nothing for commands, courtesies and a brain's own answers."""
+        if message.redacted or not self._is_told(message):
+            return ()
+        captions = [f"[photo: {image.caption.strip()}]" for image in message.images if image.caption.strip()]
+        what = sort(message.text)
+        if what in (Sort.COMMAND, Sort.COURTESY, Sort.NOTHING) and not captions:
+            return ()
+        kind = "question" if what is Sort.QUESTION and not captions else kind_of(message.text)
+        text = " ".join(part for part in (message.text.strip(), *captions) if part)
+        return (
+            MemoryDraft(
+                text=text,
+                layer=_LAYERS.get(kind, Layer.EPISODIC),
+                kind=kind,
+                speaker=message.speaker or _SPEAKERS.get(message.role, ""),
+                session_id=message.session_id,
+                message_id=message.id,
+                sent_at=message.sent_at,
+                importance=importance_of(text, kind),
+                metadata=dict(message.metadata),
+            ),
+        )
+
+    async def complete(self, draft: MemoryDraft) -> MemoryDraft:
+        """The draft with layer and importance chosen where they were left open; what was given stays."""
+        kind = draft.kind if draft.kind != "note" else kind_of(draft.text)
+        layer = draft.layer
+        if layer is None:
+            # What somebody asked to have remembered is no passing remark, whatever its length.
+            asked = draft.kind == "note" and kind in ("statement", "remark")
+            layer = Layer.SEMANTIC if asked else _LAYERS.get(kind, Layer.EPISODIC)
+        importance = importance_of(draft.text, draft.kind) if draft.importance is None else draft.importance
+        return msgspec.structs.replace(draft, layer=layer, importance=importance)
+
+    async def plan(self, query: str) -> RecallPlan:
+        """Questions weigh little, since who asks wants what was told; recency counts when the words ask for it."""
+        return _LATEST if _RECENT.search(query) else _PLAIN
+
+    @staticmethod
+    def _is_told(message: Message) -> bool:
+        if message.role is Role.USER or message.speaker:
+            return True
+        return message.role in _SPEAKERS and message.recorded_at - message.sent_at > IMPORTED_AFTER
