@@ -1,4 +1,4 @@
-"""Writes what is generated: the code of alejo/v1, docs/settings.md, docs/api.md and the diagram of session states.
+"""Writes what is generated: the code of alejo/v1 and what docs/ says of calls, commands, settings and session states.
 
 With --check nothing is written; differences are named and end in exit code 1.
 """
@@ -12,10 +12,17 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import click
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+
+from alejo.cli.exits import MEANINGS
+from alejo.cli.root import MODULES, alejo
+from alejo.settings import OPTIONS, toml
+from alejo.storage.journal import TRANSITIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = sorted((ROOT / "proto").rglob("*.proto"))
+MARK = "<!-- Written by `make generate` from {}. DO NOT EDIT. -->"
 Files = Mapping[Path, bytes]
 
 
@@ -37,7 +44,7 @@ def api() -> Files:
     lines = [
         "# The calls",
         "",
-        "<!-- Written by `make generate` from proto/. DO NOT EDIT. -->",
+        MARK.format("proto/"),
         "",
         "Requests and responses, field by field, are in [proto/alejo/v1](../proto/alejo/v1).",
     ]
@@ -65,6 +72,50 @@ def _protoc(*outputs: str) -> None:
         sys.exit(run.stdout + run.stderr)
 
 
+def settings() -> Files:
+    """docs/settings.md: every setting of the table."""
+    lines = [
+        "# The settings",
+        "",
+        MARK.format("the table in alejo/settings.py"),
+        "",
+        "What wins, from weakest: the default, `alejo.toml`, the environment, the command line. `alejo config show`",
+        "says where each value came from; `alejo config init` writes a commented `alejo.toml`.",
+    ]
+    for option in OPTIONS:
+        variables = " or ".join(f"`{name}`" for name in (option.alias, option.variable) if name)
+        lines += ["", f"## `{option.name}`", "", option.help, ""]
+        lines += [f"Default `{toml(option.default)}`; in the environment {variables}."]
+    return {Path("docs/settings.md"): ("\n".join(lines) + "\n").encode()}
+
+
+def commands() -> Files:
+    """docs/commands.md: what every command says with --help, and the exit codes."""
+    lines = ["# The commands", "", MARK.format("alejo/cli")]
+    ours = [command for name in MODULES if (command := alejo.get_command(click.Context(alejo), name))]
+    for name, command in _commands("alejo", click.Group(params=alejo.params, help=alejo.help, commands=ours)):
+        told = command.get_help(click.Context(command, info_name=name, max_content_width=100, terminal_width=100))
+        lines += ["", f"## {name}", "", "```text", told.strip(), "```"]
+    lines += ["", "## Exit codes", "", "| code | meaning |", "|---|---|"]
+    lines += [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
+    return {Path("docs/commands.md"): ("\n".join(lines) + "\n").encode()}
+
+
+def _commands(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, inner in sorted(command.commands.items()):
+            yield from _commands(f"{path} {name}", inner)
+
+
+def states() -> Files:
+    """The diagram of session states in docs/architecture.md."""
+    path = Path("docs/architecture.md")
+    steps = [f"    {a.name.lower()} --> {b.name.lower()}" for a, ends in TRANSITIONS.items() for b in sorted(ends)]
+    diagram = "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> created", *steps, "```"])
+    return {path: between((ROOT / path).read_text(), "session states", diagram).encode()}
+
+
 def between(document: str, name: str, text: str) -> str:
     """The document with `text` between its markers `<!-- name -->` and `<!-- /name -->`. Raises ValueError without."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
@@ -75,7 +126,7 @@ def between(document: str, name: str, text: str) -> str:
     return f"{head}{start}\n{text}\n{end}{tail}"
 
 
-SOURCES: tuple[Callable[[], Files], ...] = (wire, api)
+SOURCES: tuple[Callable[[], Files], ...] = (wire, api, settings, commands, states)
 
 
 def main(arguments: list[str]) -> int:
