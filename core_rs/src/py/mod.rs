@@ -1,8 +1,13 @@
-//! `alejo._core`: the Python face.
+//! `alejo._core`: the Python face. Numbers, strings and lists cross here; no Python object is ever called back.
 
+mod error;
+mod lexical;
+mod text;
+
+use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
 
-/// Whether this extension was compiled without optimisation.
+/// Whether this extension was compiled without optimisation, so that its speed means nothing.
 #[pyfunction]
 fn debug_build() -> bool {
     cfg!(debug_assertions)
@@ -11,6 +16,16 @@ fn debug_build() -> bool {
 #[pymodule]
 #[pyo3(name = "_core")]
 fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_function(wrap_pyfunction!(debug_build, module)?)
+    module.add("InvalidValue", py.get_type::<error::InvalidValue>())?;
+    module.add("DamagedIndex", py.get_type::<error::DamagedIndex>())?;
+    module.add_class::<lexical::LexicalIndex>()?;
+    module.add_function(wrap_pyfunction!(debug_build, module)?)?;
+    module.add_function(wrap_pyfunction!(text::tokens, module)?)?;
+    if debug_build() {
+        let why = c"alejo._core is a debug build: it answers right but slowly; do not measure it.";
+        PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), why, 1)?;
+    }
+    Ok(())
 }

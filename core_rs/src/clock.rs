@@ -1,0 +1,101 @@
+//! The time as a value that is handed in, so that nothing in the core reads a clock by itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A time that never goes back, measured from the clock's own beginning.
+pub trait Clock: Send + Sync {
+    /// How long this clock has run.
+    fn now(&self) -> Duration;
+}
+
+/// The machine's monotonic clock.
+#[derive(Debug, Clone)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// A clock that begins now.
+    pub fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// A clock that stands still until it is moved; any thread may move it.
+#[derive(Debug, Default)]
+pub struct FakeClock {
+    nanos: AtomicU64,
+}
+
+impl FakeClock {
+    /// A clock at zero.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Moves the time forward; it stops at 2^64 nanoseconds (584 years) rather than wrap.
+    pub fn advance(&self, step: Duration) {
+        let step = u64::try_from(step.as_nanos()).unwrap_or(u64::MAX);
+        let moved = |now: u64| Some(now.saturating_add(step));
+        let _ = self.nanos.fetch_update(Ordering::AcqRel, Ordering::Acquire, moved);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.nanos.load(Ordering::Acquire))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_clock_never_goes_back() {
+        let clock = SystemClock::new();
+        let times: Vec<_> = (0..1000).map(|_| clock.now()).collect();
+        assert!(times.is_sorted());
+    }
+
+    #[test]
+    fn a_fake_clock_moves_only_when_told() {
+        let clock = FakeClock::new();
+        assert_eq!(clock.now(), Duration::ZERO);
+        clock.advance(Duration::from_millis(1500));
+        clock.advance(Duration::from_nanos(1));
+        assert_eq!(clock.now(), Duration::from_nanos(1_500_000_001));
+    }
+
+    #[test]
+    fn a_fake_clock_stops_at_its_end() {
+        let clock = FakeClock::new();
+        clock.advance(Duration::MAX);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.now(), Duration::from_nanos(u64::MAX));
+    }
+
+    #[test]
+    fn steps_of_many_threads_all_count() {
+        let clock = FakeClock::new();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1000).for_each(|_| clock.advance(Duration::from_nanos(1))));
+            }
+        });
+        assert_eq!(clock.now(), Duration::from_nanos(4000));
+    }
+}

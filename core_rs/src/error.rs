@@ -1,0 +1,38 @@
+//! Everything the core can refuse.
+
+use thiserror::Error;
+
+/// What went wrong, in a sentence that may be shown; never the caller's text.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum Error {
+    /// A number outside its range, or not a number.
+    #[error("{name} is a number from {low} to {high}, not {value}")]
+    OutOfRange { name: &'static str, low: f32, high: f32, value: f32 },
+    /// A language code without a stemmer.
+    #[error("no stemmer for this language; known are {known}, and the empty string for none")]
+    UnknownLanguage { known: &'static str },
+    /// An invariant of the structure does not hold.
+    #[error("the index is damaged: {0}; build it again")]
+    Damaged(&'static str),
+}
+
+/// A result of the core.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// `value` if it lies in `low..=high`; NaN never does.
+pub(crate) fn in_range(name: &'static str, value: f32, low: f32, high: f32) -> Result<f32> {
+    if (low..=high).contains(&value) { Ok(value) } else { Err(Error::OutOfRange { name, low, high, value }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_holds_its_ends_and_no_nan() {
+        assert_eq!(in_range("b", 0.0, 0.0, 1.0), Ok(0.0));
+        assert_eq!(in_range("b", 1.0, 0.0, 1.0), Ok(1.0));
+        let refused = in_range("b", f32::NAN, 0.0, 1.0).unwrap_err();
+        assert_eq!(refused.to_string(), "b is a number from 0 to 1, not NaN");
+    }
+}

@@ -1,0 +1,24 @@
+//! The one conversion of the core's errors to Python.
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::error::Error;
+
+pyo3::create_exception!(alejo._core, InvalidValue, PyValueError, "A value the core has no meaning for.");
+pyo3::create_exception!(
+    alejo._core,
+    DamagedIndex,
+    PyRuntimeError,
+    "An index whose invariants do not hold; build it again."
+);
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::OutOfRange { .. } | Error::UnknownLanguage { .. } => InvalidValue::new_err(message),
+            Error::Damaged(_) => DamagedIndex::new_err(message),
+        }
+    }
+}

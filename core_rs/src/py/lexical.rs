@@ -1,0 +1,101 @@
+//! The lexical index for Python: a handle that never changes, around a lock, around the index.
+//!
+//! Whoever holds the lock never waits for the interpreter, so a thread that waits for the lock cannot wait for itself. Short
+//! work on a free lock is done attached, as letting go of the interpreter and coming back may cost more than the work.
+
+use std::sync::{PoisonError, RwLock, TryLockError};
+
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+
+use crate::error::{Error, Result};
+use crate::lexical::{Hit, Index, Params, Weight};
+use crate::text::{Language, Tokenizer};
+
+/// From this many documents on a search lets other Python threads run: some 20 µs of work.
+const LARGE_INDEX: usize = 2_000;
+/// From this many bytes on tokenising lets other Python threads run: some 20 µs of work.
+const LARGE_TEXT: usize = 2_000;
+
+/// An exact BM25 index over one user's documents; safe to use from many threads.
+#[pyclass(frozen, module = "alejo._core")]
+pub(super) struct LexicalIndex {
+    index: RwLock<Index>,
+}
+
+#[pymethods]
+impl LexicalIndex {
+    #[new]
+    #[pyo3(signature = (k1 = 0.9, b = 0.0, language = "en"))]
+    fn new(k1: f32, b: f32, language: &str) -> PyResult<Self> {
+        let tokenizer = Tokenizer::new(Language::from_code(language)?);
+        Ok(Self { index: RwLock::new(Index::new(tokenizer, Params::new(k1, b)?)) })
+    }
+
+    /// Puts a document in, replacing the one with the same number.
+    fn upsert(&self, py: Python<'_>, doc: u64, fields: Vec<(f32, PyBackedStr)>) -> PyResult<()> {
+        let fields: Vec<(Weight, &str)> =
+            fields.iter().map(|(weight, text)| Ok((Weight::new(*weight)?, &**text))).collect::<Result<_>>()?;
+        let small = fields.iter().map(|(_, text)| text.len()).sum::<usize>() < LARGE_TEXT;
+        Ok(self.write(py, small, |index| index.upsert(doc, &fields))?)
+    }
+
+    /// Takes a document out; False if there is none of that number.
+    fn remove(&self, py: Python<'_>, doc: u64) -> PyResult<bool> {
+        Ok(self.write(py, true, |index| index.remove(doc))?)
+    }
+
+    /// The best documents as (number, score, coverage).
+    #[pyo3(signature = (query, limit = 10))]
+    fn search(&self, py: Python<'_>, query: &str, limit: usize) -> PyResult<Vec<(u64, f32, f32)>> {
+        let small = |index: &Index| index.len() < LARGE_INDEX && query.len() < LARGE_TEXT;
+        let hits = self.read(py, small, |index| index.search(query, limit))?;
+        Ok(hits.into_iter().map(|Hit { doc, score, coverage }| (doc, score, coverage)).collect())
+    }
+
+    /// Each matching word of the query with its share of the document's score.
+    fn explain(&self, py: Python<'_>, doc: u64, query: &str) -> PyResult<Vec<(String, f32)>> {
+        Ok(self.read(py, |_| query.len() < LARGE_TEXT, |index| index.explain(doc, query))?)
+    }
+
+    /// Checks every invariant of the index; slow, for tests.
+    fn validate(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(self.read(py, |_| false, Index::validate)??)
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.read(py, |_| true, Index::len)?)
+    }
+}
+
+/// A panic inside a write may have left the index half changed, and it says so from then on.
+fn damaged<T>(_: PoisonError<T>) -> Error {
+    Error::Damaged("a change was broken off")
+}
+
+impl LexicalIndex {
+    fn read<T: Send>(
+        &self,
+        py: Python<'_>,
+        small: impl Fn(&Index) -> bool,
+        work: impl Fn(&Index) -> T + Send + Sync,
+    ) -> Result<T> {
+        match self.index.try_read() {
+            Ok(index) if small(&index) => return Ok(work(&index)),
+            Ok(_) | Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Poisoned(poison)) => return Err(damaged(poison)),
+        }
+        py.detach(|| self.index.read().map(|index| work(&index)).map_err(damaged))
+    }
+
+    fn write<T: Send>(&self, py: Python<'_>, small: bool, work: impl FnOnce(&mut Index) -> T + Send) -> Result<T> {
+        if small {
+            match self.index.try_write() {
+                Ok(mut index) => return Ok(work(&mut index)),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Poisoned(poison)) => return Err(damaged(poison)),
+            }
+        }
+        py.detach(|| self.index.write().map(|mut index| work(&mut index)).map_err(damaged))
+    }
+}
