@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -108,7 +108,7 @@ class Client:
         """One turn."""
         return read.answer(await self._call(self._chat.Chat, _chat(ask)))
 
-    async def stream(self, ask: Ask) -> AsyncIterator[Accepted | str | Answer]:
+    async def stream(self, ask: Ask) -> AsyncGenerator[Accepted | str | Answer, None]:
         """One turn as it is answered. Closing the iterator cancels the turn."""
         call = self._chat.ChatStream(chat_pb2.ChatStreamRequest(chat=_chat(ask)), metadata=self._metadata)
         try:
@@ -176,7 +176,7 @@ class Client:
 
     async def remember_many(
         self, items: Iterable[tuple[str, MemoryDraft | MessageDraft]]
-    ) -> AsyncIterator[Kept | AlejoError]:
+    ) -> AsyncGenerator[Kept | AlejoError, None]:
         """Remembers many, each with its request id; yields what became of each, in their order."""
 
         async def requests() -> AsyncIterator[Any]:

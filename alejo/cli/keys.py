@@ -1,0 +1,114 @@
+"""`alejo keys`: works on the data folder itself, beside a running server, without loading a plugin."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from alejo.errors import NotFound, StartupError
+
+from . import options, output
+from .exits import Exit
+
+if TYPE_CHECKING:
+    from alejo.identity import Keys
+    from alejo.settings import Settings
+    from alejo.storage.tables import ApiKey
+
+
+@click.group("keys")
+def command() -> None:
+    """The keys that programs show to the server."""
+
+
+@command.command("add")
+@click.argument("name")
+@click.option("--tenant", default="local", show_default=True, help="Whose key it is.")
+@click.option("--user", default="", help="The only user it may act for. Default: any user of the tenant.")
+@options.data
+@options.debug
+def add(name: str, tenant: str, user: str, data: str | None) -> None:
+    """Make a key and print it, once, on stdout."""
+
+    async def run() -> tuple[ApiKey, str]:
+        async with _keys(options.settings(data__path=data)) as keys:
+            return await keys.add(name, tenant=tenant, user=user)
+
+    key, token = options.run(run())
+    click.echo(token)
+    whom = f"the user {user}" if user else "any user, named in x-alejo-user,"
+    output.say(f"The key {output.one_line(key.name)} acts for {whom} of the tenant {tenant}. It is not shown again.")
+
+
+@command.command("list")
+@options.as_json
+@options.data
+@options.debug
+def list_(data: str | None, as_json: bool) -> None:
+    """List the keys, oldest first. The secrets are not kept and cannot be shown."""
+
+    async def run() -> list[ApiKey]:
+        async with _keys(options.settings(data__path=data)) as keys:
+            return await keys.list()
+
+    rows = [
+        {
+            "id": key.id,
+            "name": key.name,
+            "tenant": key.tenant,
+            "user": key.user,
+            "created_at": output.iso(key.created_at),
+            "revoked_at": output.iso(key.revoked_at),
+        }
+        for key in options.run(run())
+    ]
+    columns = ["id", "name", "tenant", "user", "created_at", "revoked_at"]
+    output.listing(rows, columns, as_json=as_json, empty="There are no keys yet. Try: alejo keys add NAME")
+
+
+@command.command("revoke")
+@click.argument("name_or_id")
+@options.data
+@options.debug
+def revoke(name_or_id: str, data: str | None) -> None:
+    """End a key. A running server refuses it within a second."""
+
+    async def run() -> ApiKey:
+        async with _keys(options.settings(data__path=data)) as keys:
+            return await keys.revoke(name_or_id)
+
+    try:
+        key = options.run(run())
+    except NotFound:
+        raise StartupError(
+            f"There is no key {name_or_id} that could be revoked.", hint="alejo keys list", exit_code=Exit.FAILED
+        ) from None
+    output.say(f"Revoked: {output.one_line(key.name)} ({key.id}).")
+
+
+@asynccontextmanager
+async def _keys(settings: Settings) -> AsyncIterator[Keys]:
+    from alejo.clock import SystemClock  # noqa: PLC0415 - storage is not needed to show --help
+    from alejo.identity import Keys  # noqa: PLC0415
+    from alejo.ids import Ids  # noqa: PLC0415
+    from alejo.storage.folder import Folder  # noqa: PLC0415
+    from alejo.storage.opener import open_storage  # noqa: PLC0415
+    from alejo.storage.store import Store  # noqa: PLC0415
+
+    folder = Folder.open(settings.data_path, settings.key_file)
+    if folder.key_made:
+        output.say(f"Back up your key {folder.key_file}: without it nothing that is remembered can be read.")
+    url = settings["data.storage"] or f"lmdb:{folder.records_path}"
+    mebi = 1 << 20
+    storage = open_storage(
+        url, {}, map_size=settings["data.map_size_mb"] * mebi, max_size=settings["data.max_size_mb"] * mebi
+    )
+    store = Store(storage, folder.keyring)
+    clock = SystemClock()
+    try:
+        yield Keys(store, Ids(clock), clock)
+    finally:
+        await store.close()

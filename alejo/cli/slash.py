@@ -1,0 +1,162 @@
+"""What a chat understands itself: lines that begin with a slash. Everything it says goes to `show`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from alejo import ids
+from alejo.errors import InvalidArgument
+from alejo.types import Hit, Page, Session
+
+from . import output
+from .talk import Talk
+
+Show = Callable[[str], None]
+_NEWEST = Page(20)
+
+
+class Quit(Exception):
+    """The user leaves."""
+
+
+class Slash(NamedTuple):
+    """A command: how it is written, what it does, and its code."""
+
+    usage: str
+    help: str
+    run: Callable[[Talk, str, Show], Awaitable[None]]
+
+
+async def obey(talk: Talk, line: str, show: Show) -> None:
+    """Runs a line that begins with a slash. Raises Quit, and InvalidArgument for what it does not know."""
+    word, _, arguments = line[1:].partition(" ")
+    command = COMMANDS.get(word.lower())
+    if command is None:
+        raise InvalidArgument(
+            f"There is no command /{word}; /help lists them, and a second slash says the line itself."
+        )
+    await command.run(talk, arguments.strip(), show)
+
+
+async def _help(_: Talk, __: str, show: Show) -> None:
+    for line in output.aligned([[command.usage, command.help] for command in COMMANDS.values()]):
+        show(line)
+    show("Everything else is said to the assistant. Ctrl-C stops an answer, Ctrl-D leaves.")
+
+
+async def _why(talk: Talk, _: str, show: Show) -> None:
+    answer = talk.answer
+    if answer is None:
+        show("Nothing has been answered yet.")
+        return
+    if not answer.recalled:
+        show("Nothing was recalled for the last answer.")
+    for number, hit in enumerate(answer.recalled, 1):
+        for line in evidence(number, hit):
+            show(line)
+    if answer.commands:
+        show(f"Commands that ran: {', '.join(answer.commands)}.")
+    if answer.appraisal and answer.appraisal.emotions:
+        felt = ", ".join(
+            f"{emotion.name} {emotion.strength:.2f} ({' '.join(emotion.words)})"
+            for emotion in answer.appraisal.emotions
+        )
+        show(f"Felt in your message: {felt}.")
+    for missing in answer.degraded:
+        show(f"Without {missing.role}: {missing.plugin or 'no plugin'} ({missing.reason}).")
+
+
+def evidence(number: int, hit: Hit) -> list[str]:
+    """A recalled memory: what it says, who said it when and where, and each share of its score."""
+    memory = hit.memory
+    source = f"session {memory.session_id}" if memory.session_id else "remembered directly"
+    said = f"{memory.speaker}, " if memory.speaker else ""
+    lines = [
+        f'{number:>2}. "{output.shorten(memory.text, 100)}"',
+        f"    {said}{output.date(memory.sent_at)}, {source}, {memory.layer.name.lower()} {memory.kind}",
+        f"    score {hit.score:.3f}, covers {hit.coverage:.0%} of the question",
+    ]
+    for share in hit.evidence:
+        detail = f"  {output.shorten(share.detail, 70)}" if share.detail else ""
+        lines.append(f"      {share.name:<12} {share.share:+.3f}{detail}")
+    return lines
+
+
+async def _memories(talk: Talk, words: str, show: Show) -> None:
+    if words:
+        hits, _ = await talk.link.client.recall(words)
+        talk.memories = [hit.memory for hit in hits]
+    else:
+        talk.memories, _ = await talk.link.client.memories(_NEWEST)
+    if not talk.memories:
+        show("Nothing matches." if words else "Nothing is remembered yet.")
+    for number, memory in enumerate(talk.memories, 1):
+        who = f"{memory.speaker}: " if memory.speaker else ""
+        text = output.shorten(who + memory.text, 90)
+        show(f"{number:>2}. {output.date(memory.sent_at)}  {memory.layer.name.lower():<10}  {text}")
+
+
+async def _forget(talk: Talk, which: str, show: Show) -> None:
+    if not which:
+        raise InvalidArgument("Which? /memories lists them; then /forget 2, or /forget 1 3, or an identifier.")
+    chosen = [_chosen(word, [memory.id for memory in talk.memories], "memory") for word in which.split()]
+    forgotten, redacted = await talk.link.client.forget(chosen)
+    talk.memories = [memory for memory in talk.memories if memory.id not in chosen]
+    show(f"Forgotten: {forgotten} of {len(chosen)}; messages redacted: {redacted}.")
+
+
+async def _session(talk: Talk, words: str, show: Show) -> None:
+    verb, _, which = words.partition(" ")
+    if verb in {"", "show"}:
+        if not talk.session_id:
+            show("A new session begins with what you say next.")
+        else:
+            show(_described(await talk.link.client.session(talk.session_id)))
+    elif verb == "list":
+        sessions, _ = await talk.link.client.sessions(_NEWEST)
+        talk.sessions = [session.id for session in sessions]
+        for number, session in enumerate(sessions, 1):
+            mark = "*" if session.id == talk.session_id else " "
+            show(f"{number:>2}.{mark}{_described(session)}")
+    elif verb == "switch" and which:
+        session = await talk.link.client.session(_chosen(which.strip(), talk.sessions, "session"))
+        talk.session_id = session.id
+        show(f"Now in {_described(session)}")
+    elif verb == "new":
+        talk.session_id = ""
+        show("A new session begins with what you say next.")
+    else:
+        raise InvalidArgument(f"Write it as {COMMANDS['session'].usage}.")
+
+
+async def _quit(_: Talk, __: str, ___: Show) -> None:
+    raise Quit
+
+
+def _described(session: Session) -> str:
+    title = f"  {output.shorten(session.title, 50)}" if session.title else ""
+    return (
+        f"{session.id}  {output.date(session.updated_at)}  {session.state.name.lower()}, "
+        f"{session.message_count} messages{title}"
+    )
+
+
+def _chosen(word: str, listed: list[str], kind: str) -> str:
+    """The identifier meant by a number of the last list, or by itself."""
+    if word.isdigit() and len(word) < 32:
+        if 1 <= int(word) <= len(listed):
+            return listed[int(word) - 1]
+        raise InvalidArgument(f"There is no {kind} number {word} in the last list.")
+    ids.raw(word, kind)
+    return word
+
+
+COMMANDS = {
+    "help": Slash("/help", "Shows this.", _help),
+    "why": Slash("/why", "Shows what the last answer rests on.", _why),
+    "memories": Slash("/memories [WORDS]", "Lists the newest memories, or those that match.", _memories),
+    "forget": Slash("/forget NUMBER…", "Forgets memories of the last list and redacts their messages.", _forget),
+    "session": Slash("/session [show | list | switch NUMBER | new]", "Shows or changes the session.", _session),
+    "quit": Slash("/quit", "Leaves.", _quit),
+}

@@ -1,0 +1,59 @@
+"""One conversation over a link: asks, survives the loss of the server, and knows what the commands speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+
+from alejo.client import NOT_REACHABLE, new_request_id
+from alejo.errors import AlejoError, Unavailable
+from alejo.types import Accepted, Answer, Ask, Memory
+
+from . import output
+from .link import Link
+
+# Servers that went away during one question before we give up: more than any accident, fewer than a loop.
+_ATTEMPTS = 4
+
+
+class Talk:
+    """Where the conversation stands: its session, the last answer, the memories and sessions listed last."""
+
+    def __init__(self, link: Link, session_id: str = "") -> None:
+        self.link = link
+        self.session_id = session_id
+        self.answer: Answer | None = None
+        self.memories: list[Memory] = []
+        self.sessions: list[str] = []
+
+    async def ask(self, text: str, show: Callable[[str], None]) -> Answer:
+        """Asks, shows the answer as it comes, and returns it when it is on disk. Raises AlejoError.
+
+        When the server goes away the question is asked again under the same request id, so nothing is done twice.
+        """
+        ask = Ask(text, self.session_id, new_request_id())
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._once(ask, show)
+            except Unavailable as error:
+                if error.reason != NOT_REACHABLE or attempt == _ATTEMPTS:
+                    raise
+                await self.link.reopen()
+                output.say("\n(The server went away; asking again.)", dim=True)
+        raise AssertionError
+
+    async def _once(self, ask: Ask, show: Callable[[str], None]) -> Answer:
+        said = False
+        async with aclosing(self.link.client.stream(ask)) as frames:
+            async for frame in frames:
+                if isinstance(frame, str):
+                    said = True
+                    show(frame)
+                elif isinstance(frame, Accepted):
+                    self.session_id = frame.session_id
+                else:
+                    self.answer, self.session_id = frame, frame.session_id
+                    if not said:  # one that was stored before comes without pieces
+                        show(frame.message.text)
+                    return frame
+        raise AlejoError("The server ended the answer too early.")
