@@ -166,6 +166,9 @@ class Filter(Value, frozen=True):
     include_archived: bool = False
 
 
+EVERYTHING = Filter()
+
+
 class RecallPlan(Value, frozen=True):
     """A memory plugin's judgement of how to recall.
 

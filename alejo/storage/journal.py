@@ -7,7 +7,6 @@ said even when they were recorded later. The session's row counts its messages; 
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections import OrderedDict
 from weakref import WeakValueDictionary
 
@@ -16,6 +15,7 @@ import msgspec
 from alejo.clock import Clock
 from alejo.errors import FailedPrecondition, NotFound
 from alejo.ids import Ids, raw
+from alejo.storage.rows import time_key
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MESSAGES, SESSIONS, TURNS
 from alejo.types import Image, Message, Role, Scope, Session, SessionState
@@ -34,13 +34,11 @@ SPOKEN = {S.CREATED: S.ACTIVE, S.ACTIVE: S.ACTIVE, S.PAUSED: S.RESUMED, S.RESUME
 
 IMMEDIATE = 10
 _HOT_SESSIONS = 4096
-_TIME = struct.Struct(">QQ")
-_EPOCH = 1 << 62  # keeps times before 1970 in order
 
 
 def message_key(session_id: str, sent_at: int, seq: int) -> bytes:
     """Where a message is kept: session, time, number."""
-    return bytes.fromhex(session_id) + _TIME.pack(sent_at + _EPOCH, seq)
+    return bytes.fromhex(session_id) + time_key(sent_at) + seq.to_bytes(8, "big")
 
 
 def step(session: Session, state: SessionState, now: int) -> Session:

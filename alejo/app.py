@@ -1,0 +1,151 @@
+"""The assistant: every room, put together in one place. The server serves this object; a program may use it too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from os import PathLike
+from typing import Any
+from urllib.parse import quote
+
+from alejo import settings as settings_room
+from alejo.clock import Clock, SystemClock
+from alejo.conversation import Conversation
+from alejo.conversation.turns import Turns
+from alejo.errors import PluginFailed
+from alejo.identity import LOCAL, Keys
+from alejo.ids import Ids
+from alejo.memory import Memories
+from alejo.memory.index import Indexes
+from alejo.memory.remember import Remember
+from alejo.plugins import PluginHost
+from alejo.sessions import Sessions
+from alejo.settings import Settings
+from alejo.storage import Storage
+from alejo.storage.folder import Folder
+from alejo.storage.journal import Journal
+from alejo.storage.opener import open_storage
+from alejo.storage.requests import Requests
+from alejo.storage.store import Store
+from alejo.types import Accepted, Answer, Ask, Hit, Memory, MemoryDraft, Page, Scope, Session
+
+_MIB = 1 << 20
+
+
+class Assistant:
+    """What `alejo.open` gives: conversation, sessions, memories, keys and plugins over one data folder.
+
+    The rooms take a scope with every call. `chat`, `stream`, `remember` and `recall` are the short way for a program
+    with one user.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, folder: Folder, storage: Storage, plugins: PluginHost) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.folder = folder
+        self.storage = storage
+        self.storage_name = (settings["data.storage"] or "lmdb:").partition(":")[0]
+        self.plugins = plugins
+        self.started_at = clock.now()
+        ids = Ids(clock)
+        self.store = store = Store(storage, folder.keyring)
+        journal = Journal(store, ids, clock)
+        requests = Requests(store, clock)
+        remembering = Remember(store, journal, requests, plugins, ids, clock)
+        self.keys = Keys(store, ids, clock)
+        self.sessions = Sessions(store, journal, requests, ids, clock, self._session_ended)
+        self.memories = Memories(store, journal, requests, Indexes(store), plugins, remembering, clock)
+        turns = Turns(store, journal, self.sessions, requests, remembering, ids, clock)
+        self.conversation = Conversation(
+            turns, self.memories, plugins, ids, clock, settings["context.tokens"], self._answered
+        )
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def chat(self, text: str, *, session_id: str = "", request_id: str = "", scope: Scope = LOCAL) -> Answer:
+        """Says something and returns the answer, on disk."""
+        return await self.conversation.chat(scope, Ask(text, session_id, request_id))
+
+    def stream(
+        self, text: str, *, session_id: str = "", request_id: str = "", scope: Scope = LOCAL
+    ) -> AsyncGenerator[Accepted | str | Answer, None]:
+        """Says something and yields Accepted, pieces of text, and the Answer."""
+        return self.conversation.stream(scope, Ask(text, session_id, request_id))
+
+    async def remember(self, text: str, *, scope: Scope = LOCAL) -> Memory:
+        """Remembers something, on disk."""
+        return (await self.memories.remember(scope, MemoryDraft(text))).memories[0]
+
+    async def recall(self, query: str, *, limit: int = 10, scope: Scope = LOCAL) -> list[Hit]:
+        """The memories that match, best first."""
+        return (await self.memories.recall(scope, query, Page(limit)))[0]
+
+    def _answered(self, answer: Answer, memories: Sequence[Memory]) -> None:
+        self._tell("message_received", answer.user_message)
+        self._tell("response_generated", answer.user_message, answer.message)
+        for memory in memories:
+            self._tell("memory_formed", memory)
+
+    def _session_ended(self, session: Session) -> None:
+        self._tell("session_ended", session)
+
+    def _tell(self, event: str, *values: object) -> None:
+        for slot in self.plugins.every("observer"):
+            task = asyncio.get_running_loop().create_task(self._tell_one(slot, event, values))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _tell_one(self, slot: Any, event: str, values: Sequence[object]) -> None:
+        try:
+            await self.plugins.call(slot, event, *values)
+        except PluginFailed:
+            return  # the plugin's status tells; nobody waits for an observer
+
+    async def close(self) -> None:
+        """Waits for what is under way, then closes plugins and storage."""
+        await self.conversation.close()
+        if self._telling:
+            await asyncio.wait(self._telling)
+        await self.plugins.close()
+        await self.store.close()
+
+
+@asynccontextmanager
+async def open_assistant(
+    data: str | PathLike[str] | None = None,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> AsyncIterator[Assistant]:
+    """Opens a data folder (made if it is new) and everything around it; closes it all at the end.
+
+    `overrides` are settings by name, such as {"context.tokens": 4096}. Raises StartupError with what helps.
+    """
+    given = {**(overrides or {}), **({"data.path": str(data)} if data is not None else {})}
+    chosen = settings if settings is not None else settings_room.read(overrides=given)
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        plugins = await PluginHost.start(chosen, clock)
+        stack.push_async_callback(plugins.close)
+        folder = Folder.open(chosen.data_path, chosen.key_file)
+        storage = open_storage(
+            chosen["data.storage"] or f"lmdb:{quote(str(folder.records_path))}",
+            _openers(plugins),
+            map_size=chosen["data.map_size_mb"] * _MIB,
+            max_size=chosen["data.max_size_mb"] * _MIB,
+        )
+        assistant = Assistant(chosen, clock, folder, storage, plugins)
+        stack.pop_all()
+        try:
+            yield assistant
+        finally:
+            await assistant.close()
+
+
+def _openers(plugins: PluginHost) -> dict[str, Callable[[str], Storage]]:
+    """The storage openers by URL scheme: our own and those of plugins."""
+    openers: dict[str, Callable[[str], Storage]] = {}
+    for slot in plugins.every("storage"):
+        openers.update(slot.object)
+    return openers

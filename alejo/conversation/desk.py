@@ -1,0 +1,66 @@
+"""The desk of a turn: what the host does for a brain or a command, for this turn's user alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from alejo.errors import NotFound
+from alejo.memory import Memories
+from alejo.plugins import PluginHost
+from alejo.roles import Turn
+from alejo.types import Filter, Hit, Memory, MemoryDraft, Message, Page, Scope
+
+_MOST = 200
+
+
+class TurnDesk:
+    """One turn's desk. It notes what was handed out, forgotten and run, so that the turn can account for it."""
+
+    def __init__(self, scope: Scope, message: Message, memories: Memories, plugins: PluginHost) -> None:
+        self._scope = scope
+        self._message = message
+        self._memories = memories
+        self._plugins = plugins
+        self.turn: Turn | None = None
+        self.handed: dict[str, str] = {}
+        self.forgotten: list[str] = []
+        self.commands: list[str] = []
+
+    async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
+        """Memories that match, best first."""
+        hits, _, _ = await self._memories.recall(self._scope, query, Page(max(1, min(limit, _MOST))))
+        hits = [hit for hit in hits if hit.memory.message_id != self._message.id]
+        self._hand(hit.memory for hit in hits)
+        return hits
+
+    async def memories(self, limit: int = 20) -> Sequence[Memory]:
+        """The newest memories, newest first."""
+        found, _ = await self._memories.list(self._scope, Page(max(1, min(limit, _MOST))), Filter())
+        self._hand(found)
+        return found
+
+    def _hand(self, memories: object) -> None:
+        self.handed.update({memory.id: memory.text for memory in memories})  # type: ignore[attr-defined]
+
+    async def remember(self, draft: MemoryDraft) -> Memory:
+        """Remembers something; it is on disk when this returns."""
+        place = {"session_id": self._message.session_id, "sent_at": draft.sent_at or self._message.sent_at}
+        kept = await self._memories.remember(self._scope, msgspec.structs.replace(draft, **place))
+        return kept.memories[0]
+
+    async def forget(self, memory_ids: Sequence[str]) -> int:
+        """Forgets memories and redacts the messages they came from; returns how many were there."""
+        count, _ = await self._memories.forget(self._scope, memory_ids)
+        self.forgotten += [self.handed[each] for each in memory_ids if each in self.handed]
+        return count
+
+    async def run(self, command: str, arguments: str) -> str:
+        """Runs a command that a plugin offers, by name, and returns what it says. Raises NotFound."""
+        for slot in self._plugins.every("command"):
+            if slot.object.spec.name == command:
+                self.commands.append(command)
+                said: str = await self._plugins.call(slot, "run", arguments, self.turn)
+                return said
+        raise NotFound("command", command)

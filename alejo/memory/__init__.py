@@ -1,0 +1,11 @@
+"""Memories: remembered, found, put into a context, changed, forgotten.
+
+The host owns the mechanism in here; what to keep and how to look for it is the memory plugin's judgement.
+"""
+
+from __future__ import annotations
+
+from alejo.memory.context import build, date, estimate_tokens
+from alejo.memory.memories import Memories
+
+__all__ = ["Memories", "build", "date", "estimate_tokens"]

@@ -1,0 +1,71 @@
+"""The context: what a brain should know to answer, in sections, within a token budget, every piece explained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from alejo.types import Context, ContextDrop, ContextItem, Evidence, Hit, Memory, Message, Role
+
+DEFAULT_BUDGET = 2048
+_BYTES_PER_TOKEN = 3  # an upper estimate for English; byte-level tokenizers rarely do worse on other scripts
+
+
+def estimate_tokens(text: str) -> int:
+    """An upper estimate of a text's tokens: a third of its UTF-8 bytes, and one for the line."""
+    return len(text.encode()) // _BYTES_PER_TOKEN + 2
+
+
+def date(moment: int) -> str:
+    """A moment in µs as a date people read, in UTC."""
+    return time.strftime("%d %B %Y", time.gmtime(moment // 1_000_000)).lstrip("0")
+
+
+def build(immediate: Sequence[Message], recalled: Sequence[Hit], pinned: Iterable[Memory], budget: int) -> Context:
+    """The context of a turn: pinned memories, then recalled ones, then the session's last messages in order.
+
+    Pieces are chosen by worth (pinned, the best hit, the newest messages, the other hits) and shown by section, so
+    that a long early piece never costs the best one its place. A memory whose message is among the last messages is
+    shown once. `budget` is in tokens; the sum of the pieces' estimates is at most that.
+    """
+    said = {message.id for message in immediate}
+    dropped: list[ContextDrop] = []
+    candidates: list[tuple[str, ContextItem]] = [(memory.id, _pinned(memory)) for memory in pinned]
+    held = {identifier for identifier, _ in candidates}
+    hits: list[tuple[str, ContextItem]] = []
+    for hit in recalled:
+        memory = hit.memory
+        if memory.id in held or memory.message_id in said:
+            dropped.append(ContextDrop(memory.id, "duplicate", estimate_tokens(memory.text)))
+        else:
+            hits.append((memory.id, _recalled(hit)))
+    messages = [(message.id, _said(message)) for message in reversed(immediate) if not message.redacted]
+    chosen: dict[str, ContextItem] = {}
+    used = 0
+    for identifier, item in [*candidates, *hits[:1], *messages, *hits[1:]]:
+        if used + item.tokens <= budget:
+            chosen[identifier] = item
+            used += item.tokens
+        else:
+            dropped.append(ContextDrop(identifier, "budget", item.tokens))
+    shown = [*candidates, *hits, *reversed(messages)]
+    items = tuple(chosen[identifier] for identifier, _ in shown if identifier in chosen)
+    return Context(items, used, tuple(dropped))
+
+
+def _pinned(memory: Memory) -> ContextItem:
+    text = f"Pinned: {memory.text}"
+    return ContextItem("pinned", text, estimate_tokens(text), memory.id, memory.message_id, (Evidence("pinned", 1.0),))
+
+
+def _recalled(hit: Hit) -> ContextItem:
+    memory = hit.memory
+    text = f"Remembered from {date(memory.sent_at)}, {memory.speaker or 'the user'} said: {memory.text}"
+    return ContextItem("recalled", text, estimate_tokens(text), memory.id, memory.message_id, hit.evidence)
+
+
+def _said(message: Message) -> ContextItem:
+    speaker = message.speaker or ("Assistant" if message.role is Role.ASSISTANT else "User")
+    text = f"{speaker}: {message.text}"
+    evidence = (Evidence("immediate", 1.0, "one of the session's last messages"),)
+    return ContextItem("immediate", text, estimate_tokens(text), message_id=message.id, evidence=evidence)

@@ -1,0 +1,158 @@
+"""A user's index: what can be found of their memories, in memory, following the change log.
+
+Nothing is searchable across users by construction: an index knows one scope. The lexical arm is the exact BM25 of the
+Rust core; beside it the index keeps what filters and recency need, so that only hits are read from storage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+
+import msgspec
+
+from alejo._core import LexicalIndex
+from alejo.storage.store import Store
+from alejo.storage.tables import CHANGES, MEMORIES
+from alejo.types import Filter, Layer, Memory, Scope
+
+_STEP = 1000
+_USERS = 1024
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """What the index knows of a memory besides its words."""
+
+    id: str
+    layer: Layer
+    kind: str
+    sent_at: int
+    speaker: str
+    session_id: str
+    message_id: str
+    pinned: bool
+    archived: bool
+    metadata: dict[str, str]
+
+    def passes(self, wanted: Filter) -> bool:
+        """Whether a filter lets this memory be found."""
+        return (
+            (not self.archived or wanted.include_archived)
+            and (not wanted.layers or self.layer in wanted.layers)
+            and (not wanted.session_id or self.session_id == wanted.session_id)
+            and (wanted.sent_after is None or self.sent_at >= wanted.sent_after)
+            and (wanted.sent_before is None or self.sent_at < wanted.sent_before)
+            and (not wanted.speaker or self.speaker.casefold() == wanted.speaker.casefold())
+            and (not wanted.kinds or self.kind in wanted.kinds)
+            and (not wanted.metadata or wanted.metadata.items() <= self.metadata.items())
+        )
+
+
+class Index:
+    """One user's memories, searchable."""
+
+    def __init__(self) -> None:
+        self.lexical = LexicalIndex()
+        self.entries: dict[int, Entry] = {}
+        self.pinned: dict[str, int] = {}
+        self._docs: dict[str, int] = {}
+        self._next = 0
+
+    def passing(self, wanted: Filter) -> set[str]:
+        """The ids of all memories a filter lets through."""
+        return {entry.id for entry in self.entries.values() if entry.passes(wanted)}
+
+    def put(self, memory: Memory) -> None:
+        """Makes a memory findable, new or changed."""
+        doc = self._docs.get(memory.id)
+        if doc is None:
+            doc = self._docs[memory.id] = self._next
+            self._next += 1
+        self.entries[doc] = Entry(
+            memory.id,
+            memory.layer,
+            memory.kind,
+            memory.sent_at,
+            memory.speaker,
+            memory.session_id,
+            memory.message_id,
+            memory.pinned,
+            memory.archived,
+            memory.metadata,
+        )
+        self.pinned.pop(memory.id, None)
+        if memory.pinned and not memory.archived:
+            self.pinned[memory.id] = doc
+        self.lexical.upsert(doc, [(1.0, memory.text), (1.0, memory.speaker), (0.5, _date_words(memory.sent_at))])
+
+    def remove(self, memory_id: str) -> None:
+        """Makes a memory unfindable, there or not."""
+        doc = self._docs.pop(memory_id, None)
+        if doc is not None:
+            del self.entries[doc]
+            self.pinned.pop(memory_id, None)
+            self.lexical.remove(doc)
+
+
+def _date_words(sent_at: int) -> str:
+    return time.strftime("%d %B %Y", time.gmtime(sent_at // 1_000_000))
+
+
+class _Seat:
+    """An index and how far it has followed the change log."""
+
+    def __init__(self) -> None:
+        self.index = Index()
+        self.lock = asyncio.Lock()
+        self.after: bytes | None = None
+
+
+class Indexes:
+    """The indexes of the users who spoke last; others are dropped and come back when they speak."""
+
+    def __init__(self, store: Store, users: int = _USERS) -> None:
+        self._store = store
+        self._users = users
+        self._seats: OrderedDict[Scope, _Seat] = OrderedDict()
+
+    async def get(self, scope: Scope) -> Index:
+        """The user's index, up to date with every commit before this call, of any process."""
+        seat = self._seats.get(scope)
+        if seat is None:
+            seat = self._seats[scope] = _Seat()
+            if len(self._seats) > self._users:
+                self._seats.popitem(last=False)
+        else:
+            self._seats.move_to_end(scope)
+        async with seat.lock:
+            if seat.after is None:
+                await self._load(scope, seat)
+            else:
+                await self._follow(scope, seat)
+        return seat.index
+
+    async def _load(self, scope: Scope, seat: _Seat) -> None:
+        # The log's end is noted before the memories are read: a change in between is met again, which does no harm.
+        last = await self._store.scan(scope, CHANGES, limit=1, reverse=True)
+        after = b""
+        while rows := await self._store.scan(scope, MEMORIES, after=after, limit=_STEP):
+            for row in rows:
+                seat.index.put(row.value)
+            after = rows[-1].key
+            await asyncio.sleep(0)  # a large user must not stop the others
+        seat.after = last[0].key if last else b""
+
+    async def _follow(self, scope: Scope, seat: _Seat) -> None:
+        after = seat.after or b""
+        while rows := await self._store.scan(scope, CHANGES, after=after, limit=_STEP):
+            for row in rows:
+                change = row.value
+                memory = None
+                if change.op == "put":
+                    memory = await self._store.get(scope, MEMORIES, bytes.fromhex(change.memory_id))
+                if memory is None:
+                    seat.index.remove(change.memory_id)
+                else:
+                    seat.index.put(memory.value)
+            after = seat.after = rows[-1].key

@@ -1,0 +1,232 @@
+"""The memories of every user, each reached through a scope."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from alejo import paging
+from alejo.clock import Clock
+from alejo.errors import AlejoError, Conflict, InvalidArgument, NotFound, PluginFailed
+from alejo.ids import raw
+from alejo.memory import recall
+from alejo.memory.context import DEFAULT_BUDGET, build
+from alejo.memory.index import Index, Indexes
+from alejo.memory.remember import Item, Remember
+from alejo.plugins import PluginHost
+from alejo.storage import audit
+from alejo.storage.journal import Journal, message_key
+from alejo.storage.requests import Requests, digest
+from alejo.storage.rows import put_memory, remove_memory
+from alejo.storage.store import Row, Store, Writer
+from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME, QUOTES
+from alejo.types import EVERYTHING, Context, Degraded, Filter, Hit, Kept, Memory, MemoryDraft, Page, RecallPlan, Scope
+
+_TRIES = 8
+_QUOTES = 1000
+CHANGEABLE = frozenset({"text", "layer", "kind", "importance", "pinned", "archived", "metadata"})
+
+
+class Memories:
+    """Remember, recall, context, get, list, update, forget."""
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        requests: Requests,
+        indexes: Indexes,
+        plugins: PluginHost,
+        remembering: Remember,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._requests = requests
+        self._indexes = indexes
+        self._plugins = plugins
+        self._remember = remembering
+        self._clock = clock
+
+    async def remember(self, scope: Scope, item: Item, *, request_id: str = "") -> Kept:
+        """Remembers a thing, or a message said elsewhere. On disk when it returns."""
+        result = (await self._remember.many(scope, [(request_id, item)]))[0]
+        if isinstance(result, AlejoError):
+            raise result
+        return result
+
+    async def remember_many(self, scope: Scope, items: Sequence[tuple[str, Item]]) -> builtins.list[Kept | AlejoError]:
+        """Remembers many in one commit where possible; each has its own outcome, in the order given."""
+        return await self._remember.many(scope, items)
+
+    async def recall(
+        self, scope: Scope, query: str, page: Page, wanted: Filter = EVERYTHING
+    ) -> tuple[builtins.list[Hit], str, builtins.list[Degraded]]:
+        """A page of the memories that match, best first; the token of the next page; what was missing."""
+        question = ("recall", query, wanted)
+        start = int.from_bytes(paging.cursor(question, page.token), "big")
+        plan, degraded = await self.plan(query)
+        hits, more = await self._find(scope, query, wanted, plan, start, page.size)
+        token = paging.token(question, (start + page.size).to_bytes(8, "big")) if more else ""
+        return hits, token, degraded
+
+    async def recall_for(self, scope: Scope, query: str, size: int, message_id: str) -> builtins.list[Hit]:
+        """What a turn recalls: like `recall`, without the message that is just being said. Raises PluginFailed."""
+        slot = self._plugins.one("memory")
+        if slot is None:
+            raise PluginFailed("", "memory", "vacant")
+        plan: RecallPlan = await self._plugins.call(slot, "plan", query)
+        hits, _ = await self._find(scope, query, EVERYTHING, plan, 0, size, message_id)
+        return hits
+
+    async def plan(self, query: str) -> tuple[RecallPlan, builtins.list[Degraded]]:
+        """The memory plugin's plan, or the plain one and the reason."""
+        slot = self._plugins.one("memory")
+        if slot is None:
+            return RecallPlan(), [Degraded("memory")]
+        try:
+            return await self._plugins.call(slot, "plan", query), []
+        except PluginFailed as failure:
+            return RecallPlan(), [Degraded("memory", failure.plugin, failure.why)]
+
+    async def _find(
+        self,
+        scope: Scope,
+        query: str,
+        wanted: Filter,
+        plan: RecallPlan,
+        start: int,
+        size: int,
+        without_message: str = "",
+    ) -> tuple[builtins.list[Hit], bool]:
+        index = await self._indexes.get(scope)
+        found = recall.rank(index, query, wanted, plan, self._clock.now(), without_message)
+        hits = await recall.read(self._store, scope, index, query, found[start : start + size])
+        return hits, len(found) > start + size
+
+    async def context(
+        self, scope: Scope, query: str, *, session_id: str = "", token_budget: int = 0
+    ) -> tuple[Context, builtins.list[Degraded]]:
+        """What a brain should know to answer `query`, within a token budget. Raises NotFound for an unknown session."""
+        session = (await self._journal.session(scope, session_id)).value if session_id else None
+        immediate = await self._journal.recent(scope, session) if session else ()
+        plan, degraded = await self.plan(query)
+        hits, _ = await self._find(scope, query, EVERYTHING, plan, 0, 20)
+        pinned = await self.pinned(scope)
+        return build(immediate, hits, pinned, token_budget or DEFAULT_BUDGET), degraded
+
+    async def pinned(self, scope: Scope) -> builtins.list[Memory]:
+        """The user's pinned memories."""
+        index: Index = await self._indexes.get(scope)
+        rows = [await self._store.get(scope, MEMORIES, bytes.fromhex(each)) for each in list(index.pinned)]
+        return [row.value for row in rows if row is not None]
+
+    async def get(self, scope: Scope, memory_id: str) -> Memory:
+        """One memory. Raises NotFound."""
+        row = await self._row(scope, memory_id)
+        return recall.versioned(row.value, row.version)
+
+    async def _row(self, scope: Scope, memory_id: str) -> Row[Memory]:
+        row = await self._store.get(scope, MEMORIES, raw(memory_id, "memory_id"))
+        if row is None:
+            raise NotFound("memory", memory_id)
+        return row
+
+    async def list(self, scope: Scope, page: Page, wanted: Filter = EVERYTHING) -> tuple[builtins.list[Memory], str]:
+        """A page of the memories a filter lets through, newest first by the time they were said."""
+        question = ("memories", wanted)
+        after = paging.cursor(question, page.token)
+        passes = (await self._indexes.get(scope)).passing(wanted)
+        found: builtins.list[Memory] = []
+        while True:
+            rows = await self._store.scan(scope, MEMORIES_BY_TIME, after=after, limit=page.size, reverse=True)
+            for row in rows:
+                if row.value not in passes:
+                    continue
+                memory = await self._store.get(scope, MEMORIES, bytes.fromhex(row.value))
+                if memory is None:
+                    continue
+                found.append(recall.versioned(memory.value, memory.version))
+                if len(found) == page.size:
+                    return found, paging.token(question, row.key)
+            if len(rows) < page.size:
+                return found, ""
+            after = rows[-1].key
+
+    async def update(
+        self, scope: Scope, memory_id: str, changes: Mapping[str, Any], *, etag: str = "", request_id: str = ""
+    ) -> Memory:
+        """Changes a memory. Raises NotFound, InvalidArgument, or Conflict when `etag` is not its present version."""
+        if unknown := sorted(set(changes) - CHANGEABLE):
+            raise InvalidArgument.field("update_mask", f"cannot change {', '.join(unknown)}")
+        body = digest(("memory.update", memory_id, dict(changes), etag))
+        for _ in range(_TRIES):
+            if await self._requests.find(scope, request_id, "memory.update", body) is not None:
+                return await self.get(scope, memory_id)
+            row = await self._row(scope, memory_id)
+            if etag and etag != format_etag(row.version):
+                raise Conflict("The memory was changed since it was read.")
+            memory = msgspec.structs.replace(row.value, **changes)
+            writer = await self._store.writer(scope)
+            writer.expect(MEMORIES, row.key, row.version)
+            put_memory(writer, memory)
+            self._requests.add(writer, request_id, "memory.update", body, True)
+            audit.record(writer, "memory.update", memory_id, self._clock.now())
+            try:
+                return recall.versioned(memory, await writer.commit())
+            except Conflict:
+                continue
+        raise Conflict("The memory is being changed by somebody else; try again.")
+
+    async def forget(
+        self, scope: Scope, memory_ids: Sequence[str], *, keep_messages: bool = False, request_id: str = ""
+    ) -> tuple[int, int]:
+        """Forgets memories; returns how many were there and how many messages were redacted.
+
+        The message a memory came from, and answers that quoted it, lose their words unless `keep_messages`.
+        """
+        wanted = [(each, raw(each, f"memory_ids[{place}]")) for place, each in enumerate(dict.fromkeys(memory_ids))]
+        body = digest(("forget", list(memory_ids), keep_messages))
+        for _ in range(_TRIES):
+            done = await self._requests.find(scope, request_id, "forget", body)
+            if done is not None:
+                return done[0], done[1]
+            writer = await self._store.writer(scope)
+            forgotten = redacted = 0
+            for memory_id, place in wanted:
+                row = await self._store.get(scope, MEMORIES, place)
+                if row is None:
+                    continue
+                writer.expect(MEMORIES, place, row.version)
+                remove_memory(writer, memory_id, row.value.sent_at)
+                audit.record(writer, "memory.forget", memory_id, self._clock.now())
+                forgotten += 1
+                redacted += 0 if keep_messages else await self._redact(scope, writer, row.value)
+            self._requests.add(writer, request_id, "forget", body, (forgotten, redacted))
+            try:
+                await writer.commit()
+            except Conflict:
+                continue
+            return forgotten, redacted
+        raise Conflict("The memories are being changed by somebody else; try again.")
+
+    async def _redact(self, scope: Scope, writer: Writer, memory: Memory) -> int:
+        places = set()
+        if memory.message_seq:
+            places.add(message_key(memory.session_id, memory.sent_at, memory.message_seq))
+        for row in await self._store.scan(scope, QUOTES, bytes.fromhex(memory.id), limit=_QUOTES):
+            places.add(row.value)
+            writer.delete(QUOTES, row.key)
+        return sum([await self._journal.redact(scope, writer, place) for place in places])
+
+    async def draft(self, draft: MemoryDraft) -> MemoryDraft:
+        """The draft as the memory plugin completes it; plain defaults where there is none."""
+        return await self._remember.complete(draft)
+
+
+def format_etag(version: int) -> str:
+    """A version as clients see it."""
+    return f"{version:x}"

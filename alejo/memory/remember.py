@@ -1,0 +1,219 @@
+"""Remembering: drafts become memories in a batch, in one commit for many where nothing stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import msgspec
+
+from alejo.clock import Clock
+from alejo.errors import AlejoError, Conflict, PluginFailed
+from alejo.ids import Ids
+from alejo.memory.recall import versioned
+from alejo.plugins import PluginHost
+from alejo.storage import audit
+from alejo.storage.journal import Journal
+from alejo.storage.requests import Requests, digest
+from alejo.storage.rows import find_origin, put_memory, put_origin
+from alejo.storage.store import Row, Store, Writer
+from alejo.storage.tables import MEMORIES, SESSIONS, Origin
+from alejo.types import Degraded, Kept, Layer, Memory, MemoryDraft, Message, MessageDraft, Scope, Session
+
+Item = MemoryDraft | MessageDraft
+Outcome = Kept | AlejoError
+_Placed = tuple[int, tuple[str, Item]]
+_TRIES = 8
+
+
+class _Round:
+    """The items that share one commit: the batch, the sessions it changes, and what its items make."""
+
+    def __init__(self, scope: Scope, writer: Writer) -> None:
+        self.scope = scope
+        self.writer = writer
+        self.sessions: dict[str, tuple[Row[Session], Session]] = {}
+        self.messages: list[Message] = []
+        self.made: dict[int, Kept] = {}
+
+
+class Remember:
+    """Makes memories out of drafts and messages."""
+
+    def __init__(
+        self, store: Store, journal: Journal, requests: Requests, plugins: PluginHost, ids: Ids, clock: Clock
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._requests = requests
+        self._plugins = plugins
+        self._ids = ids
+        self._clock = clock
+
+    async def many(self, scope: Scope, items: Sequence[tuple[str, Item]]) -> list[Outcome]:
+        """Remembers many; each has its own outcome, in the order given."""
+        outcomes: dict[int, Outcome] = {}
+        waiting = list(enumerate(items))
+        while waiting:
+            taken, waiting = _apart(waiting)
+            try:
+                outcomes.update(await self._round(scope, taken))
+            except Conflict as conflict:
+                if len(taken) == 1:
+                    outcomes[taken[0][0]] = conflict
+                    continue
+                for each in taken:
+                    outcomes[each[0]] = await self._alone(scope, each)
+        return [outcomes[place] for place in range(len(items))]
+
+    async def _alone(self, scope: Scope, item: _Placed) -> Outcome:
+        for _ in range(_TRIES):
+            try:
+                return (await self._round(scope, [item]))[item[0]]
+            except Conflict:
+                continue
+        return Conflict("This is being written by somebody else; try again.")
+
+    async def _round(self, scope: Scope, items: Sequence[_Placed]) -> dict[int, Outcome]:
+        sessions = {item.session_id for _, (_, item) in items if isinstance(item, MessageDraft)}
+        async with AsyncExitStack() as stack:
+            for session_id in sorted(sessions):
+                await stack.enter_async_context(self._journal.lock(scope, session_id))
+            round_ = _Round(scope, await self._store.writer(scope))
+            outcomes: dict[int, Outcome] = {}
+            for place, (request_id, item) in items:
+                try:
+                    outcomes[place] = await self._prepare(round_, place, request_id, item)
+                except AlejoError as error:
+                    outcomes[place] = error
+            if round_.made:
+                await self._finish(round_, outcomes)
+        return outcomes
+
+    async def _finish(self, round_: _Round, outcomes: dict[int, Outcome]) -> None:
+        for row, session in round_.sessions.values():
+            round_.writer.expect(SESSIONS, row.key, row.version)
+            round_.writer.put(SESSIONS, row.key, session)
+        version = await round_.writer.commit()
+        for message in round_.messages:
+            self._journal.said(round_.scope, round_.sessions[message.session_id][1], message)
+        for place, kept in round_.made.items():
+            memories = tuple(versioned(memory, version) for memory in kept.memories)
+            outcomes[place] = msgspec.structs.replace(kept, memories=memories)
+
+    async def _prepare(self, round_: _Round, place: int, request_id: str, item: Item) -> Kept:
+        body = digest((type(item).__name__, item))
+        request_id = request_id or self._ids.new()
+        answer = await self._requests.find(round_.scope, request_id, "remember", body)
+        if answer is not None:
+            return await self._again(round_.scope, request_id, msgspec.convert(answer, Origin))
+        stale = await find_origin(self._store, round_.scope, item.origin)
+        if stale is not None and await self._stands(round_.scope, stale.value):
+            return await self._again(round_.scope, request_id, stale.value)
+        if isinstance(item, MessageDraft):
+            message, memories = await self._message(round_, item)
+            ids = tuple(memory.id for memory in memories)
+            origin = Origin("message", message.id, message.session_id, message.sent_at, message.seq, ids)
+        else:
+            message = None
+            memories = (await self._memory(round_, item),)
+            origin = Origin("memory", memories[0].id, memory_ids=(memories[0].id,))
+        put_origin(round_.writer, item.origin, origin, stale.version if stale else None)
+        self._requests.add(round_.writer, request_id, "remember", body, origin)
+        audit.record(round_.writer, "remember", origin.id, self._clock.now())
+        round_.made[place] = Kept(request_id, memories, message)
+        return round_.made[place]
+
+    async def _stands(self, scope: Scope, origin: Origin) -> bool:
+        """Whether what an origin became still counts: a forgotten memory does, a deleted session's message does not."""
+        if origin.kind != "message":
+            return True
+        return await self._store.get(scope, SESSIONS, bytes.fromhex(origin.session_id)) is not None
+
+    async def _again(self, scope: Scope, request_id: str, origin: Origin) -> Kept:
+        rows = [await self._store.get(scope, MEMORIES, bytes.fromhex(each)) for each in origin.memory_ids]
+        memories = tuple(versioned(row.value, row.version) for row in rows if row is not None)
+        message = None
+        if origin.kind == "message":
+            message = await self._journal.message(scope, origin.session_id, origin.sent_at, origin.seq)
+        return Kept(request_id, memories, message, True)
+
+    async def _message(self, round_: _Round, draft: MessageDraft) -> tuple[Message, tuple[Memory, ...]]:
+        held = round_.sessions.get(draft.session_id)
+        row = held[0] if held else await self._journal.session(round_.scope, draft.session_id)
+        session, message = self._journal.append(
+            round_.writer,
+            held[1] if held else row.value,
+            draft.text,
+            draft.role,
+            speaker=draft.speaker,
+            images=draft.images,
+            sent_at=draft.sent_at,
+            metadata=draft.metadata,
+        )
+        round_.sessions[draft.session_id] = (row, session)
+        round_.messages.append(message)
+        memories, _ = await self.keep(round_.writer, message)
+        return message, memories
+
+    async def _memory(self, round_: _Round, draft: MemoryDraft) -> Memory:
+        if draft.session_id:
+            await self._journal.session(round_.scope, draft.session_id)
+        return self.put(round_.writer, await self.complete(draft))
+
+    async def keep(self, writer: Writer, message: Message) -> tuple[tuple[Memory, ...], list[Degraded]]:
+        """Adds to a batch what the memory plugin keeps of a message, and says what was missing."""
+        slot = self._plugins.one("memory")
+        if slot is None:
+            return (), [Degraded("memory")]
+        try:
+            drafts: Sequence[MemoryDraft] = await self._plugins.call(slot, "keep", message)
+        except PluginFailed as failure:
+            return (), [Degraded("memory", failure.plugin, failure.why)]
+        return tuple(self.put(writer, draft, message) for draft in drafts), []
+
+    async def complete(self, draft: MemoryDraft) -> MemoryDraft:
+        """The draft with layer and importance as the memory plugin chooses, where they were left open."""
+        slot = self._plugins.one("memory")
+        if slot is None or (draft.layer is not None and draft.importance is not None):
+            return draft
+        try:
+            completed: MemoryDraft = await self._plugins.call(slot, "complete", draft)
+        except PluginFailed:
+            return draft
+        return completed
+
+    def put(self, writer: Writer, draft: MemoryDraft, message: Message | None = None) -> Memory:
+        """Adds a memory to a batch. One that comes from a message takes its session, time and speaker."""
+        now = self._clock.now()
+        memory = Memory(
+            self._ids.new(),
+            draft.layer or Layer.EPISODIC,
+            draft.kind,
+            draft.text,
+            message.sent_at if message else (now if draft.sent_at is None else draft.sent_at),
+            now,
+            draft.speaker or (message.speaker if message else ""),
+            message.session_id if message else draft.session_id,
+            message.id if message else "",
+            0.5 if draft.importance is None else draft.importance,
+            draft.pinned,
+            False,
+            draft.metadata,
+            message.seq if message else 0,
+        )
+        put_memory(writer, memory)
+        return memory
+
+
+def _apart(items: Sequence[_Placed]) -> tuple[list[_Placed], list[_Placed]]:
+    """Those that can share a commit, and those that repeat a request id or origin of one of them."""
+    now: list[_Placed] = []
+    later: list[_Placed] = []
+    seen: set[tuple[str, str]] = set()
+    for each in items:
+        request_id, item = each[1]
+        names = {("request", request_id), ("origin", item.origin)} - {("request", ""), ("origin", "")}
+        (later if names & seen else now).append(each)
+        seen |= names
+    return now, later

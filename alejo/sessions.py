@@ -1,0 +1,221 @@
+"""Sessions: made, listed, changed, deleted. The steps a session may take are in TRANSITIONS."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from alejo import paging
+from alejo.clock import Clock
+from alejo.errors import Conflict
+from alejo.ids import Ids, raw
+from alejo.storage import audit
+from alejo.storage.journal import TRANSITIONS, Journal, step
+from alejo.storage.requests import Requests, digest
+from alejo.storage.rows import find_origin, origin_key, put_origin, remove_memory
+from alejo.storage.store import Store, Writer
+from alejo.storage.tables import MEMORIES, MESSAGES, ORIGINS, SESSIONS, Origin
+from alejo.types import Message, Page, Scope, Session, SessionState
+
+__all__ = ["TRANSITIONS", "Sessions"]
+
+_ENDED = frozenset({SessionState.COMPLETED, SessionState.ARCHIVED})
+_PAGE_BYTES = 3 << 20
+_DELETE_STEP = 256
+_TRIES = 8
+
+
+class Sessions:
+    """The sessions of every user, each reached through a scope."""
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        requests: Requests,
+        ids: Ids,
+        clock: Clock,
+        ended: Callable[[Session], None],
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._requests = requests
+        self._ids = ids
+        self._clock = clock
+        self._ended = ended
+
+    async def create(
+        self,
+        scope: Scope,
+        *,
+        request_id: str = "",
+        title: str = "",
+        parent_id: str = "",
+        metadata: Mapping[str, str] | None = None,
+        origin: str = "",
+    ) -> tuple[Session, bool]:
+        """Makes a session; (session, True) when the request id or origin has made it before. Raises NotFound."""
+        labels = dict(metadata or {})
+        body = digest(("create", title, parent_id, labels, origin))
+        for _ in range(_TRIES):
+            stale = await find_origin(self._store, scope, origin)
+            known = await self._requests.find(scope, request_id, "session", body) or (stale.value.id if stale else "")
+            there = await self._store.get(scope, SESSIONS, bytes.fromhex(known)) if known else None
+            if there:
+                return there.value, True
+            if parent_id:
+                await self._journal.session(scope, parent_id, "parent_id")
+            writer = await self._store.writer(scope)
+            session = self.new(writer, title=title, parent_id=parent_id, metadata=labels, origin=origin)
+            writer.put(SESSIONS, bytes.fromhex(session.id), session)
+            # What an origin stood for may have been deleted; then it is imported anew.
+            put_origin(writer, origin, Origin("session", session.id), stale.version if stale else None)
+            self._requests.add(writer, request_id, "session", body, session.id)
+            await self._requests.prune(scope, writer)
+            try:
+                await writer.commit()
+            except Conflict:
+                continue
+            return session, False
+        raise Conflict("The session is being made by somebody else; try again.")
+
+    def new(
+        self,
+        writer: Writer,
+        *,
+        title: str = "",
+        parent_id: str = "",
+        metadata: dict[str, str] | None = None,
+        origin: str = "",
+    ) -> Session:
+        """A new session, noted in the batch's audit; its row is the caller's to put."""
+        now = self._clock.now()
+        session = Session(self._ids.new(), SessionState.CREATED, now, now, title, parent_id, 0, metadata or {}, origin)
+        audit.record(writer, "session.create", session.id, now)
+        return session
+
+    async def get(self, scope: Scope, session_id: str) -> Session:
+        """One session. Raises NotFound."""
+        return (await self._journal.session(scope, session_id)).value
+
+    async def list(self, scope: Scope, page: Page, states: Sequence[SessionState] = ()) -> tuple[list[Session], str]:
+        """A page of the user's sessions, newest first, and the token of the next page."""
+        question = ("sessions", sorted(set(states)))
+        after = paging.cursor(question, page.token)
+        found: list[Session] = []
+        while True:
+            rows = await self._store.scan(scope, SESSIONS, after=after, limit=page.size, reverse=True)
+            for row in rows:
+                if not states or row.value.state in states:
+                    found.append(row.value)
+                    if len(found) == page.size:
+                        return found, paging.token(question, row.key)
+            if len(rows) < page.size:
+                return found, ""
+            after = rows[-1].key
+
+    async def update(
+        self,
+        scope: Scope,
+        session_id: str,
+        *,
+        request_id: str = "",
+        title: str | None = None,
+        state: SessionState | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Session:
+        """Changes what is not None. Raises NotFound, or FailedPrecondition for a step the table does not have."""
+        labels = None if metadata is None else dict(metadata)
+        body = digest(("update", session_id, title, state, labels))
+        for _ in range(_TRIES):
+            done = await self._requests.find(scope, request_id, "session.update", body)
+            if done is not None:
+                return msgspec.convert(done, Session)
+            async with self._journal.lock(scope, session_id):
+                row = await self._journal.session(scope, session_id)
+                before, session = row.value, msgspec.structs.replace(row.value, updated_at=self._clock.now())
+                if title is not None:
+                    session = msgspec.structs.replace(session, title=title)
+                if labels is not None:
+                    session = msgspec.structs.replace(session, metadata=labels)
+                if state is not None:
+                    session = step(session, state, session.updated_at)
+                writer = await self._store.writer(scope)
+                writer.expect(SESSIONS, row.key, row.version)
+                writer.put(SESSIONS, row.key, session)
+                self._requests.add(writer, request_id, "session.update", body, session)
+                audit.record(writer, "session.update", session.id, session.updated_at)
+                try:
+                    await writer.commit()
+                except Conflict:
+                    continue
+            if session.state in _ENDED and before.state != session.state:
+                self._ended(session)
+            return session
+        raise Conflict("The session is being changed by somebody else; try again.")
+
+    async def delete(self, scope: Scope, session_id: str, *, request_id: str = "") -> tuple[int, int]:
+        """Deletes a session with its messages and memories; returns how many of each. Raises NotFound.
+
+        The session's own row goes last, so that a delete that was cut short can be sent again.
+        """
+        body = digest(("delete", session_id))
+        done = await self._requests.find(scope, request_id, "session.delete", body)
+        if done is not None:
+            return done[0], done[1]
+        async with self._journal.lock(scope, session_id):
+            row = await self._journal.session(scope, session_id)
+            memories = await self._delete_memories(scope, session_id)
+            messages = await self._delete_messages(scope, session_id)
+            writer = await self._store.writer(scope)
+            writer.delete(SESSIONS, row.key)
+            if row.value.origin:
+                writer.delete(ORIGINS, origin_key(row.value.origin))
+            self._requests.add(writer, request_id, "session.delete", body, (messages, memories))
+            audit.record(writer, "session.delete", session_id, self._clock.now())
+            await writer.commit()
+            self._journal.forget_hot(scope, session_id)
+        return messages, memories
+
+    async def _delete_messages(self, scope: Scope, session_id: str) -> int:
+        prefix, count = raw(session_id, "session_id"), 0
+        while rows := await self._store.scan(scope, MESSAGES, prefix, limit=_DELETE_STEP):
+            writer = await self._store.writer(scope)
+            for row in rows:
+                writer.delete(MESSAGES, row.key)
+            await writer.commit()
+            count += len(rows)
+        return count
+
+    async def _delete_memories(self, scope: Scope, session_id: str) -> int:
+        after, count = b"", 0
+        while rows := await self._store.scan(scope, MEMORIES, after=after, limit=_DELETE_STEP):
+            after = rows[-1].key
+            writer = await self._store.writer(scope)
+            here = [row.value for row in rows if row.value.session_id == session_id]
+            for memory in here:
+                remove_memory(writer, memory.id, memory.sent_at)
+            if here:
+                await writer.commit()
+            count += len(here)
+        return count
+
+    async def messages(
+        self, scope: Scope, session_id: str, page: Page, *, descending: bool = False
+    ) -> tuple[builtins.list[Message], str]:
+        """A page of a session's messages by the time they were said; it also ends at 3 MiB. Raises NotFound."""
+        question: tuple[Any, ...] = ("messages", session_id, descending)
+        after = paging.cursor(question, page.token)
+        row = await self._journal.session(scope, session_id)
+        rows = await self._store.scan(scope, MESSAGES, row.key, after=after, limit=page.size + 1, reverse=descending)
+        found: builtins.list[Message] = []
+        room = _PAGE_BYTES
+        for index, each in enumerate(rows[: page.size]):
+            room -= len(each.value.text) * 4 + sum(len(image.data) for image in each.value.images)
+            if room < 0 and found:
+                return found, paging.token(question, rows[index - 1].key)
+            found.append(each.value)
+        return found, paging.token(question, rows[page.size - 1].key) if len(rows) > page.size else ""

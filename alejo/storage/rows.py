@@ -1,0 +1,49 @@
+"""Writes that take several rows: a memory with its place in time and its change, an origin with what it became."""
+
+from __future__ import annotations
+
+import hashlib
+
+from alejo.storage.store import Row, Store, Writer
+from alejo.storage.tables import CHANGES, MEMORIES, MEMORIES_BY_TIME, ORIGINS, Change, Origin
+from alejo.types import Memory, Scope
+
+_EPOCH = 1 << 62  # keeps times before 1970 in order
+
+
+def time_key(sent_at: int) -> bytes:
+    """A time in µs as 8 bytes that sort."""
+    return (sent_at + _EPOCH).to_bytes(8, "big")
+
+
+def put_memory(writer: Writer, memory: Memory) -> None:
+    """Adds to a batch all it takes to keep a memory, new or changed (its `sent_at` never changes)."""
+    place = bytes.fromhex(memory.id)
+    writer.put(MEMORIES, place, memory)
+    writer.put(MEMORIES_BY_TIME, time_key(memory.sent_at) + place, memory.id)
+    writer.append(CHANGES, Change("put", memory.id))
+
+
+def remove_memory(writer: Writer, memory_id: str, sent_at: int) -> None:
+    """Adds to a batch all it takes to delete a memory."""
+    place = bytes.fromhex(memory_id)
+    writer.delete(MEMORIES, place)
+    writer.delete(MEMORIES_BY_TIME, time_key(sent_at) + place)
+    writer.append(CHANGES, Change("delete", memory_id))
+
+
+def origin_key(origin: str) -> bytes:
+    """Where an identity of another system is kept."""
+    return hashlib.sha256(origin.encode()).digest()[:16]
+
+
+async def find_origin(store: Store, scope: Scope, origin: str) -> Row[Origin] | None:
+    """What an identity of another system became, or None."""
+    return await store.get(scope, ORIGINS, origin_key(origin)) if origin else None
+
+
+def put_origin(writer: Writer, origin: str, value: Origin, replaces: int | None) -> None:
+    """Binds an origin in a batch; `replaces` is the version of a row whose object is gone."""
+    if origin:
+        writer.expect(ORIGINS, origin_key(origin), replaces)
+        writer.put(ORIGINS, origin_key(origin), value)
