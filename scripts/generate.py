@@ -17,8 +17,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 
 from alejo.cli.exits import MEANINGS
 from alejo.cli.root import MODULES, alejo
+from alejo.sessions import TRANSITIONS
 from alejo.settings import OPTIONS, toml
-from alejo.storage.journal import TRANSITIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = sorted((ROOT / "proto").rglob("*.proto"))
