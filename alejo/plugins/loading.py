@@ -1,0 +1,164 @@
+"""Brings one plugin into the host: import, hooks, registration. Whatever goes wrong is a Refusal of that plugin."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import difflib
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import pluggy
+
+from alejo.errors import InvalidArgument
+from alejo.hooks import PROJECT, Specs
+
+from . import places, shapes
+from .discovery import Candidate
+from .probe import describe
+from .states import Refusal
+from .verdicts import import_refusal
+
+T = TypeVar("T")
+
+# The role that each hook registers, and whether it registers several objects.
+HOOKS = {
+    "alejo_register_brain": ("brain", False),
+    "alejo_register_commands": ("command", True),
+    "alejo_register_emotion": ("emotion", False),
+    "alejo_register_vision": ("vision", False),
+    "alejo_register_memory": ("memory", False),
+    "alejo_register_observers": ("observer", True),
+    "alejo_register_storage": ("storage", False),
+}
+
+
+class Offer(NamedTuple):
+    """An object that a plugin registered for a role."""
+
+    role: str
+    value: Any
+
+
+class Stuck(Refusal):
+    """Loading did not end within its budget; the thread it runs in is lost."""
+
+
+def load(candidate: Candidate, settings: dict[str, Any]) -> list[Offer]:
+    """Imports the plugin and calls its hooks. Raises Refusal."""
+    plugin = _import(candidate)
+    # A pluggy manager of its own: what a plugin does to it stays with that plugin.
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Specs)
+    _check_hooks(plugin, manager)
+    try:
+        manager.register(plugin, name=candidate.name)
+    except pluggy.PluginValidationError as error:
+        raise Refusal(_signature_reason(error), "Hooks take one argument, settings, or none.") from None
+    offers: list[Offer] = []
+    for name in HOOKS:
+        for implementation in getattr(manager.hook, name).get_hookimpls():
+            offers += _call(candidate, name, implementation, settings)
+    if not manager.get_hookcallers(plugin):
+        raise Refusal("It implements no hook.", "Mark its hooks with @alejo.hooks.hookimpl.")
+    return offers
+
+
+async def in_time(function: Callable[[], T], seconds: float, name: str, package: str) -> T:
+    """Runs a function in a daemon thread. Raises Stuck, naming the line, when it takes longer than `seconds`."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[tuple[T | None, BaseException | None]] = loop.create_future()
+
+    def deliver(value: T | None, error: BaseException | None) -> None:
+        if not done.done():
+            done.set_result((value, error))
+
+    def run() -> None:
+        value, error = None, None
+        try:
+            value = function()
+        except BaseException as raised:  # noqa: BLE001  carried over to the caller, whatever it is
+            error = raised
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(deliver, value, error)
+
+    thread = threading.Thread(target=run, name=f"alejo-load-{name}", daemon=True)
+    thread.start()
+    try:
+        value, error = await asyncio.wait_for(done, seconds)
+    except TimeoutError:
+        place = places.of_thread(thread.ident, package)
+        raise Stuck(
+            f"Loading it did not end within {seconds:g} s{f' (it hangs at {place})' if place else ''}.",
+            "plugins.import_seconds gives it more time.",
+        ) from None
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]  # without an error it is what the function returned
+
+
+def _import(candidate: Candidate) -> Any:
+    try:
+        plugin = candidate.entry_point.load()
+        return plugin() if inspect.isclass(plugin) else plugin
+    except BaseException as error:
+        raise import_refusal(candidate, describe(error)) from error
+
+
+def _check_hooks(plugin: Any, manager: pluggy.PluginManager) -> None:
+    for attribute in dir(plugin):
+        static = inspect.getattr_static(plugin, attribute, None)
+        function = getattr(static, "__func__", static)
+        if not inspect.isfunction(function):
+            continue
+        options = manager.parse_hookimpl_opts(plugin, attribute)
+        if options is None:
+            if attribute in HOOKS:
+                raise Refusal(f"Its {attribute} is not marked as a hook.", "Mark it with @alejo.hooks.hookimpl.")
+            if not attribute.startswith("alejo_"):
+                continue
+        name = (options["specname"] if options else None) or attribute
+        if name not in HOOKS:
+            close = difflib.get_close_matches(name, HOOKS, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"The hooks are {', '.join(HOOKS)}."
+            raise Refusal(f"There is no hook {name}.", hint)
+        if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+            raise Refusal(
+                f"Its {name} is not a plain function.", "Hooks are called once, at start, and return objects."
+            )
+
+
+def _signature_reason(error: pluggy.PluginValidationError) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    definition = next((line for line in lines if line.startswith("hookimpl definition:")), lines[0])
+    return f"Its hook {definition.removeprefix('hookimpl definition: ')} asks for arguments that no hook has."
+
+
+def _call(candidate: Candidate, name: str, implementation: pluggy.HookImpl, settings: dict[str, Any]) -> list[Offer]:
+    role, several = HOOKS[name]
+    # Each hook gets a copy: what one changes in its settings, another does not see.
+    arguments = {argument: copy.deepcopy(settings) for argument in implementation.argnames}
+    try:
+        value = implementation.function(**arguments)
+    except InvalidArgument as error:
+        raise Refusal(
+            f"Its settings are wrong: {error.message}", f"See [plugin.{candidate.name}] in alejo.toml."
+        ) from error
+    except BaseException as error:
+        place = places.of_error(error, candidate.package)
+        raise Refusal(f"Its {name} raised {place}.", f"See [plugin.{candidate.name}] in alejo.toml.") from error
+    if value is None:
+        return []
+    if several and not isinstance(value, (list, tuple)):
+        raise Refusal(f"Its {name} returned {type(value).__name__}, not a list.")
+    offers = [Offer(role, item) for item in (value if isinstance(value, (list, tuple)) else [value])]
+    try:
+        for offer in offers:
+            shapes.check_openers(offer.value) if role == "storage" else shapes.check_object(role, offer.value)
+    except Refusal:
+        raise
+    except BaseException as error:
+        raise Refusal(f"Looking at its {role} raised {places.of_error(error, candidate.package)}.") from error
+    return offers

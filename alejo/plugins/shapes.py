@@ -1,0 +1,125 @@
+"""What the objects of each role must look like, checked when they are registered and when they answer."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from alejo.types import Appraisal, CommandSpec, MemoryDraft, Percept, RecallPlan
+
+from .states import Refusal
+
+
+class Method(NamedTuple):
+    """A method of a role: how many arguments it is called with, what comes back, and whether piece by piece."""
+
+    arguments: int
+    returns: Any
+    streams: bool = False
+
+
+ROLES: dict[str, dict[str, Method]] = {
+    "brain": {"respond": Method(1, str, streams=True)},
+    "command": {"run": Method(2, str)},
+    "emotion": {"appraise": Method(1, Appraisal)},
+    "vision": {"perceive": Method(1, Percept)},
+    "memory": {
+        "keep": Method(1, tuple[MemoryDraft, ...]),
+        "complete": Method(1, MemoryDraft),
+        "plan": Method(1, RecallPlan),
+    },
+    "observer": {
+        "message_received": Method(1, None),
+        "response_generated": Method(2, None),
+        "memory_formed": Method(1, None),
+        "session_ended": Method(1, None),
+    },
+}
+
+
+def check_object(role: str, value: object) -> None:
+    """Raises Refusal naming the method that is missing or does not have the shape its role wants."""
+    for name, wanted in ROLES[role].items():
+        method = inspect.getattr_static(value, name, None)
+        if method is None:
+            raise Refusal(f"Its {role} has no method {name}.", f"See alejo.roles for what a {role} is.")
+        _check_method(f"{role}.{name}", getattr(value, name), wanted)
+    if role == "command":
+        _check_spec(getattr(value, "spec", None))
+
+
+def check_openers(value: object) -> None:
+    """Raises Refusal unless the value maps URL schemes to functions."""
+    if not isinstance(value, dict) or not all(isinstance(k, str) and callable(v) for k, v in value.items()):
+        raise Refusal("Its alejo_register_storage returned something else than openers by URL scheme.")
+
+
+def check_answer(role: str, method: str, value: object, *, trusted: bool) -> Any:
+    """The value of a call. Raises TypeError when it is not what the role promises.
+
+    What a plugin that is not trusted returns is rebuilt field by field, so that nothing in it is of another type than
+    declared, nor shared with the plugin.
+    """
+    wanted = ROLES[role][method].returns
+    if wanted is None:
+        return None
+    if wanted is str:
+        if type(value) is not str:
+            raise TypeError(f"{role}.{method} returned {type(value).__name__}, not str")
+        return value
+    if not trusted:
+        return _copier(role, method)(value)
+    of_class = isinstance(value, (tuple, list)) if method == "keep" else isinstance(value, wanted)
+    if not of_class:
+        raise TypeError(f"{role}.{method} returned {type(value).__name__}")
+    return value
+
+
+@functools.cache
+def _copier(role: str, method: str) -> Callable[[object], Any]:
+    encode = msgspec.msgpack.Encoder().encode
+    decode = msgspec.msgpack.Decoder(ROLES[role][method].returns).decode
+
+    def copy(value: object) -> Any:
+        try:
+            return decode(encode(value))
+        except msgspec.ValidationError:
+            # The message would quote what the plugin returned.
+            raise TypeError(f"{role}.{method} returned {type(value).__name__} with a wrong field") from None
+
+    return copy
+
+
+def _check_method(label: str, method: Any, wanted: Method) -> None:
+    if not callable(method):
+        raise Refusal(f"Its {label} is not a method.")
+    is_coroutine = inspect.iscoroutinefunction(method) or asyncio.iscoroutinefunction(method)
+    if wanted.streams and is_coroutine:
+        raise Refusal(f"Its {label} is a coroutine function; it must be an async generator.", "Use yield in it.")
+    if not wanted.streams and not is_coroutine:
+        raise Refusal(f"Its {label} is not a coroutine function.", f"Write it as: async def {label.partition('.')[2]}")
+    try:
+        signature = inspect.signature(method)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*[None] * wanted.arguments)
+    except TypeError:
+        plural = "argument" if wanted.arguments == 1 else "arguments"
+        raise Refusal(
+            f"Its {label} takes {signature}, but is called with {wanted.arguments} {plural}.",
+            "See alejo.roles for its arguments.",
+        ) from None
+
+
+def _check_spec(spec: object) -> None:
+    if not isinstance(spec, CommandSpec) or not isinstance(spec.name, str) or not spec.name.isidentifier():
+        raise Refusal(
+            "A command of its has no spec, or its spec's name is not one word.",
+            "Give it an attribute spec = alejo.types.CommandSpec(name, description).",
+        )
