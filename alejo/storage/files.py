@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import time
@@ -62,23 +61,20 @@ class ServerLock:
     def __init__(self, path: Path) -> None:
         """Takes it. Raises StartupError naming the process that has it."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        for _ in range(40):
+        for _ in range(20):
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                holder = _pid(self._file)
-                if error.errno != errno.EWOULDBLOCK or holder is not None:
-                    break
-                time.sleep(0.01)  # held for a moment by `holder_of`, or by a server that has not yet written its pid
+            except BlockingIOError:
+                time.sleep(0.005)  # `holder_of` holds it for a moment
             else:
                 os.ftruncate(self._file, 0)
                 os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
                 return
+        holder = _pid(self._file)
         os.close(self._file)
-        named = f" (process {holder})" if holder else ""
         raise StartupError(
-            f"A server{named} already serves the data folder {path.parent}.",
-            hint=f"Talk to it with `alejo chat`, or end it with `kill {holder}`." if holder else "",
+            f"A server{f' (process {holder})' if holder else ''} already serves the data folder {path.parent}.",
+            hint="Talk to it with `alejo chat`" + (f", or end it with `kill {holder}`." if holder else "."),
             exit_code=IN_USE,
         )
 

@@ -16,6 +16,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -35,7 +36,7 @@ _SOCKET_PATH_BYTES = 100
 
 
 class _Format(msgspec.Struct):
-    format: int
+    format: Annotated[int, msgspec.Meta(ge=1)]
 
 
 class _Marker(_Format):

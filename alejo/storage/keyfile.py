@@ -28,13 +28,15 @@ def read(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}", f"ls -l {path}") from None
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
             raise _refused(path, "is not a file", f"ls -l {path}")
-        if status.st_mode & 0o077:
+        if mode & 0o077:
             raise _refused(path, "can be read by others than its owner", f"chmod 600 {path}")
-        text = file.read(1024)
+        text = os.read(descriptor, 1024)
+    finally:
+        os.close(descriptor)
     label, _, encoded = text.removesuffix(b"\n").partition(b" ")
     try:
         key = base64.b64decode(encoded, validate=True)
