@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
@@ -34,7 +35,7 @@ def add(name: str, tenant: str, user: str, data: str | None) -> None:
     """Make a key and print it, once, on stdout."""
 
     async def run() -> tuple[ApiKey, str]:
-        async with _keys(options.settings(data__path=data)) as keys:
+        async with opened(options.settings(data__path=data), create=True) as keys:
             return await keys.add(name, tenant=tenant, user=user)
 
     key, token = options.run(run())
@@ -51,7 +52,7 @@ def list_(data: str | None, as_json: bool) -> None:
     """List the keys, oldest first. The secrets are not kept and cannot be shown."""
 
     async def run() -> list[ApiKey]:
-        async with _keys(options.settings(data__path=data)) as keys:
+        async with opened(options.settings(data__path=data)) as keys:
             return await keys.list()
 
     rows = [
@@ -77,7 +78,7 @@ def revoke(name_or_id: str, data: str | None) -> None:
     """End a key. A running server refuses it within a second."""
 
     async def run() -> ApiKey:
-        async with _keys(options.settings(data__path=data)) as keys:
+        async with opened(options.settings(data__path=data)) as keys:
             return await keys.revoke(name_or_id)
 
     try:
@@ -90,7 +91,8 @@ def revoke(name_or_id: str, data: str | None) -> None:
 
 
 @asynccontextmanager
-async def _keys(settings: Settings) -> AsyncIterator[Keys]:
+async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[Keys]:
+    """The keys of the data folder. Raises StartupError if there is none and none shall be made."""
     from alejo.clock import SystemClock  # noqa: PLC0415 - storage is not needed to show --help
     from alejo.identity import Keys  # noqa: PLC0415
     from alejo.ids import Ids  # noqa: PLC0415
@@ -98,10 +100,10 @@ async def _keys(settings: Settings) -> AsyncIterator[Keys]:
     from alejo.storage.opener import open_storage  # noqa: PLC0415
     from alejo.storage.store import Store  # noqa: PLC0415
 
-    folder = Folder.open(settings.data_path, settings.key_file)
+    folder = Folder.open(settings.data_path, settings.key_file, create=create)
     if folder.key_made:
         output.say(f"Back up your key {folder.key_file}: without it nothing that is remembered can be read.")
-    url = settings["data.storage"] or f"lmdb:{folder.records_path}"
+    url = settings["data.storage"] or f"lmdb:{quote(str(folder.records_path))}"
     mebi = 1 << 20
     storage = open_storage(
         url, {}, map_size=settings["data.map_size_mb"] * mebi, max_size=settings["data.max_size_mb"] * mebi

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from alejo import __version__
 from alejo.errors import AlejoError, StartupError
 
 from . import exits, output
@@ -81,9 +82,7 @@ def _broken(name: str, why: str, hint: str) -> click.Command:
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from importlib.metadata import version  # noqa: PLC0415 - see _foreign
-
-        click.echo(f"alejo {version('alejo')}")
+        click.echo(f"alejo {__version__}")
         context.exit()
 
 

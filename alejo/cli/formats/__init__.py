@@ -9,31 +9,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from alejo.errors import InvalidArgument, StartupError
-from alejo.types import MessageDraft, Value
+from alejo.errors import StartupError
+
+from . import alejo, chatgpt, locomo
+from .conversation import Conversation, wrong
+
+__all__ = ["Conversation", "read"]
 
 NO_INPUT = 66
 
 
-class Conversation(Value, frozen=True):
-    """A session to import: `parent` is the origin of the session it continues; drafts name no session yet."""
-
-    origin: str
-    title: str = ""
-    parent: str = ""
-    metadata: dict[str, str] = {}
-    messages: tuple[MessageDraft, ...] = ()
-
-
-def wrong(place: str, what: str) -> InvalidArgument:
-    """The error of a file, naming the line or field."""
-    return InvalidArgument(f"{place}: {what}", [(place, what)], reason="FILE_REFUSED")
-
-
 def read(path: Path, wanted: str = "auto") -> list[Conversation]:
     """The conversations of a file. Raises InvalidArgument naming the line or field, StartupError if it is not there."""
-    from . import alejo, chatgpt, locomo  # noqa: PLC0415 - the formats import this module's values
-
     text = _text(path)
     if wanted == "alejo" or (wanted == "auto" and _is_lines(text)):
         return alejo.parse(text, path.name)

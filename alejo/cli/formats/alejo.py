@@ -19,7 +19,7 @@ import msgspec
 
 from alejo.types import MessageDraft, Role
 
-from . import Conversation, wrong
+from .conversation import Conversation, wrong
 
 
 class SessionLine(msgspec.Struct, tag="session", forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from typing import Any
 
 from alejo.types import MessageDraft, Role
 
-from . import Conversation, wrong
+from .conversation import Conversation, wrong
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "tool": Role.TOOL}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from alejo.types import MessageDraft
 
-from . import Conversation, wrong
+from .conversation import Conversation, wrong
 
 _SESSION = re.compile(r"session_(\d+)")
 

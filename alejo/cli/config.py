@@ -1,0 +1,94 @@
+"""`alejo config`."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from alejo.errors import StartupError
+
+from . import options, output
+from .exits import Exit
+
+if TYPE_CHECKING:
+    from alejo.settings import Setting
+
+_HIDDEN = "(hidden)"
+
+
+@click.group("config")
+def command() -> None:
+    """The settings: what they are and where they come from."""
+
+
+@command.command("show")
+@options.as_json
+@options.data
+@options.debug
+def show(data: str | None, as_json: bool) -> None:
+    """List every setting, its value, and where the value came from."""
+    from alejo import settings  # noqa: PLC0415 - not needed to show --help
+
+    found = options.settings(data__path=data)
+    rows = [_row(setting) for setting in found.all()]
+    if not as_json:
+        output.say(f"File: {settings.file()}{'' if settings.file().exists() else ' (not there: alejo config init)'}")
+        for row in rows:
+            row["value"] = _HIDDEN if row["value"] == _HIDDEN else settings.toml(row["value"])
+    output.listing(rows, ["name", "value", "source", "help"], as_json=as_json, empty="", widths=80)
+
+
+def _row(setting: Setting) -> dict[str, Any]:
+    option = setting.option
+    hidden = option.secret and setting.value
+    return {
+        "name": option.name,
+        "value": _HIDDEN if hidden else setting.value,
+        "source": setting.source,
+        "default": option.default,
+        "environment": option.variable,
+        "help": option.help,
+    }
+
+
+@command.command("init")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@options.debug
+def init(force: bool) -> None:
+    """Write an alejo.toml with every setting as a comment."""
+    from alejo import settings  # noqa: PLC0415 - not needed to show --help
+
+    path = settings.file()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(template())
+    except FileExistsError:
+        raise StartupError(
+            f"{path} is there already.", hint="alejo config init --force", exit_code=Exit.CANNOT_CREATE
+        ) from None
+    except OSError as error:
+        raise StartupError(f"{path} cannot be written: {error.strerror}.", exit_code=Exit.CANNOT_CREATE) from None
+    path.chmod(0o600)
+    output.say(f"Written: {path}")
+
+
+def template() -> str:
+    """A settings file that says everything and changes nothing."""
+    from alejo.settings import OPTIONS, toml  # noqa: PLC0415 - not needed to show --help
+
+    lines = [
+        "# The settings of ALEJO. What is commented out has its default.",
+        "# The environment wins over this file.",
+    ]
+    section = ""
+    for option in OPTIONS:
+        table, _, name = option.name.rpartition(".")
+        if table != section:
+            section = table
+            lines += ["", f"[{table}]"]
+        lines += ["", *textwrap.wrap(option.help, 100, initial_indent="# ", subsequent_indent="# ")]
+        lines.append(f"# {name} = {toml(option.default)}")
+    return "\n".join([*lines, "", "# A plugin's own settings stand in a table of its name:", "# [plugin.NAME]", ""])
