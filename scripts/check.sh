@@ -26,6 +26,7 @@ plugins_typed() { # one by one: each is a program of its own, its tests have equ
 check "python style (ruff)" ruff check --quiet .
 check "python format (ruff)" ruff format --quiet --check .
 check "types of alejo (mypy)" mypy
+check "types of the scripts (mypy)" mypy scripts
 check "types of the plugins and benches (mypy)" plugins_typed
 check "the Rust core's reference against the binary (stubtest)" stubtest --concise alejo._core
 check "rust format (cargo fmt)" cargo fmt --all --check
