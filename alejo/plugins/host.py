@@ -18,6 +18,7 @@ from alejo.types import CommandSpec, PluginState, PluginStatus, Vacancy
 
 from . import desk, loading, places, shapes
 from .discovery import Candidate, alejo_version, check_duplicates, check_version, discover
+from .here import Overdue, within
 from .lane import Lane, Outcome, Pieces
 from .states import Event, Refusal, Standing
 from .verdicts import Verdict, Verdicts, key
@@ -137,11 +138,10 @@ class PluginHost:
         if not slot.trusted:
             return await self._call_apart(slot, method, arguments, seconds, trial)
         try:
-            async with asyncio.timeout(seconds) as limit:
-                value = await getattr(slot.object, method)(*arguments)
+            value = await within(seconds, getattr(slot.object, method)(*arguments))
             value = shapes.check_answer(slot.role, method, value, trusted=True)
         except BaseException as error:  # noqa: BLE001  a plugin may raise anything; `_settle` says what becomes of it
-            raise self._settle(slot, arguments, Outcome(None, error, _why(limit)), trial) from None
+            raise self._settle(slot, arguments, _outcome(error), trial) from None
         if standing.state is not PluginState.ACTIVE:
             standing.succeeded(trial=trial)
         return value
@@ -195,15 +195,14 @@ class PluginHost:
             while True:
                 started = loop.time()
                 try:
-                    async with asyncio.timeout(max(seconds, 0)) as limit:
-                        source = source or aiter(getattr(slot.object, method)(*arguments))
-                        piece = await anext(source)
+                    source = source or aiter(getattr(slot.object, method)(*arguments))
+                    piece = await within(max(seconds, 0), anext(source))
                     shapes.check_answer(slot.role, method, piece, trusted=True)
                 except StopAsyncIteration:
                     break
                 except BaseException as error:  # noqa: BLE001  a plugin may raise anything
                     is_settled = True
-                    raise self._settle(slot, arguments, Outcome(None, error, _why(limit)), trial) from None
+                    raise self._settle(slot, arguments, _outcome(error), trial) from None
                 seconds -= loop.time() - started
                 yield piece
             is_settled = True
@@ -416,8 +415,8 @@ def _names(slot: Slot) -> list[tuple[str, str]]:
     return [("storage", scheme) for scheme in slot.object] if slot.role == "storage" else []
 
 
-def _why(limit: asyncio.Timeout) -> str:
-    return "timeout" if limit.expired() else ""
+def _outcome(error: BaseException) -> Outcome:
+    return Outcome(why="timeout") if isinstance(error, Overdue) else Outcome(error=error)
 
 
 def _is_cancelled() -> bool:
