@@ -1,0 +1,148 @@
+"""ChatService."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from alejo.errors import Cancelled
+from alejo.types import Accepted, Answer
+from alejo.v1 import chat_pb2 as pb
+from alejo.wire import read, rules, write
+
+from .inbox import FRAMES, Inbox
+
+if TYPE_CHECKING:
+    from alejo.conversation import Conversation
+
+    from .gate import Call
+
+# So many frames of an answer may wait for a slow reader before the brain waits too.
+_AHEAD = 16
+
+
+class ChatCalls:
+    """Talking, over the wire."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+
+    async def chat(self, call: Call, request: pb.ChatRequest) -> pb.ChatResponse:
+        """One turn."""
+        return write.answer(await self._conversation.chat(call.scope, read.ask(request)))
+
+    async def chat_stream(
+        self, call: Call, request: pb.ChatStreamRequest
+    ) -> AsyncGenerator[pb.ChatStreamResponse, None]:
+        """One turn, piece by piece."""
+        async with aclosing(self._conversation.stream(call.scope, read.ask(request.chat))) as events:
+            async for event in events:
+                if isinstance(event, str):
+                    yield pb.ChatStreamResponse(delta=event)
+                elif isinstance(event, Accepted):
+                    yield pb.ChatStreamResponse(accepted=write.accepted(event))
+                else:
+                    yield pb.ChatStreamResponse(done=write.answer(event))
+
+    async def converse(self, call: Call, inbox: Inbox[pb.ConverseRequest]) -> AsyncGenerator[pb.ConverseResponse, None]:
+        """Many turns, in order. A turn that fails or is cancelled is told in a frame, and the stream goes on."""
+        desk = _Turns(self._conversation, call)
+        inbox.look = desk.look
+        while frames := await inbox.take():
+            async with aclosing(desk.answer(frames[0])) as answers:
+                async for answer in answers:
+                    yield answer
+
+
+class _Turns:
+    """The turns of one conversation: at most one is being answered, in a task that a Cancel frame can stop."""
+
+    def __init__(self, conversation: Conversation, call: Call) -> None:
+        self._conversation = conversation
+        self._call = call
+        self._request_id = ""
+        self._task: asyncio.Task[None] | None = None
+        self._cancelled = False
+        self._waiting = 0
+        self._skipped: set[str] = set()
+
+    def look(self, frame: pb.ConverseRequest) -> bool:
+        """Stops the turn that a Cancel frame names, even one that has not begun. Any other Cancel does nothing."""
+        if frame.WhichOneof("frame") != "cancel":
+            self._waiting += 1
+            return False
+        wanted = frame.cancel.request_id
+        if self._task is not None and wanted in {"", self._request_id}:
+            self._cancelled = True
+            self._task.cancel()
+        elif self._waiting and len(self._skipped) < FRAMES:
+            self._skipped.add(wanted)
+        return True
+
+    async def answer(self, frame: pb.ConverseRequest) -> AsyncGenerator[pb.ConverseResponse, None]:
+        """The frames of one turn, the last of them `done` or `failure`."""
+        self._waiting -= 1
+        self._request_id = frame.chat.request_id
+        self._cancelled = not self._skipped.isdisjoint({"", self._request_id})
+        self._skipped -= {"", self._request_id}
+        pipe = _Pipe()
+        self._task = asyncio.create_task(self._run(frame, pipe))
+        if self._cancelled:
+            self._task.cancel()
+        self._task.add_done_callback(pipe.close)
+        try:
+            while (response := await pipe.get()) is not None:
+                yield response
+            error = self._outcome(self._task)
+        finally:
+            task, self._task = self._task, None
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+        if error is not None:
+            failure = self._call.failure(error)
+            yield pb.ConverseResponse(request_id=self._request_id, failure=failure)
+
+    def _outcome(self, task: asyncio.Task[None]) -> BaseException | None:
+        if task.cancelled():
+            return Cancelled("The turn was cancelled.") if self._cancelled else asyncio.CancelledError()
+        return task.exception()
+
+    async def _run(self, frame: pb.ConverseRequest, pipe: _Pipe) -> None:
+        rules.check(frame)
+        async with aclosing(self._conversation.stream(self._call.scope, read.ask(frame.chat))) as events:
+            async for event in events:
+                await pipe.put(self._frame(event))
+
+    def _frame(self, event: Accepted | str | Answer) -> pb.ConverseResponse:
+        if isinstance(event, str):
+            return pb.ConverseResponse(request_id=self._request_id, delta=event)
+        self._request_id = event.request_id
+        if isinstance(event, Accepted):
+            return pb.ConverseResponse(request_id=event.request_id, accepted=write.accepted(event))
+        return pb.ConverseResponse(request_id=event.request_id, done=write.answer(event))
+
+
+class _Pipe:
+    """Frames from the task that answers to the one that writes, a few ahead of a slow reader."""
+
+    def __init__(self) -> None:
+        self._frames: asyncio.Queue[pb.ConverseResponse | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(_AHEAD)
+
+    async def put(self, frame: pb.ConverseResponse) -> None:
+        """Adds a frame; waits while too many are unread."""
+        await self._room.acquire()
+        self._frames.put_nowait(frame)
+
+    async def get(self) -> pb.ConverseResponse | None:
+        """The next frame, or None at the end."""
+        frame = await self._frames.get()
+        self._room.release()
+        return frame
+
+    def close(self, _: object) -> None:
+        """Ends it, behind what is still unread."""
+        self._frames.put_nowait(None)

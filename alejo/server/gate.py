@@ -1,0 +1,395 @@
+"""The gate: what every call passes, folded at start into one coroutine function a method.
+
+In order: request id, quota of the address, identity, quota of the key, decoding, validation, the answer, and at the end
+metrics, the log line and the mapping of errors. A deadline of the server's own is kept by one timer for all calls; a
+client's earlier one reaches the call as a cancellation, from gRPC itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from itertools import count
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from alejo import log, wire
+from alejo.errors import (
+    AlejoError,
+    DeadlineExceeded,
+    InvalidArgument,
+    PermissionDenied,
+    StartupError,
+    Status,
+    Unavailable,
+    Unimplemented,
+)
+from alejo.metrics import MethodCalls, Metrics, code_name
+from alejo.types import Scope
+from alejo.v1.types_pb2 import Failure
+
+from .inbox import Inbox
+from .methods import Access, Method
+from .peers import Peer, Peers, Quota
+
+if TYPE_CHECKING:
+    from alejo.identity import Keys, Principal
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Behaviour = Callable[[Any, Context], Coroutine[Any, Any, Any]]
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_CANCELLED = int(Status.CANCELLED)
+_DEADLINE = int(Status.DEADLINE_EXCEEDED)
+_REQUEST_ID = "x-request-id"
+_MOST_REQUEST_ID = 128
+NOBODY = Scope("", "")
+
+
+def draining() -> Unavailable:
+    """The error of every call that a draining server ends or refuses."""
+    return Unavailable("The server is draining; try again in a moment.", reason="DRAINING")
+
+
+class Call:
+    """One call under way. `scope` is whose it is; an answer that waits for its client sets `idle`."""
+
+    __slots__ = (
+        "address",
+        "closing",
+        "deadline",
+        "ended",
+        "gate",
+        "idle",
+        "key_id",
+        "method",
+        "peer",
+        "principal",
+        "request_id",
+        "scope",
+        "started",
+        "task",
+        "token",
+        "user",
+    )
+
+    def __init__(self, gate: Gate, method: _Way) -> None:
+        self.gate = gate
+        self.method = method
+        self.started = time.monotonic()
+        self.scope = NOBODY
+        self.request_id = ""
+        self.peer: Peer | None = None
+        self.principal: Principal | None = None
+        self.token: str | None = None
+        self.user: str | None = None
+        self.address = ""
+        self.key_id = ""
+        self.closing: AlejoError | None = None
+        self.ended: AlejoError | None = None
+        self.idle = False
+        self.deadline = self.started + method.seconds
+        self.task: asyncio.Task[Any] | None = None
+
+    def end(self, error: AlejoError) -> None:
+        """Stops the call: its client gets `error`."""
+        if self.ended is None and self.task is not None:
+            self.ended = error
+            self.task.cancel()
+
+    async def confirm(self) -> None:
+        """Looks at the caller's key again, so that a revocation reaches open streams. Raises Unauthenticated."""
+        if self.token is not None:
+            await self.gate.keys.authenticate(self.token, self.user, local=False)
+
+    def failure(self, error: BaseException) -> Failure:
+        """The frame of an error within a stream that goes on. Raises it again when it ends the stream."""
+        if isinstance(error, asyncio.CancelledError) or not isinstance(error, Exception):
+            raise error
+        return wire.status.failure(self.gate.told(self, error))
+
+
+class _Way:
+    """What is known of a method before any call of it."""
+
+    __slots__ = ("access", "counts", "label", "parse", "seconds", "stream", "survives")
+
+    def __init__(self, method: Method, counts: MethodCalls, seconds: float) -> None:
+        self.label = method.label
+        self.access = method.access
+        self.counts = counts
+        self.seconds = seconds
+        self.stream = method.asks_many or method.gives_many
+        # Health says that the server drains, so a single look at it must still be answered.
+        self.survives = method.access is Access.OPEN and not self.stream
+        self.parse = _parser(method)
+
+
+def _parser(method: Method) -> Callable[[bytes], Message]:
+    decode = method.request.FromString
+    if not method.own or method.asks_many:  # frames of a stream are checked one by one, where they are answered
+        return decode
+    check = wire.rules.checker(method.request)
+
+    def parse(raw: bytes) -> Message:
+        message = decode(raw)
+        check(message)
+        return message
+
+    return parse
+
+
+class Gate:
+    """Makes the handlers of methods, and knows the calls under way."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        metrics: Metrics,
+        *,
+        local: frozenset[str],
+        anyone: bool,
+        calls_per_address: int,
+        calls_per_key: int,
+        unary_seconds: float,
+        stream_seconds: float,
+    ) -> None:
+        """Peers of the kinds in `local` may go without a key; with `anyone`, all may as long as there are no keys."""
+        self.keys = keys
+        self.calls: set[Call] = set()
+        self.empty = asyncio.Event()
+        self.empty.set()
+        self.draining = False
+        self._metrics = metrics
+        self._local = local
+        self._anyone = anyone
+        self._seconds = (unary_seconds, stream_seconds)
+        self._tick = min(1.0, unary_seconds / 10, stream_seconds / 10)
+        self._timer: asyncio.TimerHandle | None = None
+        self._addresses = Quota(calls_per_address, "from this address")
+        self._keys = Quota(calls_per_key, "with this key")
+        self._peers = Peers()
+        self._log = log.get()
+        self._prefix = f"{os.getpid():x}-{secrets.token_hex(4)}-"
+        self._number = count(1)
+        metrics.gauge("alejo_calls_in_flight", "Calls under way.", lambda: float(len(self.calls)))
+
+    def unary(self, method: Method, answer: Callable[[Call, Any], Awaitable[Message]]) -> Behaviour:
+        """The handler of a method with one request and one response."""
+        way = self._way(method)
+        parse = way.parse
+        identify = self._identify if method.access is not Access.OPEN else None
+
+        async def run(raw: bytes, context: Context) -> bytes:
+            call = Call(self, way)
+            try:
+                self._admit(call, context)
+                if identify is not None:
+                    await identify(call)
+                reply = (await answer(call, parse(raw))).SerializeToString()
+            except BaseException as error:  # noqa: BLE001  _fail always raises
+                await self._fail(call, context, error)
+            self._leave(call, 0)
+            context.set_trailing_metadata(((_REQUEST_ID, call.request_id),))
+            return reply
+
+        return run
+
+    def stream(self, method: Method, answer: Callable[[Call, Any], AsyncGenerator[Message, None]]) -> Behaviour:
+        """The handler of a method with many responses. `answer` gets the request, or the Inbox of many."""
+        way = self._way(method)
+        parse = way.parse
+        identify = self._identify if method.access is not Access.OPEN else None
+        many = method.asks_many
+
+        async def run(raw: Any, context: Context) -> None:
+            call = Call(self, way)
+            inbox = Inbox(call, context.read, parse) if many else None
+            try:
+                self._admit(call, context)
+                if identify is not None:
+                    await identify(call)
+                try:
+                    async with aclosing(answer(call, inbox or parse(raw))) as frames:
+                        async for frame in frames:
+                            await context.write(frame.SerializeToString())
+                finally:
+                    if inbox is not None:
+                        await inbox.close()
+            except BaseException as error:  # noqa: BLE001  _fail always raises
+                await self._fail(call, context, error)
+            self._leave(call, 0)
+            context.set_trailing_metadata(((_REQUEST_ID, call.request_id),))
+
+        return run
+
+    def unknown(self) -> Behaviour:
+        """The handler of every method that there is not."""
+        way = self._way(Method("unknown", "unknown", Message, True, True, Access.OPEN))
+
+        async def run(raw: Any, context: Context) -> None:
+            call = Call(self, way)
+            try:
+                self._admit(call, context)
+                raise Unimplemented("This server has no such method.")
+            except BaseException as error:  # noqa: BLE001  _fail always raises
+                await self._fail(call, context, error)
+
+        return run
+
+    def _way(self, method: Method) -> _Way:
+        seconds = self._seconds[method.asks_many or method.gives_many]
+        return _Way(method, self._metrics.method(method.label), seconds)
+
+    def _admit(self, call: Call, context: Context) -> None:
+        """Reads the metadata, counts the call and notes it. Raises what refuses it."""
+        call.task = asyncio.current_task()
+        refused: str | None = None
+        for key, value in context.invocation_metadata() or ():
+            if key == "authorization":
+                refused = refused or ("authorization" if call.token is not None else None)
+                call.token = _bearer(str(value))
+            elif key == "x-alejo-user":
+                refused = refused or ("x-alejo-user" if call.user is not None else None)
+                call.user = str(value)
+            elif key == _REQUEST_ID:
+                call.request_id = _safe(value)
+        call.request_id = call.request_id or f"{self._prefix}{next(self._number):x}"
+        call.peer = peer = self._peers[context.peer()]
+        if self.draining and not call.method.survives:
+            raise draining()
+        if call.method.access is not Access.OPEN:
+            self._addresses.take(peer.address)
+            call.address = peer.address
+        self.calls.add(call)
+        self.empty.clear()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._tick, self._look)
+        if refused:
+            raise InvalidArgument.field(refused, "is given more than once")
+
+    async def _identify(self, call: Call) -> None:
+        peer = call.peer
+        assert peer is not None  # noqa: S101  _admit has set it
+        local = peer.kind in self._local or (self._anyone and call.token is None and not await self.keys.any())
+        call.principal = principal = await self.keys.authenticate(call.token, call.user, local=local)
+        if principal.key_id:
+            self._keys.take(principal.key_id)
+            call.key_id = principal.key_id
+        if principal.bound and call.method.access is Access.OPERATOR:
+            raise PermissionDenied("A key that is bound to a user may not do this.")
+        call.scope = principal.scope
+
+    async def _fail(self, call: Call, context: Context, error: BaseException) -> NoReturn:
+        """Ends a call with the status of an error. What came from outside to stop it goes on its way."""
+        if isinstance(error, grpc.aio.BaseError):  # the client went away while it was written to
+            self._leave(call, _CANCELLED)
+            raise error
+        if not isinstance(error, Exception):
+            ended, task = call.ended, call.task
+            ours = isinstance(error, asyncio.CancelledError) and ended is not None and task is not None
+            if not ours or task.uncancel() > 0:  # type: ignore[union-attr]
+                late = context.time_remaining() == 0
+                self._leave(call, _DEADLINE if late else _CANCELLED)
+                raise error
+            error = ended  # type: ignore[assignment]
+        told = self.told(call, error)  # type: ignore[arg-type]
+        status = wire.status.status(told)
+        self._leave(call, status.code)
+        trailers: list[tuple[str, str | bytes]] = [
+            ("grpc-status-details-bin", status.SerializeToString()),
+            (_REQUEST_ID, call.request_id),
+        ]
+        if (wait := wire.status.retry_after(told)) is not None:
+            trailers.append(("grpc-retry-pushback-ms", str(round(wait * 1000))))
+        await context.abort(_CODES[status.code], status.message, tuple(trailers))
+
+    def told(self, call: Call, error: Exception) -> AlejoError:
+        """What a client may know of an error. One that was not foreseen is logged under a reference."""
+        if isinstance(error, DecodeError):
+            return InvalidArgument("The request is not a message of this method.", reason="MALFORMED")
+        if isinstance(error, AlejoError) and error.status != Status.INTERNAL and not isinstance(error, StartupError):
+            return error
+        reference = secrets.token_hex(8)
+        self._log.error(
+            "internal error",
+            reference=reference,
+            request=call.request_id,
+            method=call.method.label,
+            trace=log.trace(error),
+        )
+        return AlejoError(f"internal error, ref {reference}")
+
+    def _leave(self, call: Call, code: int) -> None:
+        """Takes a call off the books, once."""
+        if call in self.calls:
+            self.calls.discard(call)
+            if not self.calls:
+                self.empty.set()
+        if call.address:
+            self._addresses.give(call.address)
+            call.address = ""
+        if call.key_id:
+            self._keys.give(call.key_id)
+        seconds = time.monotonic() - call.started
+        method = call.method
+        method.counts.ended(code, seconds)
+        self._log.info(
+            "call",
+            request=call.request_id,
+            method=method.label,
+            code=code_name(code),
+            seconds=round(seconds, 6),
+            peer=call.peer.kind if call.peer is not None else "",
+            key=call.key_id,
+        )
+        call.key_id = ""
+
+    def _look(self) -> None:
+        """Ends calls whose time is over, and looks again while there are calls."""
+        self._timer = None
+        now = time.monotonic()
+        for call in self.calls:
+            if call.deadline <= now:
+                call.end(DeadlineExceeded("The call took longer than this server allows."))
+        if self.calls:
+            self._timer = asyncio.get_running_loop().call_later(self._tick, self._look)
+
+    def close(self) -> None:
+        """Refuses new calls and ends those that only wait for their client."""
+        self.draining = True
+        for call in self.calls:
+            if call.method.stream:
+                call.closing = draining()
+                if call.idle:
+                    call.end(call.closing)
+
+    def end(self) -> None:
+        """Ends every call."""
+        for call in self.calls:
+            call.end(draining())
+
+    def stop(self) -> None:
+        """Ends the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _bearer(value: str) -> str:
+    """The token; what is no bearer token is a wrong one, never none."""
+    scheme, _, token = value.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _safe(value: str | bytes) -> str:
+    """A client's request id if it may stand in a log, else nothing."""
+    if isinstance(value, str) and len(value) <= _MOST_REQUEST_ID and value.isascii() and value.isprintable():
+        return value
+    return ""

@@ -1,0 +1,118 @@
+"""MemoryService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from alejo.errors import AlejoError
+from alejo.types import MemoryDraft, MessageDraft
+from alejo.v1 import memory_pb2 as pb
+from alejo.wire import read, rules, write
+
+from .inbox import FRAMES, Inbox
+
+if TYPE_CHECKING:
+    from alejo.memory import Memories
+
+    from .gate import Call
+
+_RECALL_USUAL, _RECALL_MOST = 10, 200
+
+
+class MemoryCalls:
+    """What is remembered, over the wire."""
+
+    def __init__(self, memories: Memories) -> None:
+        self._memories = memories
+
+    async def remember(self, call: Call, request: pb.RememberRequest) -> pb.RememberResponse:
+        """Remembers one thing."""
+        kept = await self._memories.remember(call.scope, read.item(request), request_id=request.request_id)
+        return write.kept(kept)
+
+    async def remember_stream(
+        self, call: Call, inbox: Inbox[pb.RememberStreamRequest]
+    ) -> AsyncGenerator[pb.RememberStreamResponse, None]:
+        """Remembers what has arrived together in one commit, never waiting for more to come."""
+        while frames := await inbox.take(FRAMES):
+            for response in await self._remember(call, frames):
+                yield response
+
+    async def _remember(self, call: Call, frames: list[pb.RememberStreamRequest]) -> list[pb.RememberStreamResponse]:
+        answers: list[pb.RememberStreamResponse | None] = []
+        items: list[tuple[str, MemoryDraft | MessageDraft]] = []
+        for frame in frames:
+            try:
+                rules.check(frame)
+            except AlejoError as error:
+                answers.append(pb.RememberStreamResponse(failure=call.failure(error)))
+            else:
+                answers.append(None)
+                items.append((frame.remember.request_id, read.item(frame.remember)))
+        try:
+            results = iter(await self._memories.remember_many(call.scope, items) if items else ())
+        except Exception as error:  # noqa: BLE001  every item of the commit failed alike, and is told so
+            failure = call.failure(error)
+            return [answer or pb.RememberStreamResponse(failure=failure) for answer in answers]
+        return [answer or self._became(call, next(results)) for answer in answers]
+
+    def _became(self, call: Call, result: object) -> pb.RememberStreamResponse:
+        if isinstance(result, Exception):
+            return pb.RememberStreamResponse(failure=call.failure(result))
+        return pb.RememberStreamResponse(remembered=write.kept(result))  # type: ignore[arg-type]
+
+    async def recall(self, call: Call, request: pb.RecallRequest) -> pb.RecallResponse:
+        """Finds memories."""
+        hits, token, degraded = await self._memories.recall(
+            call.scope, request.query, read.page(request, _RECALL_USUAL, _RECALL_MOST), read.filter(request.filter)
+        )
+        return pb.RecallResponse(
+            hits=[write.hit(hit) for hit in hits], next_page_token=token, degraded=write.degraded(degraded)
+        )
+
+    async def recall_stream(
+        self, call: Call, inbox: Inbox[pb.RecallStreamRequest]
+    ) -> AsyncGenerator[pb.RecallStreamResponse, None]:
+        """Many recalls, in order."""
+        while frames := await inbox.take():
+            try:
+                rules.check(frames[0])
+                response = pb.RecallStreamResponse(recalled=await self.recall(call, frames[0].recall))
+            except Exception as error:  # noqa: BLE001  told in the frame, and the stream goes on
+                response = pb.RecallStreamResponse(failure=call.failure(error))
+            yield response
+
+    async def build_context(self, call: Call, request: pb.BuildContextRequest) -> pb.BuildContextResponse:
+        """Puts a context together."""
+        context, degraded = await self._memories.context(
+            call.scope, request.query, session_id=request.session_id, token_budget=request.token_budget
+        )
+        return write.context(context, degraded)
+
+    async def get_memory(self, call: Call, request: pb.GetMemoryRequest) -> pb.GetMemoryResponse:
+        """One memory."""
+        return pb.GetMemoryResponse(memory=write.memory(await self._memories.get(call.scope, request.memory_id)))
+
+    async def list_memories(self, call: Call, request: pb.ListMemoriesRequest) -> pb.ListMemoriesResponse:
+        """The user's memories."""
+        found, token = await self._memories.list(call.scope, read.page(request), read.filter(request.filter))
+        return pb.ListMemoriesResponse(memories=[write.memory(one) for one in found], next_page_token=token)
+
+    async def update_memory(self, call: Call, request: pb.UpdateMemoryRequest) -> pb.UpdateMemoryResponse:
+        """Changes a memory."""
+        memory = await self._memories.update(
+            call.scope,
+            request.memory.id,
+            read.memory_changes(request),
+            etag=request.memory.etag,
+            request_id=request.request_id,
+        )
+        return pb.UpdateMemoryResponse(memory=write.memory(memory))
+
+    async def forget(self, call: Call, request: pb.ForgetRequest) -> pb.ForgetResponse:
+        """Forgets memories."""
+        memories, messages = await self._memories.forget(
+            call.scope, list(request.memory_ids), keep_messages=request.keep_messages, request_id=request.request_id
+        )
+        return pb.ForgetResponse(memories_forgotten=memories, messages_redacted=messages)

@@ -1,0 +1,111 @@
+"""Every method this server answers, and who may call it. One without a row here is refused at start."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator
+
+import msgspec
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+
+from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, plugins_pb2, sessions_pb2
+
+
+class Access(enum.Enum):
+    """Who may call a method."""
+
+    OPEN = "anybody, without a key and without a quota"
+    USER = "the local user, or any key"
+    OPERATOR = "the local user, or a key that is not bound to a user"
+
+
+ACCESS = {
+    "alejo.v1.ChatService/Chat": Access.USER,
+    "alejo.v1.ChatService/ChatStream": Access.USER,
+    "alejo.v1.ChatService/Converse": Access.USER,
+    "alejo.v1.MemoryService/Remember": Access.USER,
+    "alejo.v1.MemoryService/RememberStream": Access.USER,
+    "alejo.v1.MemoryService/Recall": Access.USER,
+    "alejo.v1.MemoryService/RecallStream": Access.USER,
+    "alejo.v1.MemoryService/BuildContext": Access.USER,
+    "alejo.v1.MemoryService/GetMemory": Access.USER,
+    "alejo.v1.MemoryService/ListMemories": Access.USER,
+    "alejo.v1.MemoryService/UpdateMemory": Access.USER,
+    "alejo.v1.MemoryService/Forget": Access.USER,
+    "alejo.v1.SessionsService/CreateSession": Access.USER,
+    "alejo.v1.SessionsService/GetSession": Access.USER,
+    "alejo.v1.SessionsService/ListSessions": Access.USER,
+    "alejo.v1.SessionsService/UpdateSession": Access.USER,
+    "alejo.v1.SessionsService/DeleteSession": Access.USER,
+    "alejo.v1.SessionsService/ListMessages": Access.USER,
+    "alejo.v1.PluginsService/ListPlugins": Access.USER,
+    "alejo.v1.PluginsService/GetPlugin": Access.USER,
+    "alejo.v1.AdminService/GetInfo": Access.USER,
+    "alejo.v1.AdminService/GetSettings": Access.OPERATOR,
+    "grpc.health.v1.Health/Check": Access.OPEN,
+    "grpc.health.v1.Health/List": Access.OPEN,
+    "grpc.health.v1.Health/Watch": Access.OPEN,
+    "grpc.reflection.v1.ServerReflection/ServerReflectionInfo": Access.OPEN,
+    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Access.OPEN,
+}
+
+OWN = (chat_pb2, memory_pb2, sessions_pb2, plugins_pb2, admin_pb2)
+OWN_SERVICES = tuple(service.full_name for file in OWN for service in file.DESCRIPTOR.services_by_name.values())
+HEALTH = "grpc.health.v1.Health"
+# The two reflection protocols differ in nothing but their name; grpcio has messages for the older one only.
+REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+
+
+class Method(msgspec.Struct, frozen=True):
+    """A method: its service and name, what it takes, which sides stream, and who may call it."""
+
+    service: str
+    name: str
+    request: type[Message]
+    asks_many: bool
+    gives_many: bool
+    access: Access
+
+    @property
+    def label(self) -> str:
+        """As in "alejo.v1.ChatService/Chat"."""
+        return f"{self.service}/{self.name}"
+
+    @property
+    def attribute(self) -> str:
+        """The name of the method on the object that answers."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.name).lower()
+
+    @property
+    def own(self) -> bool:
+        """Whether it is ALEJO's own, so that its requests have rules."""
+        return self.service in OWN_SERVICES
+
+
+def methods(*, reflection: bool) -> Iterator[Method]:
+    """Every method, the hot ones first. Raises KeyError for one that has no row in ACCESS."""
+    for file in OWN:
+        yield from _of(file.DESCRIPTOR)
+    yield from _of(health_pb2.DESCRIPTOR)
+    if reflection:
+        for service in REFLECTION:
+            yield from _of(reflection_pb2.DESCRIPTOR, service)
+
+
+def _of(file: FileDescriptor, alias: str = "") -> Iterator[Method]:
+    for service in file.services_by_name.values():
+        for method in service.methods:
+            name = alias or service.full_name
+            yield Method(
+                name,
+                method.name,
+                GetMessageClass(method.input_type),
+                method.client_streaming,
+                method.server_streaming,
+                ACCESS[f"{name}/{method.name}"],
+            )

@@ -1,0 +1,265 @@
+"""The server: started, announced, drained."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from alejo.metrics import Metrics, Scrape
+
+from . import listen
+from .admin import AdminCalls
+from .chat import ChatCalls
+from .gate import Behaviour, Gate
+from .health import Health
+from .memory import MemoryCalls
+from .methods import HEALTH, OWN_SERVICES, REFLECTION, Method, methods
+from .plugins import PluginsCalls
+from .reflection import Reflection
+from .sessions import SessionsCalls
+
+if TYPE_CHECKING:
+    from alejo.app import Assistant
+    from alejo.storage.files import ServerLock
+
+# What remains of the drain for telling those that did not finish.
+_LAST_SECONDS = 0.5
+
+
+class _Doors(grpc.GenericRpcHandler):
+    """All methods behind one dictionary: methods registered with gRPC cost half a microsecond each in every call."""
+
+    def __init__(self, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]], unknown: Behaviour) -> None:
+        self._handlers = handlers
+        self._unknown: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(unknown)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
+        """The handler of a call."""
+        return self._handlers.get(handler_call_details.method, self._unknown)
+
+
+class Server:
+    """An assistant on the network. `port`, `socket_path` and `metrics_port` are None where it does not listen."""
+
+    def __init__(self, assistant: Assistant, *, tcp: bool = True, socket: bool = True, metrics: bool = True) -> None:
+        self._assistant = assistant
+        self._wanted = (tcp, socket, metrics)
+        self.port: int | None = None
+        self.socket_path: Path | None = None
+        self.metrics_port: int | None = None
+        self.address: listen.Address | None = None
+        self.tls = False
+        self.metrics = Metrics()
+        self._gate: Gate | None = None
+        self._health: Health | None = None
+        self._server: grpc.aio.Server | None = None
+        self._scrape: Scrape | None = None
+        self._lock: ServerLock | None = None
+        self._hurry = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._draining: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Opens every port and serves. Raises StartupError, leaving nothing open."""
+        try:
+            await self._open()
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _open(self) -> None:
+        tcp, socket, metrics = self._wanted
+        assistant, settings = self._assistant, self._assistant.settings
+        self._lock = assistant.folder.lock_server()
+        where = listen.address(settings, "server.address")
+        if tcp:
+            listen.admit(settings, where, keys=await assistant.keys.any())
+        tls = listen.credentials(settings) if tcp else None
+        server = self._server = grpc.aio.server(options=listen.options(settings["limits.stream_seconds"]))
+        server.add_generic_rpc_handlers((self._doors(where),))
+        if tcp:
+            self.port = listen.bind(server, where, tls)
+            self.address = listen.Address(where.host, self.port)
+            self.tls = tls is not None
+        if socket:
+            listen.bind_socket(server, assistant.folder.socket_path)
+            self.socket_path = assistant.folder.socket_path
+        if metrics and settings["server.metrics_address"]:
+            self._open_metrics()
+        await server.start()
+
+    def _open_metrics(self) -> None:
+        where = listen.address(self._assistant.settings, "server.metrics_address")
+        try:
+            self._scrape = Scrape(self.metrics, where.host, where.port)
+        except OSError:
+            raise listen.in_use(where, "server.metrics_address") from None
+        self.metrics_port = self._scrape.port
+
+    def _doors(self, where: listen.Address) -> _Doors:
+        assistant, settings = self._assistant, self._assistant.settings
+        # A proxy on this machine makes strangers look like loopback; behind an open address only the socket is trusted.
+        kinds = {"unix", "loopback"} if where.loopback else {"unix"}
+        gate = self._gate = Gate(
+            assistant.keys,
+            self.metrics,
+            local=frozenset(kinds) if settings["server.local_user"] else frozenset(),
+            anyone=not where.loopback and settings["server.allow_insecure"] == listen.INSECURE,
+            calls_per_address=settings["limits.calls_per_address"],
+            calls_per_key=settings["limits.calls_per_key"],
+            unary_seconds=settings["limits.unary_seconds"],
+            stream_seconds=settings["limits.stream_seconds"],
+        )
+        self._health = Health(assistant.plugins)
+        answers = services(assistant) | {HEALTH: self._health}
+        if settings["server.reflection"]:
+            reflection = Reflection((*OWN_SERVICES, HEALTH, *REFLECTION))
+            answers |= dict.fromkeys(REFLECTION, reflection)
+        return doors(gate, answers, reflection=settings["server.reflection"])
+
+    async def drain(self, seconds: float | None = None) -> None:
+        """Refuses new calls, lets those under way finish for at most `seconds` (server.drain_seconds), and stops.
+
+        Returns when the server has stopped. Called again while it drains, it stops at once.
+        """
+        if self._draining is None:
+            budget = self._assistant.settings["server.drain_seconds"] if seconds is None else seconds
+            self._draining = asyncio.create_task(self._drain(budget))
+        else:
+            self._hurry.set()
+        await asyncio.shield(self._draining)
+
+    async def _drain(self, seconds: float) -> None:
+        gate, health = self._gate, self._health
+        end = time.monotonic() + seconds
+        try:
+            if gate is not None and health is not None:
+                health.drain()
+                gate.close()
+                await self._emptied(gate, max(0.0, seconds - _LAST_SECONDS))
+                gate.end()
+                await self._emptied(gate, _LAST_SECONDS / 2)
+            if self._server is not None:
+                hurried = self._hurry.is_set()
+                await self._server.stop(None if hurried else min(_LAST_SECONDS, max(0.1, end - time.monotonic())))
+        finally:
+            await self._close()
+
+    async def _emptied(self, gate: Gate, seconds: float) -> None:
+        """Waits until no call is under way, for so long or until there is a hurry."""
+        waiting = [asyncio.ensure_future(gate.empty.wait()), asyncio.ensure_future(self._hurry.wait())]
+        try:
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            await self._server.stop(None)
+        if self._gate is not None:
+            self._gate.stop()
+        if self._scrape is not None:
+            scrape, self._scrape = self._scrape, None
+            await asyncio.to_thread(scrape.close)
+        if self.socket_path is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self.socket_path.unlink()
+        if self._lock is not None:
+            self._lock.close()
+        self._stopped.set()
+
+    async def wait(self) -> None:
+        """Returns when the server has stopped."""
+        await self._stopped.wait()
+
+    def lines(self) -> list[str]:
+        """What to tell who starts it: where it listens, who may come, and a call to try."""
+        settings = self._assistant.settings
+        told = []
+        if self.address is not None:
+            told.append(f"Listening on {self.address}{' with TLS' if self.tls else ''}.")
+        if self.socket_path is not None:
+            told.append(f"Listening on unix:{self.socket_path}.")
+        if self.metrics_port is not None:
+            told.append(f"Metrics on http://127.0.0.1:{self.metrics_port}/metrics.")
+        if settings["server.local_user"]:
+            told.append("Callers on this machine need no key; they are the user local/me.")
+        if self.address is not None and not self.address.loopback and settings["server.allow_insecure"]:
+            told.append(f"As server.allow_insecure says: {listen.INSECURE}, while there are no keys.")
+        if self.address is not None:
+            told.append(f"Try it: {self._curl()}")
+        return told
+
+    def _curl(self) -> str:
+        host = "127.0.0.1" if self.address is None or self.address.host in {"0.0.0.0", "::"} else self.address.host  # noqa: S104
+        where = listen.Address(host, self.port or 0)
+        how = f"https://{where}" if self.tls else f"--http2-prior-knowledge http://{where}"
+        key = "" if self.address is None or self.address.loopback else " -H 'authorization: Bearer YOUR_KEY'"
+        return f"""buf curl --protocol grpc{key} -d '{{"text": "Hello"}}' {how}/alejo.v1.ChatService/Chat"""
+
+
+def services(assistant: Assistant) -> dict[str, object]:
+    """What answers for each of ALEJO's own services."""
+    return {
+        "alejo.v1.ChatService": ChatCalls(assistant.conversation),
+        "alejo.v1.MemoryService": MemoryCalls(assistant.memories),
+        "alejo.v1.SessionsService": SessionsCalls(assistant.sessions),
+        "alejo.v1.PluginsService": PluginsCalls(assistant.plugins),
+        "alejo.v1.AdminService": AdminCalls(assistant),
+    }
+
+
+def doors(gate: Gate, answers: Mapping[str, object], *, reflection: bool) -> _Doors:
+    """Every method behind the gate. Raises AttributeError for a method that nothing answers."""
+    handlers = {f"/{one.label}": _handler(gate, one, answers[one.service]) for one in methods(reflection=reflection)}
+    return _Doors(handlers, gate.unknown())
+
+
+def _handler(gate: Gate, method: Method, answers: object) -> grpc.RpcMethodHandler[Any, Any]:
+    answer = getattr(answers, method.attribute)
+    if method.gives_many:
+        behaviour = gate.stream(method, answer)
+        if method.asks_many:
+            return grpc.stream_stream_rpc_method_handler(behaviour)
+        return grpc.unary_stream_rpc_method_handler(behaviour)
+    if method.asks_many:
+        raise AttributeError(f"{method.label}: the gate has no way for a stream with one response")
+    return grpc.unary_unary_rpc_method_handler(gate.unary(method, answer))
+
+
+async def serve(assistant: Assistant, *, announce: Callable[[Server], None] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT, then drains; a second signal stops at once. Raises StartupError."""
+    server = Server(assistant)
+    await server.start()
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    hurried = asyncio.Event()
+
+    def heard() -> None:
+        (hurried if asked.is_set() else asked).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, heard)
+    try:
+        if announce is not None:
+            announce(server)
+        await asked.wait()
+        draining = asyncio.create_task(server.drain())
+        hurry = asyncio.create_task(hurried.wait())
+        await asyncio.wait([draining, hurry], return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if not draining.done():
+            await server.drain()
+        await draining
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        await server.drain(0.0)
