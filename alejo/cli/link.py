@@ -10,16 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alejo.client import NOT_REACHABLE, Client, connect
 from alejo.errors import StartupError, Unavailable
 from alejo.settings import Settings
 
+from . import options
 from .exits import Exit
-
-if TYPE_CHECKING:
-    from alejo.storage.folder import Folder
 
 # How long a server that holds the lock may take until it listens, and how often we look.
 _START_SECONDS = 20.0
@@ -49,12 +46,16 @@ class Link:
         self.key_made = folder.key_file if folder.key_made else self.key_made
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         while not await answers(folder.socket_path):
+            late = asyncio.get_running_loop().time() > deadline
             try:
-                await self._serve(folder)
+                if late or folder.server_pid() is None:
+                    await self._serve()
+                    break
             except StartupError as error:
-                if error.exit_code != Exit.LOCKED or asyncio.get_running_loop().time() > deadline:
+                if late or error.exit_code != Exit.LOCKED:
                     raise
-                await asyncio.sleep(_LOOK_SECONDS)
+            # Another process is about to listen, or about to be gone.
+            await asyncio.sleep(_LOOK_SECONDS)
         # Only this OS user can enter the socket, so no key is shown there.
         await self._connect(f"unix:{folder.socket_path}", "")
 
@@ -73,13 +74,13 @@ class Link:
     async def _connect(self, target: str, key: str) -> None:
         self.client = await self._stack.enter_async_context(connect(target, key=key, user=self._user))
 
-    async def _serve(self, folder: Folder) -> None:
-        """Starts a server of our own, for as long as this link is open."""
-        async with AsyncExitStack() as stack:
-            stack.enter_context(folder.lock_server())
-            import alejo  # noqa: PLC0415 - a running server spares us the whole of it
-            from alejo.server import Server  # noqa: PLC0415
+    async def _serve(self) -> None:
+        """Starts a server of our own, for as long as this link is open. Raises StartupError."""
+        import alejo  # noqa: PLC0415 - a running server spares us the whole of it
+        from alejo.server import Server  # noqa: PLC0415
 
+        options.log(self._settings, quiet=True)
+        async with AsyncExitStack() as stack:
             assistant = await stack.enter_async_context(alejo.open(settings=self._settings))
             server = Server(assistant, tcp=False, socket=True, metrics=False)
             await server.start()

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from alejo.errors import StartupError
+
+from .exits import Exit
+
 if TYPE_CHECKING:
     from alejo.settings import Settings
 
@@ -34,6 +38,17 @@ def settings(**overrides: Any) -> Settings:
     from alejo.settings import read  # noqa: PLC0415 - `alejo --version` does not need it
 
     return read(overrides={name.replace("__", "."): value for name, value in overrides.items()})
+
+
+def log(settings: Settings, *, quiet: bool) -> None:
+    """Sets up the log on stderr; `quiet` shows errors alone, unless log.level is set. Raises StartupError."""
+    from alejo import log as room  # noqa: PLC0415 - structlog takes its time, and few commands load what logs
+
+    setting = next(setting for setting in settings.all() if setting.option.name == "log.level")
+    try:
+        room.configure("error" if quiet and setting.source == "default" else setting.value)
+    except ValueError as error:
+        raise StartupError(f"{error}.", hint="alejo config show", exit_code=Exit.CONFIGURATION) from None
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -62,6 +62,7 @@ async def statuses_of(settings: Settings, user: str = "") -> tuple[list[PluginSt
     from alejo.clock import SystemClock  # noqa: PLC0415 - a running server spares us the plugins
     from alejo.plugins import PluginHost  # noqa: PLC0415
 
+    options.log(settings, quiet=True)
     host = await PluginHost.start(settings, SystemClock())
     try:
         return host.statuses(), host.vacancies()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -34,32 +33,21 @@ def command(address: str | None, metrics_address: str | None, allow_insecure: st
 
 async def _serve(settings: Settings) -> int:
     import alejo  # noqa: PLC0415 - nothing of this is needed to show --help
-    from alejo.server import Server  # noqa: PLC0415
-    from alejo.storage.folder import Folder  # noqa: PLC0415
+    from alejo.server import Server, serve  # noqa: PLC0415
 
     from . import banner  # noqa: PLC0415
 
+    options.log(settings, quiet=False)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stop)
-    folder = Folder.open(settings.data_path, settings.key_file)
-    with folder.lock_server():
-        async with alejo.open(settings=settings) as assistant:
-            server = Server(assistant)
-            await server.start()
-            for line in await banner.lines(assistant, key_made=folder.key_made):
+
+    async with alejo.open(settings=settings) as assistant:
+        has_keys = await assistant.keys.any()
+
+        def announce(server: Server) -> None:
+            for line in banner.lines(assistant, server.lines(), has_keys=has_keys):
                 output.say(line)
             output.say(f"ready in {loop.time() - began:.2f} s")
-            await stop.wait()
-            output.say("stopping: calls in flight may finish (again to end at once)")
-            await server.drain()
+
+        await serve(assistant, announce=announce)
     return Exit.OK
-
-
-def _stop(stop: asyncio.Event) -> None:
-    stop.set()
-    # A second signal ends the process as if there were no handler.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().remove_signal_handler(number)
