@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import EntryPoint
 from os import PathLike
 from typing import Any
 from urllib.parse import quote
@@ -117,16 +118,18 @@ async def open_assistant(
     settings: Settings | None = None,
     clock: Clock | None = None,
     overrides: Mapping[str, Any] | None = None,
+    entry_points: Iterable[EntryPoint] | None = None,
 ) -> AsyncIterator[Assistant]:
     """Opens a data folder (made if it is new) and everything around it; closes it all at the end.
 
-    `overrides` are settings by name, such as {"context.tokens": 4096}. Raises StartupError with what helps.
+    `overrides` are settings by name, such as {"context.tokens": 4096}. `entry_points`
+    replaces the plugins that are installed. Raises StartupError with what helps.
     """
     given = {**(overrides or {}), **({"data.path": str(data)} if data is not None else {})}
     chosen = settings if settings is not None else settings_room.read(overrides=given)
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        plugins = await PluginHost.start(chosen, clock)
+        plugins = await PluginHost.start(chosen, clock, entry_points=entry_points)
         stack.push_async_callback(plugins.close)
         folder = Folder.open(chosen.data_path, chosen.key_file)
         storage = open_storage(

@@ -143,7 +143,7 @@ class Conversation:
             senses.appraisal,
             senses.percepts,
             tuple(senses.degraded),
-            tuple(slot.object.spec for slot in self._plugins.every("command")),
+            tuple(slot.spec for slot in self._plugins.every("command") if slot.spec is not None),
             self._clock.now(),
             desk,
         )

@@ -59,7 +59,7 @@ class TurnDesk:
     async def run(self, command: str, arguments: str) -> str:
         """Runs a command that a plugin offers, by name, and returns what it says. Raises NotFound."""
         for slot in self._plugins.every("command"):
-            if slot.object.spec.name == command:
+            if slot.spec is not None and slot.spec.name == command:
                 self.commands.append(command)
                 said: str = await self._plugins.call(slot, "run", arguments, self.turn)
                 return said

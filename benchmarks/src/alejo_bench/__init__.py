@@ -1,0 +1,1 @@
+"""Measures ALEJO. Adds the command `alejo bench`."""

@@ -1,0 +1,44 @@
+"""The command `alejo bench`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import msgspec
+
+from alejo_bench import overhead, quotes, report
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How a benchmark runs."""
+
+    data: Path | None
+    quick: bool
+
+
+BENCHES: dict[str, Callable[..., list[report.Row]]] = {"overhead": overhead.run, "quotes": quotes.run}
+
+
+@click.command()
+@click.argument("name", type=click.Choice(sorted(BENCHES)))
+@click.option(
+    "--data", type=click.Path(exists=True, path_type=Path), help="The data the benchmark reads, if it needs any."
+)
+@click.option("--peers", is_flag=True, help="Measure the peers too. This needs no peers for the benchmarks there are.")
+@click.option("--quick", is_flag=True, help="Fewer and shorter rounds: to see that it runs, not for figures.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures as JSON lines.")
+@click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the figures as a PNG.")
+def bench(
+    name: str, data: Path | None, peers: bool, quick: bool, json_file: Path | None, plot_file: Path | None
+) -> None:
+    """Measures ALEJO on this machine: medians of interleaved rounds, with their range."""
+    if peers:
+        click.echo(f"{name} has no peers beside what it is measured against in every run.", err=True)
+    rows = BENCHES[name](Options(data, quick))
+    report.show(rows)
+    if json_file is not None:
+        report.write_json(rows, json_file)
+    if plot_file is not None:
+        report.plot(rows, plot_file)
