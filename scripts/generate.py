@@ -93,19 +93,21 @@ def commands() -> Files:
     """docs/commands.md: what every command says with --help, and the exit codes."""
     lines = ["# The commands", "", MARK.format("alejo/cli")]
     ours = [command for name in MODULES if (command := alejo.get_command(click.Context(alejo), name))]
-    for name, command in _commands("alejo", click.Group(params=alejo.params, help=alejo.help, commands=ours)):
-        told = command.get_help(click.Context(command, info_name=name, max_content_width=100, terminal_width=100))
-        lines += ["", f"## {name}", "", "```text", told.strip(), "```"]
+    door = click.Group(
+        "alejo", params=alejo.params, help=alejo.help, commands=ours, context_settings=alejo.context_settings
+    )
+    for context in _commands(click.Context(door, info_name="alejo", terminal_width=100, **alejo.context_settings)):
+        lines += ["", f"## {context.command_path}", "", "```text", context.get_help().strip(), "```"]
     lines += ["", "## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
     return {Path("docs/commands.md"): ("\n".join(lines) + "\n").encode()}
 
 
-def _commands(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        for name, inner in sorted(command.commands.items()):
-            yield from _commands(f"{path} {name}", inner)
+def _commands(context: click.Context) -> Iterator[click.Context]:
+    yield context
+    if isinstance(context.command, click.Group):
+        for name, inner in sorted(context.command.commands.items()):
+            yield from _commands(click.Context(inner, context, name))
 
 
 def states() -> Files:
