@@ -158,7 +158,7 @@ def flush() -> None:
 
 
 def trace(error: BaseException) -> list[str]:
-    """Where an exception came from: types and places, also of its causes. Their text may hold content, so it stays out."""
+    """Where an exception and its causes came from: types and places. Texts stay out, as they may hold content."""
     told: list[str] = []
     seen: BaseException | None = error
     while seen is not None and len(told) < 100:

@@ -50,7 +50,7 @@ def _describe_v1() -> None:
         file.name, file.package = "grpc/reflection/v1/reflection.proto", new
         file.ClearField("options")
         for message in file.message_type:
-            for field in message.field:
+            for field in filter(lambda one: one.type_name, message.field):
                 field.type_name = field.type_name.replace(f".{old}.", f".{new}.")
         for method in file.service[0].method:
             method.input_type = method.input_type.replace(f".{old}.", f".{new}.")
