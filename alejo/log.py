@@ -146,8 +146,11 @@ def get() -> FilteringBoundLogger:
 
 
 def _silent() -> FilteringBoundLogger:
-    wrapper = structlog.make_filtering_bound_logger(60)
-    made: FilteringBoundLogger = structlog.wrap_logger(None, processors=[], wrapper_class=wrapper).bind()
+    def drop(logger: Any, level: str, event: EventDict) -> EventDict:
+        raise structlog.DropEvent
+
+    wrapper = structlog.make_filtering_bound_logger(50)
+    made: FilteringBoundLogger = structlog.wrap_logger(None, processors=[drop], wrapper_class=wrapper).bind()
     return made
 
 

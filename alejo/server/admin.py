@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import alejo
-from alejo import settings
+from alejo import __version__, settings
 from alejo.v1 import admin_pb2 as pb
 from alejo.wire import write
 
@@ -29,7 +28,7 @@ class AdminCalls:
 
         assistant = self._assistant
         return pb.GetInfoResponse(
-            version=alejo.__version__,
+            version=__version__,
             data_format=assistant.folder.format,
             started_at=write.moment(assistant.started_at),
             tenant=call.scope.tenant,
