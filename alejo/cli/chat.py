@@ -32,6 +32,7 @@ async def _chat(settings: Settings, user: str, session: str) -> int:
     async with link.reach(settings, user) as reached:
         if reached.key_made:
             output.say(f"Back up your key {reached.key_made}: without it nothing that is remembered can be read.")
+        await reached.client.info()  # a wrong key or a server that is not there ends the chat before its first line
         conversation = talk.Talk(reached)
         if session:
             conversation.session_id = (await reached.client.session(session)).id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from .formats import Conversation
 
-# Sessions are made one call each; so many at a time share a write to disk.
-_TOGETHER = 16
 _SHOWN_REFUSALS = 5
 
 
@@ -88,7 +85,7 @@ async def _import(conversations: Sequence[Conversation], settings: Settings, use
 async def send(
     client: Client, conversations: Sequence[Conversation], tally: Tally, progress: Callable[[int], object]
 ) -> None:
-    """Sends everything: parents before the sessions that continue them, then the messages in their order."""
+    """Sends everything: the sessions, then their messages, in their order."""
     session_ids = await _sessions(client, conversations, tally)
     drafts = list(_drafts(conversations, session_ids))
     kept = client.remember_many((_request_id(draft.origin), draft) for draft in drafts)
@@ -117,13 +114,12 @@ async def _paired(
 
 
 async def _sessions(client: Client, conversations: Sequence[Conversation], tally: Tally) -> dict[str, str]:
-    """The session of every conversation, by origin."""
+    """The session of every conversation, by origin; one after the other, so that lists show them in their order."""
     session_ids: dict[str, str] = {}
-
-    async def make(one: Conversation) -> None:
+    for one in conversations:
         session, existed = await client.create_session(
             title=one.title,
-            parent_id=session_ids.get(one.parent, ""),
+            parent_id=session_ids[one.parent] if one.parent else "",
             metadata=one.metadata,
             origin=one.origin,
             request_id=_request_id(one.origin),
@@ -131,12 +127,6 @@ async def _sessions(client: Client, conversations: Sequence[Conversation], tally
         session_ids[one.origin] = session.id
         tally.sessions += not existed
         tally.sessions_there += existed
-
-    waiting: list[Conversation] = list(conversations)
-    while waiting:
-        ready = [one for one in waiting if not one.parent or one.parent in session_ids][:_TOGETHER]
-        await asyncio.gather(*(make(one) for one in ready))
-        waiting = [one for one in waiting if one.origin not in session_ids]
     return session_ids
 
 

@@ -11,10 +11,20 @@ from typing import Any
 
 import click
 
+from alejo import errors
 from alejo.errors import AlejoError
 
 # A memory may come from anywhere: its escape sequences must not reach the terminal.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+_HINTS = (
+    (errors.Unauthenticated, "alejo keys add NAME, where the server runs, and set ALEJO_API_KEY to what it prints"),
+    (errors.PermissionDenied, "alejo keys list, where the server runs, says for whom a key acts"),
+    (errors.PluginFailed, "alejo plugins list"),
+    (errors.StorageFull, "alejo doctor, where the server runs"),
+    (errors.DataLoss, "alejo doctor, where the server runs, and your backup"),
+    (errors.Unavailable, "the same again in a moment; alejo doctor says more"),
+)
 
 
 def clean(text: str) -> str:
@@ -41,9 +51,15 @@ def say(text: str = "", **style: Any) -> None:
 def report(error: AlejoError) -> None:
     """Prints what is wrong in one sentence, and what helps."""
     say(f"alejo: {one_line(error.message)}", fg="red")
-    hint = getattr(error, "hint", "")
-    if hint:
-        say(f"  Try: {one_line(hint)}")
+    helps = hint(error)
+    if helps:
+        say(f"  Try: {one_line(helps)}")
+
+
+def hint(error: AlejoError) -> str:
+    """What helps against an error; its own hint, or that of its kind. Empty if nothing is known."""
+    own = str(getattr(error, "hint", ""))
+    return own or next((text for kind, text in _HINTS if isinstance(error, kind)), "")
 
 
 def date(microseconds: int) -> str:

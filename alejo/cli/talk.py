@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from alejo.client import NOT_REACHABLE, new_request_id
 from alejo.errors import AlejoError, Unavailable
-from alejo.types import Accepted, Answer, Ask, Memory
+from alejo.types import Answer, Ask, Memory
 
 from . import output
 from .link import Link
@@ -43,17 +43,18 @@ class Talk:
         raise AssertionError
 
     async def _once(self, ask: Ask, show: Callable[[str], None]) -> Answer:
-        said = False
+        said, answer = False, None
         async with aclosing(self.link.client.stream(ask)) as frames:
-            async for frame in frames:
+            async for frame in frames:  # to the very end: leaving earlier would cancel the call
                 if isinstance(frame, str):
                     said = True
                     show(frame)
-                elif isinstance(frame, Accepted):
-                    self.session_id = frame.session_id
                 else:
-                    self.answer, self.session_id = frame, frame.session_id
-                    if not said:  # one that was stored before comes without pieces
-                        show(frame.message.text)
-                    return frame
-        raise AlejoError("The server ended the answer too early.")
+                    self.session_id = frame.session_id
+                    answer = frame if isinstance(frame, Answer) else None
+        if answer is None:
+            raise AlejoError("The server ended the answer too early.")
+        if not said:  # one that was stored before comes without pieces
+            show(answer.message.text)
+        self.answer = answer
+        return answer
