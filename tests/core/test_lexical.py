@@ -1,0 +1,187 @@
+"""The lexical index, as Python sees it."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alejo._core import InvalidValue, LexicalIndex
+
+WORDS = ["dog", "cat", "luna", "walk", "beach", "train", "lisbon", "violin", "mango", "rain"]
+TEXTS = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
+
+
+def filled(documents: dict[int, str], b: float = 0.0) -> LexicalIndex:
+    """An index of these documents."""
+    index = LexicalIndex(b=b)
+    for number, text in documents.items():
+        index.upsert(number, [(1.0, text)])
+    return index
+
+
+def test_a_question_finds_what_answers_it() -> None:
+    """The best document shares the rarest words, and the hit says how much of the question it covers."""
+    index = filled({1: "My dog is called Luna.", 2: "My cat is called Tiger", 3: "It rained in Lisbon"})
+    (best, score, coverage), (second, *_) = index.search("What is my dog called?")
+    assert (best, second) == (1, 2)
+    assert score > 0
+    assert coverage == 1.0
+    assert [word for word, _ in index.explain(1, "What is my dog called?")] == ["dog", "called"]
+
+
+def test_a_word_nobody_wrote_lowers_the_coverage() -> None:
+    """An unknown word counts as the rarest there can be, so a half-answered question is less than half covered."""
+    index = filled({1: "My dog is called Luna.", 2: "rain"})
+    ((_, _, coverage),) = index.search("dog xylophone")
+    assert 0 < coverage < 0.5
+    assert index.search("xylophone") == []
+
+
+def test_fields_weigh_what_they_are_given() -> None:
+    """The same words in a heavier field score higher, and fields add up."""
+    index = LexicalIndex()
+    index.upsert(1, [(0.25, "violin")])
+    index.upsert(2, [(1.0, "violin")])
+    index.upsert(3, [(0.25, "violin"), (1.0, "rain violin")])
+    assert [number for number, *_ in index.search("violin")] == [3, 2, 1]
+
+
+def test_equals_come_by_number_and_a_limit_cuts() -> None:
+    """Ties are broken by the smaller number, so pages are stable; limit 0 gives everything."""
+    index = filled(dict.fromkeys((5, 3, 2**64 - 1, 0, 9), "rain"))
+    assert [number for number, *_ in index.search("rain", limit=0)] == [0, 3, 5, 9, 2**64 - 1]
+    assert [number for number, *_ in index.search("rain", limit=2)] == [0, 3]
+
+
+def test_a_change_is_visible_at_once() -> None:
+    """A replaced text is no longer found, a removed document neither, and a second removal says so."""
+    index = filled({1: "dog", 2: "dog"})
+    index.upsert(1, [(1.0, "cat")])
+    assert [number for number, *_ in index.search("dog")] == [2]
+    assert index.remove(2)
+    assert not index.remove(2)
+    assert index.search("dog") == []
+    assert len(index) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.none() | TEXTS), max_size=30), st.sampled_from([0.0, 0.75]), TEXTS)
+def test_an_index_is_its_last_documents(changes: list[tuple[int, str | None]], b: float, query: str) -> None:
+    """However it came about, an index answers exactly as one built from what it holds."""
+    index, documents = LexicalIndex(b=b), dict[int, str]()
+    for number, text in changes:
+        if text is None:
+            assert index.remove(number) == (documents.pop(number, None) is not None)
+        else:
+            index.upsert(number, [(1.0, text)])
+            documents[number] = text
+    index.validate()
+    assert len(index) == len(documents)
+    assert index.search(query, 0) == filled(documents, b).search(query, 0)
+    assert {number for number, *_ in index.search(query, 0)} == {
+        number for number, text in documents.items() if set(text.split()) & set(query.split())
+    }
+
+
+@pytest.mark.parametrize("wrong", [{"k1": -1.0}, {"k1": float("nan")}, {"b": 1.5}, {"language": "xx"}])
+def test_parameters_without_a_meaning_are_refused(wrong: dict[str, float]) -> None:
+    """A wrong parameter is a ValueError when the index is made, not a wrong score later."""
+    with pytest.raises(InvalidValue):
+        LexicalIndex(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, 1e9, float("inf"), float("nan")])
+def test_a_refused_weight_changes_nothing(weight: float) -> None:
+    """A document with a wrong weight leaves the one it should replace in place."""
+    index = filled({1: "dog"})
+    with pytest.raises(InvalidValue, match="weight"):
+        index.upsert(1, [(1.0, "cat"), (weight, "rain")])
+    assert [number for number, *_ in index.search("dog cat rain")] == [1]
+    assert index.search("cat") == []
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    """Document numbers are 0 to 2^64-1 and limits not negative."""
+    index = LexicalIndex()
+    for work in (lambda: index.upsert(-1, []), lambda: index.remove(2**64), lambda: index.search("dog", -1)):
+        with pytest.raises(OverflowError):
+            work()
+
+
+def test_many_threads_share_an_index() -> None:
+    """Writers and readers leave the index of the last documents, and nobody waits for ever."""
+    index = LexicalIndex()
+    last = [dict[int, str]() for _ in range(3)]
+
+    def write(mine: int) -> None:
+        chance = random.Random(mine)
+        for number in itertools.islice(itertools.cycle(range(mine, 90, 3)), 1500):
+            if chance.random() < 0.3:
+                index.remove(number)
+                last[mine].pop(number, None)
+            else:
+                text = " ".join(chance.choices(WORDS, k=chance.choice([3, 6, 600])))
+                index.upsert(number, [(1.0, text)])
+                last[mine][number] = text
+
+    def read() -> None:
+        for _ in range(300):
+            hits = index.search("dog luna lisbon", 0)
+            assert len({number for number, *_ in hits}) == len(hits)
+            index.validate()
+
+    with ThreadPoolExecutor(5) as pool:
+        works = [pool.submit(write, mine) for mine in range(3)] + [pool.submit(read) for _ in range(2)]
+        for work in works:
+            work.result(timeout=30)
+    index.validate()
+    documents = {number: text for part in last for number, text in part.items()}
+    assert index.search("dog luna lisbon", 0) == filled(documents).search("dog luna lisbon", 0)
+
+
+@pytest.fixture
+def patient_interpreter() -> Iterator[None]:
+    """No thread is made to give way, so another runs only when one lets it."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    yield
+    sys.setswitchinterval(before)
+
+
+LONG = "violin " * 100_000
+
+
+@pytest.mark.usefixtures("patient_interpreter")
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda index: index.search(LONG),
+        lambda index: index.explain(1, LONG),
+        lambda index: index.upsert(1, [(1.0, LONG)]),
+    ],
+    ids=["search", "explain", "upsert"],
+)
+def test_long_work_lets_other_threads_run(work: Callable[[LexicalIndex], object]) -> None:
+    """While one thread is inside a long call, another gets the interpreter."""
+    index, started, done = filled({1: "violin"}), threading.Event(), threading.Event()
+
+    def call() -> None:
+        started.set()
+        work(index)
+        done.set()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    started.wait(10)
+    turns = 0
+    while not done.wait(0.001):
+        turns += 1
+    thread.join(10)
+    assert turns > 0
