@@ -35,7 +35,7 @@ def sources(folder: Path) -> dict[str, str]:
 
 def imports(tree: Mapping[str, str]) -> list[Import]:
     """Every import of every module: at any depth, relative or not, and those by `import_module("...")`."""
-    known = {name.removesuffix(".__init__") for name in tree} | {"alejo.__version__"}  # a constant, not the door
+    known = {name.removesuffix(".__init__") for name in tree} | {"alejo.__version__", "alejo._core"}  # a constant and a binary
     return [found for name, source in tree.items() for found in _of_module(name, ast.parse(source), known)]
 
 
