@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import lmdb
@@ -30,10 +31,6 @@ from .mount import network_filesystem
 PAGE = 4096
 GROUP_BATCHES = 256
 GROUP_BYTES = 8 << 20
-# From this many waiting batches on the event loop writes the group itself: every LMDB call drops the interpreter lock,
-# and a thread that has to win it back from a busy loop for each record costs more than the records do.
-HANDOVER_BATCHES = 4
-HANDOVER_SECONDS = 0.05
 READER_CHECK_SECONDS = 60.0
 SEQUENCE = b"\0sequence"  # no table begins with NUL
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -48,48 +45,11 @@ class Pending:
         self.batch = batch
         self.future = future
         self.loop = future.get_loop()
-        self.outcome: int | BaseException = 0
+        self.outcome: int | Exception = 0
 
 
-class Handover:
-    """A write transaction lent to an event loop to be filled.
-
-    LMDB ties the transaction's lock to the thread that begins and ends it, so the writer thread does both; in between
-    it is memory, used by whoever claims it first, by one thread at a time. A loop that is stuck loses its claim.
-    """
-
-    def __init__(self, room: Room) -> None:
-        self.room = room
-        self._claim = threading.Lock()
-        self._done = threading.Lock()
-        self._done.acquire()
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        """Fills the transaction unless somebody else does."""
-        if not self._claim.acquire(blocking=False):
-            return
-        try:
-            self.room.fill()
-        except Exception as error:  # noqa: BLE001  # raised again in the writer thread by wait()
-            self._error = error
-        except BaseException as error:
-            self._error = error
-            raise
-        finally:
-            self._done.release()
-
-    def wait(self, seconds: float) -> None:
-        """Returns when it is filled, filling it here after `seconds` without a claim. Raises what filling raised."""
-        if not self._done.acquire(timeout=seconds):
-            self.run()
-            self._done.acquire()
-        if self._error is not None:
-            raise self._error
-
-
-class Room:
-    """One group on its way into one write transaction."""
+class Group:
+    """The batches of one write transaction."""
 
     def __init__(self, txn: lmdb.Transaction[bytes], source: deque[Pending], *, deletes_only: bool) -> None:
         self.txn = txn
@@ -155,6 +115,7 @@ class LmdbStorage:
 
     def __init__(self, environment: lmdb.Environment, *, max_size: int) -> None:
         self._env = environment
+        self._size = environment.info()["map_size"]
         self._max = max_size
         # The last part of the file is kept for deletes, which copy pages before they free any.
         self._soft = max_size - max(max_size // 16, 64 * PAGE) // PAGE * PAGE
@@ -206,6 +167,12 @@ class LmdbStorage:
             ) from error
         if kind := network_filesystem(path):
             structlog.get_logger().warning("storage is on a network file system, where locks may fail", kind=kind)
+        for folder in (path, path.parent):  # a new file is durable only with its entry in the folder
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
         return cls(environment, max_size=max_size // PAGE * PAGE)
 
     async def commit(self, batch: Batch) -> int:
@@ -222,7 +189,7 @@ class LmdbStorage:
 
     async def get(self, table: str, key: bytes) -> Record | None:
         """See Storage."""
-        stored = PREFIXES[table] + key
+        stored = PREFIXES[table] + check_key(key)
         while True:
             try:
                 with self._reading:
@@ -241,6 +208,8 @@ class LmdbStorage:
         self, table: str, prefix: bytes, *, after: bytes = b"", limit: int = 100, reverse: bool = False
     ) -> list[Record]:
         """See Storage."""
+        if max(len(prefix), len(after)) > 400:
+            raise ValueError("a prefix has at most 400 bytes")
         name = PREFIXES[table]
         walk = _falling if reverse else _rising
         while True:
@@ -305,7 +274,7 @@ class LmdbStorage:
                     return
         finally:
             self._failed = True
-            self._settle(self._drain(self._queue), self._gone())
+            self._settle(self._drain(self._queue), self._gone)
 
     def _rest(self) -> None:
         """Waits for work; once a minute clears the reader slots of processes that were killed."""
@@ -343,7 +312,7 @@ class LmdbStorage:
         if error is None:
             self._settle([pending])
         elif full(error):
-            self._settle([pending], no_room())
+            self._settle([pending], no_room)
         else:
             self._fail([pending], error)
 
@@ -352,7 +321,7 @@ class LmdbStorage:
         if not self._failed:
             self._failed = True
             structlog.get_logger().error("storage failed", error=type(error).__name__, code=getattr(error, "code", 0))
-        self._settle(taken, self._gone())
+        self._settle(taken, self._gone)
 
     def _attempt(self, source: deque[Pending]) -> tuple[list[Pending], Exception | None]:
         """Writes one group from `source` in one transaction; an error means nothing of it is kept."""
@@ -363,29 +332,18 @@ class LmdbStorage:
                 txn = self._begin()
             except lmdb.Error as error:
                 return self._drain(source), error
-            room = Room(txn, source, deletes_only=self._nearly_full(txn))
+            group = Group(txn, source, deletes_only=self._nearly_full(txn))
             try:
-                if len(source) >= HANDOVER_BATCHES and source is self._queue:
-                    self._hand_over(room)
-                else:
-                    room.fill()
-                if room.written:
+                group.fill()
+                if group.written:
                     txn.commit()
                     self._groups += 1
-                    self._batches += room.written
+                    self._batches += group.written
             except Exception as error:  # noqa: BLE001  # handed to the caller, which tells every waiting task
-                return room.taken, error
+                return group.taken, error
             finally:
                 txn.abort()  # nothing to do after a commit
-        return room.taken, None
-
-    def _hand_over(self, room: Room) -> None:
-        handover = Handover(room)
-        try:
-            self._queue[0].loop.call_soon_threadsafe(handover.run)
-        except RuntimeError:  # that loop is closed
-            handover.run()
-        handover.wait(HANDOVER_SECONDS)
+        return group.taken, None
 
     def _begin(self) -> lmdb.Transaction[bytes]:
         while True:
@@ -393,41 +351,49 @@ class LmdbStorage:
                 return self._env.begin(write=True)
             except lmdb.MapResizedError:
                 with self._reading:
-                    self._env.set_mapsize(0)
+                    self._remap(0)
+
+    def _remap(self, size: int) -> None:
+        """Changes the map to `size` bytes, 0 for what another process made it. No transaction may be open."""
+        self._env.set_mapsize(size)
+        self._size = self._env.info()["map_size"]
 
     def _adopt(self) -> None:
-        """Follows a map that another process has grown; no transaction of ours may be open meanwhile."""
+        """Follows a map that another process has grown, before a read is tried again."""
         with self._writing, self._reading:
             if self._closed:
                 raise self._gone()
             try:
-                self._env.set_mapsize(0)
+                self._remap(0)
             except lmdb.Error as error:
                 raise unreadable(error) from error
 
     def _grow(self, limit: int) -> bool:
-        """Doubles the map up to `limit` bytes; False if it is there already."""
+        """Doubles the map up to `limit` bytes; False if that is not possible."""
         with self._writing, self._reading:
-            size = self._env.info()["map_size"]
-            if size < limit:
-                self._env.set_mapsize(min(size * 2, limit))
-            return size < limit
+            if self._size >= limit:
+                return False
+            try:
+                self._remap(min(self._size * 2, limit))
+            except lmdb.Error:  # such as no address space; the library gives the file up
+                self._failed = True
+            return not self._failed
 
     def _nearly_full(self, txn: lmdb.Transaction[bytes]) -> bool:
         """Whether deletes live on their reserve. Then writes wait until a tenth of the room is free again."""
-        if self._env.info()["map_size"] <= self._soft:
+        if self._size <= self._soft:
             return False
         stat = txn.stat()
         live = (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]) * stat["psize"]
         return live > self._soft * 9 // 10
 
     @staticmethod
-    def _settle(taken: list[Pending], error: BaseException | None = None) -> None:
+    def _settle(taken: list[Pending], error: Callable[[], Exception] | None = None) -> None:
         """Tells the waiting tasks, with one call into each event loop."""
         loops: dict[asyncio.AbstractEventLoop, list[Pending]] = {}
         for pending in taken:
             if error is not None:
-                pending.outcome = error
+                pending.outcome = error()
             loops.setdefault(pending.loop, []).append(pending)
         for loop, pendings in loops.items():
             try:
@@ -441,7 +407,7 @@ def _resolve(pendings: list[Pending]) -> None:
         future, outcome = pending.future, pending.outcome
         if future.done():  # cancelled
             continue
-        if isinstance(outcome, BaseException):
+        if isinstance(outcome, Exception):
             future.set_exception(outcome)
         else:
             future.set_result(outcome)

@@ -22,13 +22,7 @@ def open_storage(
     """Opens `url` with the opener of its scheme; sizes in bytes are for `lmdb:`. Raises StartupError."""
     scheme, _, _ = url.partition(":")
     if scheme == "lmdb":
-        parts = urlsplit(url)
-        path = Path(unquote(parts.path))
-        if parts.netloc or not path.is_absolute():
-            raise StartupError(
-                "The storage URL names no absolute path.", hint="Write it as lmdb:/absolute/path, with one slash."
-            )
-        return LmdbStorage.open(path, map_size=map_size, max_size=max_size)
+        return open_lmdb(url, map_size=map_size, max_size=max_size)
     if scheme in openers:
         return openers[scheme](url)
     known = ", ".join(f"{name}:" for name in sorted({"lmdb", *openers}))
@@ -36,3 +30,14 @@ def open_storage(
         f'No storage is known by the scheme "{scheme}:".',
         hint=f"Known are {known}. Install the plugin that brings it, or change data.storage.",
     )
+
+
+def open_lmdb(url: str, *, map_size: int = 1 << 30, max_size: int = 64 << 30) -> LmdbStorage:
+    """Opens `lmdb:/absolute/path`; sizes in bytes. Raises StartupError."""
+    parts = urlsplit(url)
+    path = Path(unquote(parts.path))
+    if parts.scheme != "lmdb" or parts.netloc or not path.is_absolute():
+        raise StartupError(
+            "The storage URL names no absolute path.", hint="Write it as lmdb:/absolute/path, with one slash."
+        )
+    return LmdbStorage.open(path, map_size=map_size, max_size=max_size)
