@@ -10,8 +10,9 @@ A user's data keys are numbered from 1; the highest seals, all of them open. Eac
 the master key. Without its row a data key is gone, and all it sealed with it.
 
 AES-GCM with random nonces allows 2^32 values per key (NIST SP 800-38D, 8.3). Instead of a counter, which a restored
-backup would turn back, each seal retires its key with probability 2^-26: the next writer makes a new one. A key is
-then used beyond 2^32 times with probability e^-64, with no state kept and however many processes share the folder.
+backup would turn back, each seal retires its key with probability 2^-26: that process's next writer makes a new one.
+No state is kept, and one process seals more than 2^32 values with a key by a chance of e^-64; twenty that run at once
+and each know only of their own retirement, by one below 10^-10.
 """
 
 from __future__ import annotations

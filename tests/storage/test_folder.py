@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -68,9 +69,13 @@ def key(tmp_path: Path) -> Path:
 
 
 def child(code: str, *arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
+    deadline = threading.Timer(60, process.kill)  # whoever waits for its word then reads the end of the file
+    deadline.daemon = True
+    deadline.start()
+    return process
 
 
 def say(process: subprocess.Popen[str]) -> None:
