@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+OTHERS = {"alejo.__version__", "alejo._core"}  # imported like modules, and none: a constant and the binary
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def sources(folder: Path) -> dict[str, str]:
 
 def imports(tree: Mapping[str, str]) -> list[Import]:
     """Every import of every module: at any depth, relative or not, and those by `import_module("...")`."""
-    known = {name.removesuffix(".__init__") for name in tree} | {"alejo.__version__", "alejo._core"}  # a constant and a binary
+    known = {name.removesuffix(".__init__") for name in tree} | OTHERS
     return [found for name, source in tree.items() for found in _of_module(name, ast.parse(source), known)]
 
 

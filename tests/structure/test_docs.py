@@ -39,7 +39,7 @@ def home(folder: Path) -> dict[str, str]:
             "ALEJO_SERVER_ADDRESS": f"127.0.0.1:{server.getsockname()[1]}",
             "ALEJO_SERVER_METRICS_ADDRESS": f"127.0.0.1:{metrics.getsockname()[1]}",
         }
-    folders = {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "CACHE")}
+    folders = {f"XDG_{kind}_HOME": f"{folder}/.{kind.lower()}" for kind in ("CONFIG", "DATA", "CACHE")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {"HOME": str(folder), "PATH": path, "LANG": "C.UTF-8"} | folders | ports
 
