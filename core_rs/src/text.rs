@@ -130,6 +130,9 @@ impl Tokenizer {
         if word.is_empty() {
             return None;
         }
+        if let Some(number) = number(word) {
+            return Some(Cow::Borrowed(number));
+        }
         let known = if self.language == Language::English { english::look_up(word) } else { None };
         let base = match known {
             Some(english::Entry::Stopword) => return None,
@@ -155,6 +158,15 @@ fn fold(text: &str) -> String {
 
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// The digits of a number or an English ordinal without leading zeros, so that `May 8th` finds `08 May`.
+fn number(word: &str) -> Option<&str> {
+    let digits = word.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let ending = &word[digits.len()..];
+    let plain = matches!(ending, "" | "st" | "nd" | "rd" | "th") && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let first = digits.bytes().position(|byte| byte != b'0').unwrap_or(digits.len().saturating_sub(1));
+    if plain && !digits.is_empty() { Some(&digits[first..]) } else { None }
 }
 
 fn clipped(word: &str) -> &str {
@@ -221,6 +233,12 @@ mod tests {
     fn other_scripts_are_kept_whole_whatever_the_language() {
         assert_eq!(terms("en", "привет שלום नमस्ते"), "привет שלום नमस्ते");
         assert_eq!(terms("ru", "собаками"), "собак");
+    }
+
+    #[test]
+    fn a_number_is_one_however_it_is_written() {
+        assert_eq!(terms("en", "08 May, the 8th of 007 and 00"), "8 may 8 7 0");
+        assert_eq!(terms("", "th 8x 0x1f 21st"), "th 8x 0x1f 21");
     }
 
     #[test]
