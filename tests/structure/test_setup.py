@@ -55,12 +55,31 @@ def script(path: Path, body: str) -> None:
     path.chmod(0o755)
 
 
-def test_the_second_time_does_nothing() -> None:
-    """In an environment that is ready, setting up is silent."""
-    if not (ROOT / ".venv" / "dev.stamp").exists():
-        pytest.skip("this environment was not made by make")
-    done = subprocess.run(["make", "-C", ROOT, "-s", "install"], check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+def steps(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The first word of every step that was told."""
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    return [line.split()[1] for line in done.stderr.splitlines()]
+
+
+def test_only_what_changed_is_done_again(tree: Path, tools: Path) -> None:
+    """The second time is silent; a change of the core or of a plugin's metadata repeats its own step alone."""
+    script(tools / "cargo", "echo cargo 1.99.0")
+    script(tools / "cc", "exit 0")
+    script(tree / ".venv" / "bin" / "python", f"mkdir -p {tree}/alejo; touch {tree}/alejo/_core.abi3.so")
+    plugin = tree / "plugins" / "alejo-brain" / "pyproject.toml"
+    plugin.parent.mkdir(parents=True)
+    plugin.touch()
+    assert steps(setup(tree, tools)) == ["building", "installing"]
+    assert steps(setup(tree, tools)) == []
+    assert steps(setup(tree, tools, "dev")) == ["fetching"]
+    assert steps(setup(tree, tools, "dev")) == []
+    (tree / "core_rs" / "new.rs").touch()
+    assert steps(setup(tree, tools)) == ["building"]
+    plugin.write_text("[project]")
+    assert steps(setup(tree, tools)) == ["installing"]
+    (tree / "alejo" / "_core.abi3.so").unlink()
+    assert steps(setup(tree, tools)) == ["building"]
+    assert steps(setup(tree, tools)) == []
 
 
 def test_without_rust(tree: Path, tools: Path) -> None:
