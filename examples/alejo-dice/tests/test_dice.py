@@ -1,0 +1,34 @@
+"""The dice are fair to what they promise."""
+
+from __future__ import annotations
+
+import pytest
+from alejo_dice import Dice, alejo_register_commands
+
+from alejo.errors import InvalidArgument
+
+
+async def test_the_sum_is_told() -> None:
+    """Several dice are told one by one with their sum."""
+    throws, total = (await Dice(7).run("20d6", None)).split(" = ")
+    values = [int(value) for value in throws.split(" + ")]
+    assert len(values) == 20
+    assert set(values) <= set(range(1, 7))
+    assert sum(values) == int(total)
+
+
+async def test_a_seed_repeats_the_throws() -> None:
+    """Two dice of one seed throw the same."""
+    assert await Dice(7).run("9d99", None) == await Dice(7).run("9d99", None)
+
+
+@pytest.mark.parametrize("arguments", ["six", "0d6", "2d0", "100d6", "2d6; 2d6"])
+async def test_what_is_no_throw_is_explained(arguments: str) -> None:
+    """Anything else than a throw is answered with how to say it."""
+    assert "like this: dice 2d6" in await Dice(7).run(arguments, None)
+
+
+def test_a_wrong_seed_is_refused() -> None:
+    """A seed that is no number is a wrong setting."""
+    with pytest.raises(InvalidArgument, match="seed"):
+        alejo_register_commands({"seed": "seven"})
