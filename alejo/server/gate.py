@@ -105,7 +105,7 @@ class Call:
 
     async def confirm(self) -> None:
         """Looks at the caller's key again, so that a revocation reaches open streams. Raises Unauthenticated."""
-        if self.token is not None:
+        if self.principal is not None and self.token is not None:
             await self.gate.keys.authenticate(self.token, self.user, local=False)
 
     def failure(self, error: BaseException) -> Failure:
