@@ -20,7 +20,8 @@ check: ## Lint, types, wire rules and generated files.
 	@scripts/setup.sh dev
 	@scripts/check.sh
 
-test: check ## Everything: check, the Rust tests and the Python tests.
+test: ## Everything: check, the Rust tests and the Python tests.
+	@scripts/setup.sh dev
 	@scripts/test.sh $(ARGS)
 
 bench: ## Measure: make bench BENCH=overhead ARGS=--quick

@@ -88,7 +88,7 @@ fi
 mapfile -t core < <(find pyproject.toml Cargo.toml Cargo.lock core_rs -name '*.rs' -o -name '*.toml' -o -name '*.lock' | LC_ALL=C sort)
 if [ "$rebuild" = --rebuild ] || ! fresh core "${core[@]}" || ! compgen -G 'alejo/_core.*so' >/dev/null; then
     need_compilers
-    first=$([ -d target/release ] || echo ", about 90 s the first time")
+    first=$([ -d target/release ] || echo ", about a minute the first time")
     step "building the Rust core and fetching what the server needs (some seconds$first)" "$python" -m pip install --quiet --editable .
     done_with core "${core[@]}"
 fi

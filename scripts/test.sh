@@ -1,9 +1,19 @@
 #!/usr/bin/env bash
-# The Rust tests, then the Python tests: scripts/test.sh [pytest arguments]
-set -euo pipefail
+# The checks, the Rust tests and the Python tests: scripts/test.sh [pytest arguments]. What fails does not stop the rest.
+set -uo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH:$HOME/.cargo/bin"
-printf '· testing the Rust core (about 30 s the first time)\n' >&2
-cargo test --quiet --workspace
-printf '· testing everything else\n' >&2
-exec pytest "$@"
+failed=()
+
+printf '\nChecks\n'
+scripts/check.sh || failed+=("checks")
+printf '\nRust tests (about 30 s the first time)\n'
+cargo test --quiet --workspace || failed+=("Rust tests")
+printf '\nPython tests\n'
+pytest "$@" || failed+=("Python tests")
+
+if [ ${#failed[@]} -gt 0 ]; then
+    printf '\nFailed:\n'
+    printf '  %s\n' "${failed[@]}"
+    exit 1
+fi
