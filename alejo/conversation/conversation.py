@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 
 import msgspec
 
@@ -51,9 +52,10 @@ class Conversation:
 
     async def chat(self, scope: Scope, ask: Ask) -> Answer:
         """One turn, answered at once. Errors are those of `stream`."""
-        async for event in self.stream(scope, ask):
-            if isinstance(event, Answer):
-                return event
+        async with aclosing(self.stream(scope, ask)) as events:
+            async for event in events:
+                if isinstance(event, Answer):
+                    return event
         raise Unavailable("The turn ended without an answer; send it again with the same request id.")
 
     async def stream(self, scope: Scope, ask: Ask) -> AsyncGenerator[Event, None]:
@@ -73,10 +75,11 @@ class Conversation:
             return
         future = self._live[place] = asyncio.get_running_loop().create_future()
         try:
-            async for event in self._answer(scope, ask):
-                if isinstance(event, Answer):
-                    future.set_result(event)
-                yield event
+            async with aclosing(self._answer(scope, ask)) as events:
+                async for event in events:
+                    if isinstance(event, Answer):
+                        future.set_result(event)
+                    yield event
         finally:
             del self._live[place]
             if not future.done():
@@ -110,9 +113,10 @@ class Conversation:
             yield Accepted(turn.id, turn.request_id, turn.session_id, underway.message)
             desk = TurnDesk(scope, underway.message, self._memories, self._plugins)
             pieces: list[str] = []
-            async for piece in self._respond(scope, underway, senses, desk):
-                pieces.append(piece)
-                yield piece
+            async with aclosing(await self._respond(scope, underway, senses, desk)) as said:
+                async for piece in said:
+                    pieces.append(piece)
+                    yield piece
             answer = await self._turns.finish(underway, senses, desk, "".join(pieces))
         except (asyncio.CancelledError, GeneratorExit):
             self._interrupt(underway)
@@ -148,8 +152,7 @@ class Conversation:
             desk,
         )
         desk.turn = turn
-        async for piece in self._plugins.stream(brain, "respond", turn):
-            yield piece
+        return self._plugins.stream(brain, "respond", turn)
 
     async def _context(self, scope: Scope, earlier: tuple[Message, ...], senses: Senses) -> Context:
         pinned = await self._memories.pinned(scope) if self._plugins.one("memory") else ()

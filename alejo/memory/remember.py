@@ -58,10 +58,7 @@ class Remember:
             taken, waiting = _apart(waiting)
             try:
                 outcomes.update(await self._round(scope, taken))
-            except Conflict as conflict:
-                if len(taken) == 1:
-                    outcomes[taken[0][0]] = conflict
-                    continue
+            except Conflict:  # somebody wrote one of the sessions, requests or origins meanwhile
                 for each in taken:
                     outcomes[each[0]] = await self._alone(scope, each)
         return [outcomes[place] for place in range(len(items))]
