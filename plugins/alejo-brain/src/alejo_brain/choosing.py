@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
-from alejo.types import Hit, Memory
+from alejo.types import Hit
 
-# Measured on conversations with known answers; see tests/test_choosing.py for what each threshold holds.
-RELEVANT = 0.35  # of the question's information, below which a memory only shares a word with it
+from .words import same, share
+
+# Chosen on long conversations, with questions of known answers and questions about things never told: a lower COVERED
+# answers more of both, a higher one loses answers faster than noise; a lower NEARLY adds quotes and hardly any answers.
+COVERED = 0.45  # of the question's information, as the host weighs it by rarity
+SHARED = 0.6  # of its telling words, unweighed: among a handful of memories rarity says little
 RELATED = 0.6  # of a statement's information, from which an earlier memory is worth mentioning
-NEARLY = 0.8  # of the best score, from which a second quote is as likely as the first
+NEARLY = 0.7  # of the best score
 QUOTES = 3
 
-_WORDS = re.compile(r"[^\W_]+")
+
+def answers(hit: Hit, question: str) -> bool:
+    """Whether a memory is about what is asked, not merely alike in a word such as "called"."""
+    shared = share(question, hit.memory.text, hit.memory.speaker)
+    if shared is None:
+        return hit.coverage >= COVERED
+    return shared > 0 and (hit.coverage >= COVERED or shared >= SHARED)
 
 
-def same_words(one: str, other: str) -> bool:
-    """Whether two texts differ in nothing but case and punctuation."""
-    return _WORDS.findall(one.lower()) == _WORDS.findall(other.lower())
-
-
-def told(memories: Iterable[Memory]) -> list[Memory]:
-    """Those that tell something: not the questions."""
-    return [memory for memory in memories if memory.kind != "question"]
-
-
-def relevant(hits: Iterable[Hit], message_id: str = "", least: float = RELEVANT) -> list[Hit]:
-    """The hits that tell something, cover enough, and are not the message itself; best first, each text once."""
+def told(hits: Iterable[Hit], message_id: str) -> list[Hit]:
+    """The hits that tell something: not the questions, not the message itself, and the same words once."""
     chosen: list[Hit] = []
     for hit in hits:
         memory = hit.memory
-        if memory.kind == "question" or hit.coverage < least or (message_id and memory.message_id == message_id):
+        if memory.kind == "question" or (message_id and memory.message_id == message_id):
             continue
-        if not any(same_words(memory.text, other.memory.text) for other in chosen):
+        if not any(same(memory.text, other.memory.text) for other in chosen):
             chosen.append(hit)
     return chosen
 
@@ -44,13 +43,11 @@ def best(hits: Sequence[Hit], most: int = QUOTES) -> list[Hit]:
 
 
 def clear(hits: Sequence[Hit], words: str) -> list[Hit]:
-    """What `words` clearly mean among hits: all that say exactly this, else the one far better than the others."""
-    exact = [hit for hit in hits if same_words(hit.memory.text, words)]
+    """What `words` clearly mean among hits: all that say exactly this, else the only one that fits best."""
+    exact = [hit for hit in hits if same(hit.memory.text, words)]
     if exact:
         return exact
-    if not hits or hits[0].coverage < RELATED:
+    fitting = [hit for hit in hits if answers(hit, words)]
+    if not fitting or any(hit.score > NEARLY * fitting[0].score for hit in fitting[1:]):
         return []
-    second = hits[1] if len(hits) > 1 else None
-    if second is not None and second.score > NEARLY * hits[0].score:
-        return []
-    return [hits[0]]
+    return [fitting[0]]

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from alejo.roles import Command, Turn
 from alejo.types import CommandSpec, MemoryDraft
 
-from .choosing import clear, relevant, told
-from .phrases import dated, day, moment, numbered, quoted
-from .phrases import told as told_sentence
+from .choosing import answers, clear, told
+from .phrases import dated, day, moment, numbered, quoted, sentence
 
 LISTED = 10
+SEEN = 200  # how far back the list looks and counts
 RECALLED = 5
 _VAGUE = re.compile(r"^(?:it|that|this|everything|all|all of it)?$", re.IGNORECASE)
 
@@ -47,10 +47,11 @@ class Recall:
         """Up to five memories, best first, with source and date."""
         if not arguments.strip():
             return "What shall I recall? Say, for example: what do you remember about my dog?"
-        hits = relevant(await turn.desk.recall(arguments, RECALLED * 2), turn.message.id)[:RECALLED]
+        found = told(await turn.desk.recall(arguments, 2 * RECALLED), turn.message.id)
+        hits = [hit for hit in found if answers(hit, arguments)][:RECALLED]
         if not hits:
             return f"I remember nothing about {arguments.strip()}."
-        return "; ".join(told_sentence(hit.memory, turn.now) for hit in hits)
+        return "; ".join(sentence(hit.memory, turn.now) for hit in hits)
 
 
 class Forget:
@@ -63,13 +64,13 @@ class Forget:
         words = arguments.strip().strip('"')
         if _VAGUE.match(words):
             return "I forgot nothing: say what, for example: forget that my dog is called Luna."
-        found = await turn.desk.recall(words, 2 * RECALLED)
+        found = await turn.desk.recall(words, 4 * RECALLED)
         hits = [hit for hit in found if hit.memory.kind != "question" and hit.memory.message_id != turn.message.id]
         meant = clear(hits, words)
         if meant:
             await turn.desk.forget([hit.memory.id for hit in meant])
             return f"I forgot: {dated(meant[0].memory)}"
-        candidates = relevant(hits, least=0.2)[:RECALLED]
+        candidates = [hit for hit in told(hits, "") if answers(hit, words)][:RECALLED]
         if not candidates:
             return f"I forgot nothing, since I remember nothing about {words}."
         listed = numbered([dated(hit.memory) for hit in candidates])
@@ -83,10 +84,11 @@ class List:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Up to ten memories, newest first."""
-        newest = [each for each in told(await turn.desk.memories(5 * LISTED)) if each.message_id != turn.message.id]
+        seen = await turn.desk.memories(SEEN)
+        newest = [each for each in seen if each.kind != "question" and each.message_id != turn.message.id]
         if not newest:
             return "I remember nothing yet."
-        more = f"; and {len(newest) - LISTED} or more others" if len(newest) > LISTED else ""
+        more = f"; and {len(newest) - LISTED} more" if len(newest) > LISTED else ""
         return f"I remember: {numbered([dated(memory) for memory in newest[:LISTED]])}{more}"
 
 

@@ -8,9 +8,10 @@ from alejo.errors import InvalidArgument, NotFound, PluginFailed
 from alejo.roles import Turn
 from alejo.types import Appraisal
 
-from .choosing import RELATED, best, relevant, same_words
-from .phrases import quoted, source, told, when
+from .choosing import RELATED, answers, best, told
+from .phrases import quoted, sentence, source, when
 from .reading import Call, asks, call, courtesy
+from .words import same
 
 NOTHING = (
     "I remember nothing about that, but I can keep what you tell me, recall it, list it or forget it, and tell the "
@@ -50,8 +51,8 @@ class Mind:
 
     async def respond(self, turn: Turn) -> AsyncIterator[str]:
         """The answer, sentence by sentence, on one line unless a quote has more."""
-        for place, sentence in enumerate(await self._sentences(turn)):
-            yield f" {sentence}" if place else sentence
+        for place, said in enumerate(await self._sentences(turn)):
+            yield f" {said}" if place else said
 
     async def _sentences(self, turn: Turn) -> list[str]:
         text = turn.message.text.strip()
@@ -83,9 +84,9 @@ def _memory_is_missing(turn: Turn) -> bool:
 
 
 def _answer(turn: Turn, *, seen: bool) -> list[str]:
-    hits = best(relevant(turn.recalled, turn.message.id))
+    hits = [hit for hit in told(turn.recalled, turn.message.id) if answers(hit, turn.message.text)]
     if hits:
-        return [told(hit.memory, turn.now) for hit in hits]
+        return [sentence(hit.memory, turn.now) for hit in best(hits)]
     if _memory_is_missing(turn):
         return [NO_MEMORY]
     return [] if seen else [NOTHING]
@@ -95,11 +96,11 @@ def _acknowledge(turn: Turn, text: str) -> list[str]:
     sentences = [feeling] if (feeling := _sympathy(turn.appraisal)) else []
     if _memory_is_missing(turn):
         return [*sentences, NOT_KEPT]
-    earlier = relevant(turn.recalled, turn.message.id, least=RELATED)
+    earlier = [hit for hit in told(turn.recalled, turn.message.id) if hit.coverage >= RELATED]
     if not earlier:
         return [*sentences, "Noted."]
     memory = earlier[0].memory
-    if same_words(memory.text, text):
+    if same(memory.text, text):
         return [*sentences, f"Noted; you told me the same {when(memory, turn.now)}."]
     said = source(memory, turn.now)
     return [*sentences, f"Noted; {said[0].lower() + said[1:] if not memory.speaker else said}: {quoted(memory)}"]

@@ -44,7 +44,7 @@ def quoted(memory: Memory) -> str:
     return f'"{memory.text}"'
 
 
-def told(memory: Memory, now: int) -> str:
+def sentence(memory: Memory, now: int) -> str:
     """A memory with its source and date."""
     return f"{source(memory, now)}: {quoted(memory)}"
 

@@ -155,7 +155,7 @@ def call(text: str, names: Iterable[str]) -> Call | None:
     read = plain(text)
     for name, pattern in _SPOKEN:
         if match := pattern.match(read):
-            return Call(name, _argument(text, match))
+            return Call(name, _argument(name, text, match))
     if first is not None and first["name"].lower() in known - OWN:
         rest = (first["rest"] or "").strip()
         if rest.split(" ", 1)[0].lower() not in _TELLING:
@@ -166,11 +166,13 @@ def call(text: str, names: Iterable[str]) -> Call | None:
 OWN = frozenset(name for name, _ in _SPOKEN)
 
 
-def _argument(text: str, match: re.Match[str]) -> str:
+def _argument(name: str, text: str, match: re.Match[str]) -> str:
     if "rest" not in match.re.groupindex:
         return ""
     start, end = match.span("rest")
-    return text[start:end].strip().rstrip(".!?").rstrip()
+    words = text[start:end].strip()
+    # What is to be kept is kept to its last mark, if that is not of "Could you …?"; what is looked for is a phrase.
+    return words.rstrip("?") if name == "remember" else words.rstrip(".!?").rstrip()
 
 
 def asks(text: str) -> bool:

@@ -132,7 +132,8 @@ def moment(when: object, offset: object) -> int | None:
         return None
     try:
         shown = datetime.strptime(when.strip("\0 "), "%Y:%m:%d %H:%M:%S").replace(tzinfo=_zone(offset))
-        return (shown - _EPOCH) // timedelta(microseconds=1)
+        # Other years come from broken clocks, and the calendar's ends do not survive an offset.
+        return (shown - _EPOCH) // timedelta(microseconds=1) if 1800 <= shown.year < 3000 else None
     except (ValueError, OverflowError):
         return None
 

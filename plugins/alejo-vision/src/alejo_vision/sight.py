@@ -35,7 +35,7 @@ def percept(data: bytes) -> Percept:
     return Percept(
         width=picture.width,
         height=picture.height,
-        format=picture.format,
+        format=picture.format.lower(),
         colours=tuple(measures.hexadecimal(shade) for shade in shades),
         sharpness=sharpness,
         perceptual_hash=measures.difference_hash(picture.small),
