@@ -246,7 +246,8 @@ class Pieces:
                 await self._wake.wait()
             finally:
                 timer.cancel()
-                self._job.deadline = math.inf
+                if not self._job.future.done():
+                    self._job.deadline = math.inf
         if not self._buffer:
             return self._job.future.result()
         self._taken += 1

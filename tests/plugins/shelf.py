@@ -19,6 +19,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "home"
+        self.verdicts = folder.parent / "verdicts"  # shared by all tests that start with what is known to be good
 
     def add(
         self,
