@@ -1,8 +1,8 @@
 """A full durable chat turn against a bare grpc.aio echo server, in the same run, rounds interleaved, closed loop.
 
-Case "1", "16" and "64" are so many turns under way at once, each of a user of its own, with identity, limits, validation,
-sealing, both commits, audit, log line and metrics on; the brain says one thing and the other roles are vacant. "64-all"
-is 64 at once with the four built-in plugins and recall over 1,000 memories of each user.
+Case "1", "16" and "64" are so many turns under way at once, each of a user of its own, with identity, limits,
+validation, sealing, both commits, audit, log line and metrics on; the brain says one thing and the other roles are
+vacant. "64-all" is 64 at once with the four built-in plugins and recall over 1,000 memories of each user.
 
     throughput_ratio   turns per second ÷ echoes per second
     p50_ratio          median latency of a turn ÷ that of an echo

@@ -1,8 +1,8 @@
 """A server to be measured, in a process of its own: `python -m alejo_bench.serve KIND FOLDER`.
 
-Kinds: `echo` is bare grpc.aio; `gate` the same echo behind ALEJO's gate, `gate+log` with its log line; `constant` a full
-turn with a brain that says one thing and no other role; `full` a full turn with the four built-in plugins. Prints
-"ready ADDRESS TOKEN", then a line of figures for every line on standard input, and ends with it.
+Kinds: `echo` is bare grpc.aio; `constant` a full turn with a brain that says one thing and no other role; `full` a full
+turn with the four built-in plugins. Prints "ready ADDRESS TOKEN", then a line of figures for every line on standard
+input, and ends with it.
 """
 
 from __future__ import annotations
