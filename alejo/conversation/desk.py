@@ -10,6 +10,7 @@ from alejo.errors import NotFound
 from alejo.memory import Memories
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
+from alejo.storage.requests import digest
 from alejo.types import Filter, Hit, Memory, MemoryDraft, Message, Page, Scope
 
 _MOST = 200
@@ -45,9 +46,13 @@ class TurnDesk:
         self.handed.update({memory.id: memory.text for memory in memories})  # type: ignore[attr-defined]
 
     async def remember(self, draft: MemoryDraft) -> Memory:
-        """Remembers something; it is on disk when this returns."""
+        """Remembers something; it is on disk when this returns. A turn that goes on after a kill finds it there."""
         place = {"session_id": self._message.session_id, "sent_at": draft.sent_at or self._message.sent_at}
-        kept = await self._memories.remember(self._scope, msgspec.structs.replace(draft, **place))
+        draft = msgspec.structs.replace(draft, **place)
+        once = f"{self._message.id}/{digest(draft).hex()}"
+        kept = await self._memories.remember(self._scope, draft, request_id=once)
+        if not kept.memories:
+            raise NotFound("memory", "")  # remembered before the kill, and forgotten since
         return kept.memories[0]
 
     async def forget(self, memory_ids: Sequence[str]) -> int:
