@@ -46,8 +46,9 @@ TRANSITIONS: Mapping[tuple[PluginState, Event], PluginState] = MappingProxyType(
 
 def diagram() -> str:
     """The table as a Mermaid state diagram, as docs/plugins.md shows it."""
-    lines = ["stateDiagram-v2", "    [*] --> DISCOVERED"]
-    lines += [f"    {before.name} --> {after.name}: {event.value}" for (before, event), after in TRANSITIONS.items()]
+    lines = ["stateDiagram-v2", "    [*] --> discovered"]
+    for (before, event), after in TRANSITIONS.items():
+        lines.append(f"    {before.name.lower()} --> {after.name.lower()}: {event.value}")  # noqa: PERF401  reads better
     return "\n".join(lines)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from alejo.clock import FakeClock
-from alejo.plugins.states import TRANSITIONS, Event, Standing
+from alejo.plugins.states import TRANSITIONS, Event, Standing, diagram
 from alejo.types import PluginState
 
 
@@ -100,3 +102,10 @@ def test_calls_from_before_a_quarantine_do_not_change_it() -> None:
     assert standing.state is PluginState.QUARANTINED
     clock.advance(10)
     assert standing.admit()
+
+
+def test_the_page_shows_the_table() -> None:
+    """docs/plugins.md draws exactly the transitions of the table."""
+    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+    shown = page.partition("<!-- plugin states -->\n```mermaid\n")[2].partition("\n```")[0]
+    assert shown == diagram()
