@@ -166,6 +166,7 @@ class Gate:
         self.empty = asyncio.Event()
         self.empty.set()
         self.draining = False
+        self.last_seen = 0.0
         self._metrics = metrics
         self._local = local
         self._anyone = anyone
@@ -262,8 +263,10 @@ class Gate:
                 call.request_id = _safe(value)
         call.request_id = call.request_id or f"{self._prefix}{next(self._number):x}"
         call.peer = peer = self._peers[context.peer()]
-        if self.draining and not call.method.survives:
-            raise draining()
+        if self.draining:
+            self.last_seen = call.started
+            if not call.method.survives:
+                raise draining()
         if call.method.access is not Access.OPEN:
             self._addresses.take(peer.address)
             call.address = peer.address
@@ -364,6 +367,7 @@ class Gate:
     def close(self) -> None:
         """Refuses new calls and ends those that only wait for their client."""
         self.draining = True
+        self.last_seen = time.monotonic()
         for call in self.calls:
             if call.method.stream:
                 call.closing = draining()

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 # What remains of the drain for telling those that did not finish.
 _LAST_SECONDS = 0.5
+# So long no call has come before the ports close: gRPC would end those that wait to be accepted as CANCELLED, which no
+# client retries, where the gate says UNAVAILABLE.
+_QUIET_SECONDS = 0.05
 
 
 class _Doors(grpc.GenericRpcHandler):
@@ -146,6 +149,7 @@ class Server:
                 await self._emptied(gate, max(0.0, seconds - _LAST_SECONDS))
                 gate.end()
                 await self._emptied(gate, _LAST_SECONDS / 2)
+                await self._quieted(gate, end)
             if self._server is not None:
                 hurried = self._hurry.is_set()
                 await self._server.stop(None if hurried else min(_LAST_SECONDS, max(0.1, end - time.monotonic())))
@@ -160,6 +164,15 @@ class Server:
         finally:
             for one in waiting:
                 one.cancel()
+
+    async def _quieted(self, gate: Gate, end: float) -> None:
+        """Waits until no more calls come, at most until `end`."""
+        while not self._hurry.is_set():
+            now = time.monotonic()
+            rest = min(gate.last_seen + _QUIET_SECONDS, end) - now
+            if rest <= 0:
+                return
+            await asyncio.sleep(rest)
 
     async def _close(self) -> None:
         if self._server is not None:

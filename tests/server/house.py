@@ -165,6 +165,23 @@ async def drained(call: Any) -> list[Any]:
         return [frame async for frame in call]
 
 
+async def rest(call: Any) -> list[Any]:
+    """The frames that are left of a stream some of which were read."""
+    frames = []
+    while (frame := await within(call.read())) is not grpc.aio.EOF:
+        frames.append(frame)
+    return frames
+
+
+async def ended(call: Any) -> grpc.StatusCode:
+    """How a stream ended; what was left of it is read, as its status comes behind that."""
+    try:
+        await rest(call)
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
 async def within(awaitable: Any) -> Any:
     """Waits, for at most ten seconds."""
     async with asyncio.timeout(SECONDS):
