@@ -17,6 +17,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 
 from alejo.cli.exits import MEANINGS
 from alejo.cli.root import MODULES, alejo
+from alejo.plugins.states import diagram
 from alejo.sessions import TRANSITIONS
 from alejo.settings import OPTIONS, toml
 
@@ -111,11 +112,14 @@ def _commands(context: click.Context) -> Iterator[click.Context]:
 
 
 def states() -> Files:
-    """The diagram of session states in docs/architecture.md."""
-    path = Path("docs/architecture.md")
+    """The diagrams of the states of sessions and plugins, in the pages that tell of them."""
     steps = [f"    {a.name.lower()} --> {b.name.lower()}" for a, ends in TRANSITIONS.items() for b in sorted(ends)]
-    diagram = "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> created", *steps, "```"])
-    return {path: between((ROOT / path).read_text(), "session states", diagram).encode()}
+    sessions = "\n".join(["stateDiagram-v2", "    [*] --> created", *steps])
+    pages = (("docs/architecture.md", "session states", sessions), ("docs/plugins.md", "plugin states", diagram()))
+    return {
+        Path(page): between((ROOT / page).read_text(), name, f"```mermaid\n{drawn}\n```").encode()
+        for page, name, drawn in pages
+    }
 
 
 def between(document: str, name: str, text: str) -> str:
