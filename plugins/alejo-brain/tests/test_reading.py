@@ -45,6 +45,7 @@ CALLS = [
     ("What time is it?", "time", ""),
     ("what's the date today?", "time", ""),
     ("what day is it", "time", ""),
+    ("whats the time", "time", ""),
     ("/time", "time", ""),
     ("dice 2d6", "dice", "2d6"),
     ("/dice 2d6", "dice", "2d6"),

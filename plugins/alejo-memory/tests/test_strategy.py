@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from alejo_memory import Judgement
-from alejo_memory.strategy import IMPORTED_AFTER, importance_of, kind_of
+from alejo_memory.importance import importance_of
+from alejo_memory.strategy import IMPORTED_AFTER, kind_of
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -223,6 +223,16 @@ def test_a_bomb_is_refused_before_it_unfolds(side: int) -> None:
     assert heard == []
 
 
+def test_a_refusal_writes_nothing(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    """A picture that makes Pillow complain in its own log leaves no line anywhere."""
+    tags = {256: 1, 257: 1, 258: 8, 259: 1, 262: 2, 273: 200, 277: 2048, 278: 1, 279: 1}
+    entries = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags.items())
+    tiff = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(100)
+    assert refused(tiff) == NOT_A_PICTURE
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
 def test_a_picture_cut_short_is_refused(form: str, part: float) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from alejo.types import Hit
 
-from .words import same, share
+from .words import bare, share, telling_words
 
 # Chosen on long conversations, with questions of known answers and questions about things never told: a lower COVERED
 # answers more of both, a higher one loses answers faster than noise; a lower NEARLY adds quotes and hardly any answers.
@@ -17,37 +18,46 @@ NEARLY = 0.7  # of the best score
 QUOTES = 3
 
 
-def answers(hit: Hit, question: str) -> bool:
-    """Whether a memory is about what is asked, not merely alike in a word such as "called"."""
-    shared = share(question, hit.memory.text, hit.memory.speaker)
-    if shared is None:
-        return hit.coverage >= COVERED
-    return shared > 0 and (hit.coverage >= COVERED or shared >= SHARED)
+def answers(hits: Iterable[Hit], question: str, message_id: str = "") -> Iterator[Hit]:
+    """The hits that are about what is asked, not merely alike in a word such as "called"; each text once, lazily."""
+    telling = telling_words(question)
+    for hit in told(hits, message_id):
+        shared = share(telling, hit.memory.text, hit.memory.speaker)
+        if shared is None:
+            fits = hit.coverage >= COVERED
+        else:
+            fits = shared > 0 and (hit.coverage >= COVERED or shared >= SHARED)
+        if fits:
+            yield hit
 
 
-def told(hits: Iterable[Hit], message_id: str) -> list[Hit]:
+def told(hits: Iterable[Hit], message_id: str) -> Iterator[Hit]:
     """The hits that tell something: not the questions, not the message itself, and the same words once."""
-    chosen: list[Hit] = []
+    seen: set[str] = set()
     for hit in hits:
         memory = hit.memory
         if memory.kind == "question" or (message_id and memory.message_id == message_id):
             continue
-        if not any(same(memory.text, other.memory.text) for other in chosen):
-            chosen.append(hit)
-    return chosen
+        said = bare(memory.text)
+        if said not in seen:
+            seen.add(said)
+            yield hit
 
 
-def best(hits: Sequence[Hit], most: int = QUOTES) -> list[Hit]:
+def best(hits: Iterable[Hit], most: int = QUOTES) -> list[Hit]:
     """The first hit and those nearly as good."""
-    return [hit for hit in hits[:most] if hit.score >= NEARLY * hits[0].score]
+    chosen: list[Hit] = []
+    for hit in islice(hits, most):
+        if chosen and hit.score < NEARLY * chosen[0].score:
+            break
+        chosen.append(hit)
+    return chosen
 
 
 def clear(hits: Sequence[Hit], words: str) -> list[Hit]:
     """What `words` clearly mean among hits: all that say exactly this, else the only one that fits best."""
-    exact = [hit for hit in hits if same(hit.memory.text, words)]
+    exact = [hit for hit in hits if bare(hit.memory.text) == bare(words)]
     if exact:
         return exact
-    fitting = [hit for hit in hits if answers(hit, words)]
-    if not fitting or any(hit.score > NEARLY * fitting[0].score for hit in fitting[1:]):
-        return []
-    return [fitting[0]]
+    fitting = best(answers(hits, words))
+    return fitting if len(fitting) == 1 else []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from alejo.roles import Command, Turn
 from alejo.types import CommandSpec, MemoryDraft
 
-from .choosing import answers, clear, told
+from .choosing import answers, clear
 from .phrases import dated, day, moment, numbered, quoted, sentence
 
 LISTED = 10
@@ -47,8 +47,8 @@ class Recall:
         """Up to five memories, best first, with source and date."""
         if not arguments.strip():
             return "What shall I recall? Say, for example: what do you remember about my dog?"
-        found = told(await turn.desk.recall(arguments, 2 * RECALLED), turn.message.id)
-        hits = [hit for hit in found if answers(hit, arguments)][:RECALLED]
+        found = await turn.desk.recall(arguments, 2 * RECALLED)
+        hits = list(answers(found, arguments, turn.message.id))[:RECALLED]
         if not hits:
             return f"I remember nothing about {arguments.strip()}."
         return "; ".join(sentence(hit.memory, turn.now) for hit in hits)
@@ -70,7 +70,7 @@ class Forget:
         if meant:
             await turn.desk.forget([hit.memory.id for hit in meant])
             return f"I forgot: {dated(meant[0].memory)}"
-        candidates = [hit for hit in told(hits, "") if answers(hit, words)][:RECALLED]
+        candidates = list(answers(hits, words))[:RECALLED]
         if not candidates:
             return f"I forgot nothing, since I remember nothing about {words}."
         listed = numbered([dated(hit.memory) for hit in candidates])

@@ -11,7 +11,7 @@ from alejo.types import Appraisal
 from .choosing import RELATED, answers, best, told
 from .phrases import quoted, sentence, source, when
 from .reading import Call, asks, call, courtesy
-from .words import same
+from .words import bare
 
 NOTHING = (
     "I remember nothing about that, but I can keep what you tell me, recall it, list it or forget it, and tell the "
@@ -84,9 +84,9 @@ def _memory_is_missing(turn: Turn) -> bool:
 
 
 def _answer(turn: Turn, *, seen: bool) -> list[str]:
-    hits = [hit for hit in told(turn.recalled, turn.message.id) if answers(hit, turn.message.text)]
+    hits = best(answers(turn.recalled, turn.message.text, turn.message.id))
     if hits:
-        return [sentence(hit.memory, turn.now) for hit in best(hits)]
+        return [sentence(hit.memory, turn.now) for hit in hits]
     if _memory_is_missing(turn):
         return [NO_MEMORY]
     return [] if seen else [NOTHING]
@@ -96,11 +96,11 @@ def _acknowledge(turn: Turn, text: str) -> list[str]:
     sentences = [feeling] if (feeling := _sympathy(turn.appraisal)) else []
     if _memory_is_missing(turn):
         return [*sentences, NOT_KEPT]
-    earlier = [hit for hit in told(turn.recalled, turn.message.id) if hit.coverage >= RELATED]
-    if not earlier:
+    related = next(told((hit for hit in turn.recalled if hit.coverage >= RELATED), turn.message.id), None)
+    if related is None:
         return [*sentences, "Noted."]
-    memory = earlier[0].memory
-    if same(memory.text, text):
+    memory = related.memory
+    if bare(memory.text) == bare(text):
         return [*sentences, f"Noted; you told me the same {when(memory, turn.now)}."]
     said = source(memory, turn.now)
     return [*sentences, f"Noted; {said[0].lower() + said[1:] if not memory.speaker else said}: {quoted(memory)}"]

@@ -9,9 +9,17 @@ import msgspec
 
 QUESTION_MARKS = ("?", "\uff1f", "\u061f", "\u2e2e", "\u037e")  # Latin, full-width, Arabic, reversed, Greek
 
-_LEAD = (
-    r"^\W*(?:(?:hey|hi|hello|ok|okay|so|well|alejo|please|kindly|(?:can|could|would|will)\s+you|"
-    r"i\s+want\s+you\s+to|i(?:'d|\s+would)\s+like\s+you\s+to)\b[\s,!:]*)*"
+# Politeness before a command.
+_LEAD = re.compile(
+    r"\W*(?:(?:hey|hi|hello|ok|okay|so|well|alejo|please|kindly|(?:can|could|would|will)\s+you|"
+    r"i\s+want\s+you\s+to|i(?:'d|\s+would)\s+like\s+you\s+to)\b[\s,!:]*)*",
+    re.IGNORECASE,
+)
+# With what a command begins; all others need not be looked at twice.
+_BEGINS = re.compile(
+    r"(?:help|whats?|how|tell|show|list|time|date|memories|recall|everything|all|do|don't|dont|search|look|remind|"
+    r"remember|memori[sz]e|keep|make|note|forget|delete|erase|remove)\b",
+    re.IGNORECASE,
 )
 # One class each, so that no run of blanks or marks is tried in more than one way: a message may have 32,768 characters.
 _END = r"[\s.!?]*$"
@@ -21,7 +29,7 @@ _KNOW = r"(?:remember|recall|know)"
 
 
 def _pattern(body: str) -> re.Pattern[str]:
-    return re.compile(_LEAD + body, re.IGNORECASE | re.DOTALL)
+    return re.compile(body, re.IGNORECASE | re.DOTALL)
 
 
 # The first that matches decides. A pattern without `rest` is a command without arguments.
@@ -153,9 +161,12 @@ def call(text: str, names: Iterable[str]) -> Call | None:
         name = first["name"].lower()
         return Call(name if name in known else _ALIASES.get(name, name), (first["rest"] or "").strip())
     read = plain(text)
-    for name, pattern in _SPOKEN:
-        if match := pattern.match(read):
-            return Call(name, _argument(name, text, match))
+    lead = _LEAD.match(read)
+    begin = lead.end() if lead else 0
+    if _BEGINS.match(read, begin):
+        for name, pattern in _SPOKEN:
+            if match := pattern.match(read, begin):
+                return Call(name, _argument(name, text, match))
     if first is not None and first["name"].lower() in known - OWN:
         rest = (first["rest"] or "").strip()
         if rest.split(" ", 1)[0].lower() not in _TELLING:

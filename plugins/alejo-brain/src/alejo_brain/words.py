@@ -39,15 +39,21 @@ def content(text: str) -> set[str]:
     return {stem(word) for word in _WORD.findall(text.lower()) if word not in _STOPPED}
 
 
-def share(question: str, text: str, speaker: str) -> float | None:
+def telling_words(question: str) -> set[str]:
+    """The stems in a question that say what it is about."""
+    return content(question) - _GENERAL
+
+
+def share(telling: set[str], text: str, speaker: str) -> float | None:
     """How many of a question's telling words a memory has, 0 to 1; None when the question has none.
 
     The name of who said it is left out: it is in the question to say whose words are meant.
     """
-    telling = content(question) - _GENERAL - content(speaker)
+    if speaker:
+        telling = telling - content(speaker)
     return len(telling & content(text)) / len(telling) if telling else None
 
 
-def same(one: str, other: str) -> bool:
-    """Whether two texts differ in nothing but case and punctuation."""
-    return _WORD.findall(one.lower()) == _WORD.findall(other.lower())
+def bare(text: str) -> str:
+    """A text's words alone: equal for texts that differ in nothing but case and punctuation."""
+    return " ".join(_WORD.findall(text.lower()))

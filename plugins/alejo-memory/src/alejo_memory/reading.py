@@ -9,9 +9,8 @@ QUESTION_MARKS = ("?", "\uff1f", "\u061f", "\u2e2e", "\u037e")  # Latin, full-wi
 
 _SENTENCES = re.compile(r"(?<=[.!?…\u3002\uff01\uff1f\u061f])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 _WORDS = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-_FIRST_PERSON = re.compile(
-    r"\b(?:i|i'(?:m|ve|d|ll)|my|mine|me|myself|we|we'(?:re|ve|d|ll)|our|ours|us)\b", re.IGNORECASE
-)
+_SELF = "i i'm i've i'd i'll my mine me myself we we're we've we'd we'll our ours us"
+FIRST_PERSON = frozenset(_SELF.split())
 
 _AUXILIARY = (
     r"(?:is|are|was|were|am|do|does|did|can|could|will|would|shall|should|may|might|has|have|had|"
@@ -106,7 +105,7 @@ def asks(sentence: str) -> bool:
 
 def first_person(text: str) -> bool:
     """Whether somebody speaks of themselves."""
-    return _FIRST_PERSON.search(plain(text)) is not None
+    return not FIRST_PERSON.isdisjoint(words(text))
 
 
 def is_courtesy(text: str) -> bool:
@@ -124,10 +123,7 @@ def sort(text: str) -> Sort:
     if is_courtesy(text):
         return Sort.COURTESY
     parts = sentences(text)
-    told = [part for part in parts if not asks(part) and not is_courtesy(part)]
-    if len(told) == len(parts):
+    others = [part for part in parts if not asks(part)]
+    if len(others) == len(parts) or any(first_person(part) for part in others):
         return Sort.STATEMENT
-    asked = any(asks(part) for part in parts)
-    if asked and not any(first_person(part) for part in told):
-        return Sort.QUESTION
-    return Sort.STATEMENT
+    return Sort.QUESTION

@@ -9,6 +9,7 @@ import msgspec
 
 from alejo.types import Layer, MemoryDraft, Message, RecallPlan, Role
 
+from .importance import importance_of
 from .reading import Sort, first_person, plain, sort, words
 
 # A message recorded this much later than it was said was said elsewhere and is being imported.
@@ -21,8 +22,8 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 _PREFERENCE = re.compile(
-    r"\b(?:i|we)\s+(?:really\s+|also\s+|always\s+|usually\s+|absolutely\s+|do\s+not\s+|don'?t\s+|can'?t\s+)*"
-    r"(?:prefer|like|love|adore|enjoy|hate|dislike|detest|stand|avoid|am\s+fond\s+of)\b|"
+    r"\b(?:i|we)\s+(?:really\s+|also\s+|always\s+|usually\s+|absolutely\s+|do\s+not\s+|don'?t\s+)*"
+    r"(?:prefer|like|love|adore|enjoy|hate|dislike|detest|avoid|am\s+fond\s+of)\b|\bi\s+can'?t\s+stand\b|"
     r"\bmy\s+(?:\w+\s+)?(?:favou?rite|fave|preferred)\b|\bi'?(?:m|\s+am)\s+(?:a\s+)?(?:big\s+)?(?:fan\s+of|into)\b",
     re.IGNORECASE,
 )
@@ -38,19 +39,6 @@ _RECENT = re.compile(
     r"this\s+(?:morning|afternoon|evening|week|month)|these\s+days|at\s+the\s+moment|so\s+far)\b",
     re.IGNORECASE,
 )
-_DATED = re.compile(
-    r"\b(?:\d{1,4}|january|february|march|april|june|july|august|september|october|november|december|"
-    r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|yesterday|tomorrow|birthday|anniversary|"
-    r"last\s+(?:week|month|year)|next\s+(?:week|month|year))\b",
-    re.IGNORECASE,
-)
-_FELT = re.compile(
-    r"\b(?:love|loved|hate|hated|happy|sad|angry|afraid|scared|worried|proud|excited|thrilled|sorry|grateful|lonely|"
-    r"died|death|passed\s+away|married|wedding|divorce|born|pregnant|cancer|ill|hospital|accident|lost|won|miss|"
-    r"promise|secret|important|never|always|allergic)\b",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"(?<=[\w,;:)] )[A-Z][a-zà-öø-ÿ]{2,}\b")
 _SIMPLE = 24  # words; a longer message tells what happened, whatever it says about its speaker besides
 
 _LAYERS = {
@@ -61,7 +49,6 @@ _LAYERS = {
     "question": Layer.WORKING,
     "remark": Layer.WORKING,
 }
-_BASES = {"question": 0.1, "remark": 0.15, "instruction": 0.6, "preference": 0.5, "fact": 0.5, "note": 0.6}
 _SPEAKERS = {Role.ASSISTANT: "Assistant", Role.TOOL: "Tool"}
 
 _PLAIN = RecallPlan(
@@ -87,23 +74,6 @@ def kind_of(text: str) -> str:
     if len(spoken) < 3 and not first_person(text):
         return "remark"
     return "statement"
-
-
-def importance_of(text: str, kind: str) -> float:
-    """How much a text matters, 0 to 1: a base by kind, and a little for each sort of evidence found in it."""
-    base = {"question": 0.1, "remark": 0.15, "instruction": 0.6, "preference": 0.5, "fact": 0.5, "note": 0.6}.get(
-        kind, 0.3
-    )
-    length = len(words(text))
-    found = (
-        0.1 * first_person(text)
-        + min(0.15, 0.05 * len(_NAME.findall(text)))
-        + 0.1 * (_DATED.search(text) is not None)
-        + min(0.15, 0.08 * len(_FELT.findall(text)))
-        + min(0.1, length / 300)
-    )
-    scale = 0.3 if kind == "question" else 1.0
-    return round(min(1.0, base + scale * found), 3)
 
 
 class Judgement:

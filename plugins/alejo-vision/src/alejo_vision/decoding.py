@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -34,6 +35,9 @@ NOT_A_PICTURE = "this is not a PNG, JPEG, GIF, WEBP, BMP or TIFF picture"
 TOO_MANY_BYTES = "a picture may have at most 3 MiB"
 TOO_MANY_PIXELS = "a picture may have at most 40 million pixels"
 DAMAGED = "the picture is damaged or cut short"
+
+# Pillow logs details of broken pictures as errors; what a stranger sends shall not write into the server's log.
+logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
 
 
 class Picture(msgspec.Struct, frozen=True):
