@@ -152,6 +152,8 @@ class Sessions:
                     await writer.commit()
                 except Conflict:
                     continue
+                finally:
+                    self._journal.forget_hot(scope, session_id)
             if session.state in _ENDED and before.state != session.state:
                 self._ended(session)
             return session

@@ -22,9 +22,20 @@ from alejo.ids import Ids
 from alejo.memory import Memories, build
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
+from alejo.storage.tables import TurnRow
 from alejo.types import Accepted, Answer, Ask, Context, Memory, Message, Scope
 
 Event = Accepted | str | Answer
+
+
+class _Flight:
+    """A turn being answered in this process: the answer to come, and the turn once its message is on its way."""
+
+    __slots__ = ("answer", "turn")
+
+    def __init__(self, answer: asyncio.Future[Answer]) -> None:
+        self.answer = answer
+        self.turn: Underway | None = None
 
 
 class Conversation:
@@ -47,7 +58,7 @@ class Conversation:
         self._clock = clock
         self._budget = budget
         self._told = told
-        self._live: dict[tuple[Scope, str], asyncio.Future[Answer]] = {}
+        self._live: dict[tuple[Scope, str], _Flight] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
     async def chat(self, scope: Scope, ask: Ask) -> Answer:
@@ -65,67 +76,68 @@ class Conversation:
         PluginFailed when no brain could answer, StorageFull. Closing the iterator interrupts the turn: the user's
         message is kept, no partial answer is.
         """
-        if not ask.request_id:
+        fresh = not ask.request_id
+        if fresh:
             ask = msgspec.structs.replace(ask, request_id=self._ids.new())
         place = (scope, ask.request_id)
-        running = self._live.get(place)
-        if running is not None:
-            async for event in self._attach(scope, ask, running):
+        if place in self._live:
+            for event in _whole(await self._join(scope, ask, self._live[place].answer)):
                 yield event
             return
-        future = self._live[place] = asyncio.get_running_loop().create_future()
+        flight = self._live[place] = _Flight(asyncio.get_running_loop().create_future())
         try:
-            async with aclosing(self._answer(scope, ask)) as events:
-                async for event in events:
-                    if isinstance(event, Answer):
-                        future.set_result(event)
-                    yield event
+            known = None if fresh else await self._turns.find(scope, ask)
+            if isinstance(known, Answer):
+                events = _whole(known)
+            else:
+                turn, desk, senses = await self._begin(scope, ask, flight, known)
+                yield Accepted(turn.turn.id, ask.request_id, turn.session.id, turn.message)
+                pieces: list[str] = []
+                async with aclosing(await self._respond(turn, desk, senses)) as said:
+                    async for piece in said:
+                        pieces.append(piece)
+                        yield piece
+                known = await self._turns.finish(turn, senses, desk, "".join(pieces))
+                events = (known,)
+                self._told(known, turn.memories)
+            flight.answer.set_result(known)
+        except BaseException as error:
+            await self._cut(flight, error)
+            raise
         finally:
             del self._live[place]
-            if not future.done():
-                future.cancel()
+            flight.answer.cancel()
+        for event in events:
+            yield event
 
-    async def _attach(self, scope: Scope, ask: Ask, running: asyncio.Future[Answer]) -> AsyncGenerator[Event, None]:
-        await self._turns.find(scope, ask)  # refuses another body
+    async def _join(self, scope: Scope, ask: Ask, running: asyncio.Future[Answer]) -> Answer:
+        """The answer of the same turn, which is being made. Raises AlreadyExists for another body."""
+        await self._turns.find(scope, ask)
         try:
-            answer = await asyncio.shield(running)
+            return msgspec.structs.replace(await asyncio.shield(running), replayed=True)
         except asyncio.CancelledError:
             if not running.cancelled():
                 raise
             raise Unavailable("The turn was interrupted; send it again with the same request id.") from None
-        answer = msgspec.structs.replace(answer, replayed=True)
-        for event in _whole(answer):
-            yield event
 
-    async def _answer(self, scope: Scope, ask: Ask) -> AsyncGenerator[Event, None]:
-        found = await self._turns.find(scope, ask)
-        if isinstance(found, Answer):
-            for event in _whole(found):
-                yield event
+    async def _begin(
+        self, scope: Scope, ask: Ask, flight: _Flight, before: TurnRow | None
+    ) -> tuple[Underway, TurnDesk, Senses]:
+        turn = flight.turn = await self._turns.receive(scope, ask, before)
+        # What the message says is felt and looked up while it is on its way to the disk.
+        senses = await sense(self._plugins, self._memories, scope, turn.message)
+        if turn.committed is not None:
+            await asyncio.shield(turn.committed)
+        return turn, TurnDesk(scope, turn.message, self._memories, self._plugins), senses
+
+    async def _cut(self, flight: _Flight, error: BaseException) -> None:
+        """Notes on disk how a turn ended that has no answer."""
+        if flight.turn is None or flight.answer.done():
             return
-        underway = await self._turns.receive(scope, ask, found)
-        try:
-            # What the message says is felt and looked up while it is on its way to the disk.
-            senses = await sense(self._plugins, self._memories, scope, underway.message)
-            if underway.committed is not None:
-                await asyncio.shield(underway.committed)
-            turn = underway.turn
-            yield Accepted(turn.id, turn.request_id, turn.session_id, underway.message)
-            desk = TurnDesk(scope, underway.message, self._memories, self._plugins)
-            pieces: list[str] = []
-            async with aclosing(await self._respond(scope, underway, senses, desk)) as said:
-                async for piece in said:
-                    pieces.append(piece)
-                    yield piece
-            answer = await self._turns.finish(underway, senses, desk, "".join(pieces))
-        except (asyncio.CancelledError, GeneratorExit):
-            self._interrupt(underway)
-            raise
-        except Exception:
-            await self._turns.end(underway, "failed")
-            raise
-        self._told(answer, underway.memories)
-        yield answer
+        if isinstance(error, Exception):
+            await self._turns.end(flight.turn, "failed")
+        else:
+            self._interrupt(flight.turn)
 
     def _interrupt(self, underway: Underway) -> None:
         # The caller is gone and must not wait for the disk; the note is written behind its back.
@@ -133,16 +145,14 @@ class Conversation:
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
-    async def _respond(
-        self, scope: Scope, underway: Underway, senses: Senses, desk: TurnDesk
-    ) -> AsyncGenerator[str, None]:
+    async def _respond(self, turn: Underway, desk: TurnDesk, senses: Senses) -> AsyncGenerator[str, None]:
         brain = self._plugins.one("brain")
         if brain is None:
             raise PluginFailed("", "brain", "vacant")
-        turn = Turn(
-            underway.session,
-            underway.message,
-            await self._context(scope, underway.earlier, senses),
+        desk.turn = Turn(
+            turn.session,
+            turn.message,
+            await self._context(turn.scope, turn.earlier, senses),
             senses.recalled,
             senses.appraisal,
             senses.percepts,
@@ -151,8 +161,7 @@ class Conversation:
             self._clock.now(),
             desk,
         )
-        desk.turn = turn
-        return self._plugins.stream(brain, "respond", turn)
+        return self._plugins.stream(brain, "respond", desk.turn)
 
     async def _context(self, scope: Scope, earlier: tuple[Message, ...], senses: Senses) -> Context:
         pinned = await self._memories.pinned(scope) if self._plugins.one("memory") else ()

@@ -12,7 +12,7 @@ from alejo.clock import Clock
 from alejo.conversation.desk import TurnDesk
 from alejo.conversation.senses import Senses
 from alejo.errors import AlejoError, AlreadyExists, Conflict, NotFound, Unavailable
-from alejo.ids import Ids
+from alejo.ids import Ids, raw
 from alejo.memory.recall import versioned
 from alejo.memory.remember import Remember
 from alejo.sessions import Sessions
@@ -124,8 +124,8 @@ class Turns:
         message = await self._journal.message(scope, before.session_id, before.user_sent_at, before.user_seq)
         if message is None:
             raise NotFound("session", before.session_id)
-        session = (await self._journal.session(scope, before.session_id)).value
-        recent = await self._journal.recent(scope, session)
+        row = await self._journal.session(scope, before.session_id)
+        session, recent = row.value, await self._journal.recent(scope, row)
         earlier = tuple(each for each in recent if each.seq < message.seq)
         underway = Underway(scope, Ask(message.text, session.id))
         underway.turn, underway.session, underway.message, underway.earlier = before, session, message, earlier
@@ -135,9 +135,10 @@ class Turns:
         scope, ask = underway.scope, underway.ask
         writer = await self._store.writer(scope)
         if ask.session_id:
-            row = await self._journal.session(scope, ask.session_id)
+            raw(ask.session_id, "session_id")
+            row = await self._journal.current(scope, ask.session_id)
             before = row.value
-            underway.earlier = await self._journal.recent(scope, before)
+            underway.earlier = await self._journal.recent(scope, row)
             writer.expect(SESSIONS, row.key, row.version)
         else:
             before = self._sessions.new(writer)
@@ -173,14 +174,15 @@ class Turns:
         try:
             for _ in range(_TRIES):
                 try:
-                    await writer.commit()
+                    version = await writer.commit()
                 except Conflict:
                     # Another process was faster, with this session or with this very request.
+                    self._journal.forget_hot(underway.scope, underway.session.id)
                     if await self._store.get(underway.scope, TURNS, key(underway.ask.request_id)):
                         break
                     writer = await self._prepare(underway)
                     continue
-                self._journal.said(underway.scope, underway.session, underway.message)
+                self._journal.said(underway.scope, underway.session, version, underway.message)
                 return
             raise Unavailable("The turn is being answered elsewhere; send it again with the same request id.")
         finally:
@@ -194,7 +196,7 @@ class Turns:
         degraded = tuple(dict.fromkeys([*senses.degraded, *underway.missing]))
         async with self._journal.lock(scope, turn.session_id):
             for _ in range(_TRIES):
-                row = await self._journal.session(scope, turn.session_id)
+                row = await self._journal.current(scope, turn.session_id)
                 writer = await self._store.writer(scope)
                 writer.expect(SESSIONS, row.key, row.version)
                 stored = _scrub(text, desk.forgotten)
@@ -217,10 +219,11 @@ class Turns:
                 if session.message_count % _PRUNE_EVERY == 0:
                     await self._requests.prune(scope, writer)
                 try:
-                    await writer.commit()
+                    version = await writer.commit()
                 except Conflict:
+                    self._journal.forget_hot(scope, session.id)
                     continue
-                self._journal.said(scope, session, answer)
+                self._journal.said(scope, session, version, answer)
                 if desk.forgotten:
                     self._journal.forget_hot(scope, session.id)
                     answer = msgspec.structs.replace(answer, text=text)

@@ -111,8 +111,8 @@ class Memories:
         self, scope: Scope, query: str, *, session_id: str = "", token_budget: int = 0
     ) -> tuple[Context, builtins.list[Degraded]]:
         """What a brain should know to answer `query`, within a token budget. Raises NotFound for an unknown session."""
-        session = (await self._journal.session(scope, session_id)).value if session_id else None
-        immediate = await self._journal.recent(scope, session) if session else ()
+        row = await self._journal.session(scope, session_id) if session_id else None
+        immediate = await self._journal.recent(scope, row) if row else ()
         plan, degraded = await self.plan(query)
         hits, _ = await self._find(scope, query, EVERYTHING, plan, 0, 20)
         pinned = await self.pinned(scope)

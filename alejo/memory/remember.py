@@ -93,7 +93,7 @@ class Remember:
             round_.writer.put(SESSIONS, row.key, session)
         version = await round_.writer.commit()
         for message in round_.messages:
-            self._journal.said(round_.scope, round_.sessions[message.session_id][1], message)
+            self._journal.forget_hot(round_.scope, message.session_id)
         for place, kept in round_.made.items():
             memories = tuple(versioned(memory, version) for memory in kept.memories)
             outcomes[place] = msgspec.structs.replace(kept, memories=memories)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -48,6 +49,13 @@ def step(session: Session, state: SessionState, now: int) -> Session:
     return msgspec.structs.replace(session, state=state, updated_at=now)
 
 
+class _Hot(NamedTuple):
+    """A session being spoken in: its row, and its last messages as of that row."""
+
+    row: Row[Session]
+    messages: tuple[Message, ...]
+
+
 class Journal:
     """Reads and appends messages. `lock` orders the appends to one session within this process."""
 
@@ -56,8 +64,7 @@ class Journal:
         self._ids = ids
         self._clock = clock
         self._locks: WeakValueDictionary[tuple[Scope, str], asyncio.Lock] = WeakValueDictionary()
-        # The last messages of sessions being spoken in, with the message count at which they are whole.
-        self._hot: OrderedDict[tuple[Scope, str], tuple[int, tuple[Message, ...]]] = OrderedDict()
+        self._hot: OrderedDict[tuple[Scope, str], _Hot] = OrderedDict()
 
     def lock(self, scope: Scope, session_id: str) -> asyncio.Lock:
         """The lock to hold from reading a session's row to the commit that changes it."""
@@ -117,37 +124,48 @@ class Journal:
         row = await self._store.get(scope, MESSAGES, message_key(session_id, sent_at, seq))
         return None if row is None else row.value
 
-    async def recent(self, scope: Scope, session: Session) -> tuple[Message, ...]:
+    async def current(self, scope: Scope, session_id: str) -> Row[Session]:
+        """A session's row as this process last saw it: for a batch that expects it. Raises NotFound."""
+        hot = self._hot.get((scope, session_id))
+        return hot.row if hot is not None else await self.session(scope, session_id)
+
+    async def recent(self, scope: Scope, row: Row[Session]) -> tuple[Message, ...]:
         """The last 10 messages by the time they were said, oldest first."""
-        place = (scope, session.id)
-        hot = self._hot.get(place)
-        if hot is not None and hot[0] == session.message_count:
-            return hot[1]
-        rows = await self._store.scan(scope, MESSAGES, bytes.fromhex(session.id), limit=IMMEDIATE, reverse=True)
+        session = row.value
+        hot = self._hot.get((scope, session.id))
+        if hot is not None and hot.row.version == row.version:
+            return hot.messages
+        rows = await self._store.scan(scope, MESSAGES, row.key, limit=IMMEDIATE, reverse=True)
         messages = tuple(row.value for row in reversed(rows))
-        self._keep_hot(place, session.message_count, messages)
+        self._keep_hot(scope, _Hot(row, messages))
         return messages
 
-    def said(self, scope: Scope, session: Session, message: Message) -> None:
-        """Notes a committed message, so that the next turn need not read it back."""
-        place = (scope, session.id)
-        count, messages = self._hot.get(place, (0, ()))
-        if count != message.seq - 1 or (messages and messages[-1].sent_at > message.sent_at):
-            self._hot.pop(place, None)
-            return
-        self._keep_hot(place, message.seq, (*messages[1 - IMMEDIATE :], message))
+    def said(self, scope: Scope, session: Session, version: int, message: Message) -> None:
+        """Notes a committed message and its session's row, so that the next turn need not read them back."""
+        hot = self._hot.get((scope, session.id))
+        if session.message_count == 1:
+            before: tuple[Message, ...] = ()
+        elif hot is None or hot.row.value.message_count != message.seq - 1:
+            return self.forget_hot(scope, session.id)
+        else:
+            before = hot.messages
+        if before and before[-1].sent_at > message.sent_at:
+            return self.forget_hot(scope, session.id)
+        row = Row(bytes.fromhex(session.id), session, version)
+        return self._keep_hot(scope, _Hot(row, (*before[1 - IMMEDIATE :], message)))
 
-    def _keep_hot(self, place: tuple[Scope, str], count: int, messages: tuple[Message, ...]) -> None:
-        if any(message.images for message in messages):
+    def _keep_hot(self, scope: Scope, hot: _Hot) -> None:
+        place = (scope, hot.row.value.id)
+        if any(message.images for message in hot.messages):
             self._hot.pop(place, None)  # pictures are too large to be kept in memory for many sessions
             return
-        self._hot[place] = (count, messages)
+        self._hot[place] = hot
         self._hot.move_to_end(place)
         if len(self._hot) > _HOT_SESSIONS:
             self._hot.popitem(last=False)
 
     def forget_hot(self, scope: Scope, session_id: str) -> None:
-        """Drops the copy in memory; after a redaction or deletion."""
+        """Drops the copy in memory: after a conflict, a redaction, a deletion, a change of state."""
         self._hot.pop((scope, session_id), None)
 
     async def redact(self, scope: Scope, writer: Writer, place: bytes) -> bool:
