@@ -61,6 +61,11 @@ async def test_a_statement_is_noted_in_a_word(say: Any) -> None:
     assert await say("My dog is called Luna.") == "Noted."
 
 
+async def test_a_statement_beside_a_question_is_noted(say: Any) -> None:
+    """Who tells something and asks something gets both answered."""
+    assert await say("I ran a marathon. How about you?") == f"Noted. {NOTHING}"
+
+
 async def test_a_related_memory_is_mentioned(desk: Any, say: Any) -> None:
     """A statement close to an earlier one is connected with it."""
     desk.add("Luna loves the park.")

@@ -10,7 +10,7 @@ from alejo.types import Appraisal
 
 from .choosing import RELATED, answers, best, told
 from .phrases import quoted, sentence, source, when
-from .reading import Call, asks, call, courtesy
+from .reading import Call, asks, call, courtesy, tells
 from .words import bare
 
 NOTHING = (
@@ -89,7 +89,9 @@ def _answer(turn: Turn, *, seen: bool) -> list[str]:
         return [sentence(hit.memory, turn.now) for hit in hits]
     if _memory_is_missing(turn):
         return [NO_MEMORY]
-    return [] if seen else [NOTHING]
+    if seen:
+        return []
+    return [*(_acknowledge(turn, turn.message.text) if tells(turn.message.text) else []), NOTHING]
 
 
 def _acknowledge(turn: Turn, text: str) -> list[str]:

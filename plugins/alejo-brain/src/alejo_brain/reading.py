@@ -124,6 +124,8 @@ _ASKING = re.compile(
 _NOT_ASKING = re.compile(r"^(?:(?:when|where)\s+(?:i|we|my|our)\b|what\s+an?\b|how\s+\w+\s*!)", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 
+_SELF = re.compile(r"\b(?:i|my|me|we|our|us)\b", re.IGNORECASE)
+
 _COURTESIES = (
     ("thanks", r"(?:many\s+)?(?:thanks|thank\s+you|thx|cheers|ty)\b.{0,24}"),
     ("bye", r"(?:good\s?bye|bye|see\s+you|good\s+night|farewell|take\s+care)\b.{0,16}"),
@@ -186,9 +188,18 @@ def _argument(name: str, text: str, match: re.Match[str]) -> str:
     return words.rstrip("?") if name == "remember" else words.rstrip(".!?").rstrip()
 
 
+def tells(text: str) -> bool:
+    """Whether a message that asks also says something of the one who asks."""
+    return any(_SELF.search(part) and not asks(part) for part in _sentences(text))
+
+
+def _sentences(text: str) -> list[str]:
+    return [part for piece in _SENTENCE.split(plain(text)) if (part := piece.strip())]
+
+
 def asks(text: str) -> bool:
     """Whether a message wants an answer: it ends in a question, with or without its mark."""
-    parts = [part for piece in _SENTENCE.split(plain(text)) if (part := piece.strip())]
+    parts = _sentences(text)
     if not parts:
         return False
     if any(part.rstrip(" \t\"')*\u201d").endswith(QUESTION_MARKS) for part in parts[-2:]):
