@@ -7,12 +7,14 @@ Rust core; beside it the index keeps what filters and recency need, so that only
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 
 import msgspec
 
 from alejo._core import LexicalIndex
+from alejo.errors import DataLoss
 from alejo.storage.store import Store
 from alejo.storage.tables import CHANGES, MEMORIES
 from alejo.types import Filter, Layer, Memory, Scope
@@ -135,11 +137,13 @@ class Indexes:
     async def _load(self, scope: Scope, seat: _Seat) -> None:
         # The log's end is noted before the memories are read: a change in between is met again, which does no harm.
         last = await self._store.scan(scope, CHANGES, limit=1, reverse=True)
-        after = b""
-        while rows := await self._store.scan(scope, MEMORIES, after=after, limit=_STEP):
+        after, more = b"", True
+        while more:
+            # One altered record is refused where it is asked for; it must not hide all the others.
+            rows, after = await self._store.salvage(scope, MEMORIES, after=after, limit=_STEP)
             for row in rows:
                 seat.index.put(row.value)
-            after = rows[-1].key
+            more = bool(after)
             await asyncio.sleep(0)  # a large user must not stop the others
         seat.after = last[0].key if last else b""
 
@@ -150,7 +154,8 @@ class Indexes:
                 change = row.value
                 memory = None
                 if change.op == "put":
-                    memory = await self._store.get(scope, MEMORIES, bytes.fromhex(change.memory_id))
+                    with contextlib.suppress(DataLoss):
+                        memory = await self._store.get(scope, MEMORIES, bytes.fromhex(change.memory_id))
                 if memory is None:
                     seat.index.remove(change.memory_id)
                 else:

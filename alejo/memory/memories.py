@@ -121,7 +121,7 @@ class Memories:
     async def pinned(self, scope: Scope) -> builtins.list[Memory]:
         """The user's pinned memories."""
         index: Index = await self._indexes.get(scope)
-        rows = [await self._store.get(scope, MEMORIES, bytes.fromhex(each)) for each in list(index.pinned)]
+        rows = [await recall.sound(self._store, scope, each) for each in list(index.pinned)]
         return [row.value for row in rows if row is not None]
 
     async def get(self, scope: Scope, memory_id: str) -> Memory:
@@ -146,7 +146,7 @@ class Memories:
             for row in rows:
                 if row.value not in passes:
                     continue
-                memory = await self._store.get(scope, MEMORIES, bytes.fromhex(row.value))
+                memory = await recall.sound(self._store, scope, row.value)
                 if memory is None:
                     continue
                 found.append(recall.versioned(memory.value, memory.version))

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from alejo.errors import DataLoss
 from alejo.memory.index import Entry, Index
-from alejo.storage.store import Store
+from alejo.storage.store import Row, Store
 from alejo.storage.tables import MEMORIES
 from alejo.types import Evidence, Filter, Hit, Memory, RecallPlan, Scope
 
@@ -60,13 +61,21 @@ async def read(store: Store, scope: Scope, index: Index, query: str, chosen: Seq
     """The hits of chosen candidates, each with the evidence for it; one that was deleted meanwhile is left out."""
     hits: list[Hit] = []
     for each in chosen:
-        row = await store.get(scope, MEMORIES, bytes.fromhex(each.entry.id))
+        row = await sound(store, scope, each.entry.id)
         if row is None:
             continue
         words = ", ".join(term for term, _ in index.lexical.explain(each.doc, query))
         evidence = (Evidence("lexical", each.lexical, words), Evidence("recency", each.recency))
         hits.append(Hit(versioned(row.value, row.version), each.score, each.coverage, evidence))
     return hits
+
+
+async def sound(store: Store, scope: Scope, memory_id: str) -> Row[Memory] | None:
+    """A memory's row; None if it is gone or its record is refused: one altered record must not hide the others."""
+    try:
+        return await store.get(scope, MEMORIES, bytes.fromhex(memory_id))
+    except DataLoss:
+        return None
 
 
 def versioned(memory: Memory, version: int) -> Memory:

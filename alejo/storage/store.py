@@ -139,6 +139,27 @@ class Store:
         except _UNFIT:
             return await self._once_more(scope, table, records)
 
+    async def salvage(
+        self, scope: Scope, table: Table[T], *, after: bytes = b"", limit: int = 1000
+    ) -> tuple[list[Row[T]], bytes]:
+        """Like `scan` from `after` on, but leaves out what cannot be opened; with the key to go on after, or b""."""
+        try:
+            rows = await self.scan(scope, table, after=after, limit=limit)
+            return rows, rows[-1].key if len(rows) == limit else b""
+        except DataLoss:
+            user = self._known(scope)
+            if user is None:  # it is the data key that cannot be opened
+                raise
+        beyond = user.prefix + after if after else b""
+        records = await self._storage.scan(table.name, user.prefix, after=beyond, limit=limit)
+        sound: list[Row[T]] = []
+        for record in records:
+            try:
+                sound += self._open(user, table, [record])
+            except _UNFIT:
+                self.refused += 1
+        return sound, records[-1].key[PREFIX_BYTES:] if len(records) == limit else b""
+
     async def writer(self, scope: Scope) -> Writer:
         """A batch for this user. Their first one makes their data key, in a commit of its own."""
         user = self._known(scope) or await self._load(scope)

@@ -10,9 +10,10 @@ import pytest
 import alejo
 from alejo import Assistant
 from alejo.clock import FakeClock
-from alejo.errors import AlejoError, AlreadyExists, Conflict, FailedPrecondition, InvalidArgument, NotFound
+from alejo.errors import AlejoError, AlreadyExists, Conflict, DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from alejo.memory.memories import format_etag
 from alejo.settings import Settings
+from alejo.storage import Put
 from alejo.types import EVERYTHING, Ask, Filter, Kept, Layer, MemoryDraft, MessageDraft, Page, Role, SessionState
 
 from ..conftest import ADA, BOB
@@ -271,3 +272,18 @@ async def test_users_cannot_reach_each_other(bare: Assistant) -> None:
         await bare.memories.update(BOB, memory.id, {"pinned": True})
     assert await bare.memories.forget(BOB, [memory.id]) == (0, 0)
     assert (await bare.memories.get(ADA, memory.id)).text == "A secret"
+
+
+async def test_an_altered_memory_does_not_hide_the_others(bare: Assistant, settings: Settings) -> None:
+    """A memory whose record was altered is refused with DATA_LOSS; the others are found and listed."""
+    kept = [await remember(bare, f"apple {number}") for number in range(5)]
+    place = bare.folder.keyring.prefix(ADA) + bytes.fromhex(kept[2].id)
+    record = await bare.storage.get("memory", place)
+    assert record is not None
+    await bare.storage.commit([Put("memory", place, record.value[:-1] + bytes([record.value[-1] ^ 1]))])
+    assert set(await found(bare, "apple")) == {"apple 0", "apple 1", "apple 3", "apple 4"}
+    assert len((await bare.memories.list(ADA, Page()))[0]) == 4
+    bare.memories._indexes._seats.clear()
+    assert set(await found(bare, "apple")) == {"apple 0", "apple 1", "apple 3", "apple 4"}
+    with pytest.raises(DataLoss):
+        await bare.memories.get(ADA, kept[2].id)
