@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that can be said about the tree without running it. Every check runs; the failed ones are named at the end.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 PATH="$PWD/.venv/bin:$PATH:$HOME/.cargo/bin"
 failed=()
 
@@ -25,6 +25,7 @@ plugins_typed() { # one by one: each is a program of its own, its tests have equ
 
 check "python style (ruff)" ruff check --quiet .
 check "python format (ruff)" ruff format --quiet --check .
+check "shell scripts (shellcheck)" shellcheck scripts/*.sh .ci/run
 check "types of alejo (mypy)" mypy
 check "types of the scripts (mypy)" mypy scripts
 check "types of the plugins and benches (mypy)" plugins_typed

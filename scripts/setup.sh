@@ -46,7 +46,7 @@ need_compilers() {
 step() { # what to expect, then the command
     printf '· %s\n' "$1"
     shift
-    "$@" >"$log" 2>&1 && return
+    "$@" >"$log" 2>&1 9>&- && return # the lock is ours alone: a build may leave a server behind
     tail -n 15 "$log"
     if grep -qE 'Could not find a version|NewConnectionError|Temporary failure in name|failed to download|Could not resolve host' "$log"; then
         refuse "Packages could not be fetched. Is this machine online?" "the same command again, once it is; what is done stays done"

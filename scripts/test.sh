@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The checks, the Rust tests and the Python tests: scripts/test.sh [pytest arguments]. What fails does not stop the rest.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 PATH="$PWD/.venv/bin:$PATH:$HOME/.cargo/bin"
 failed=()
 
