@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import msgspec
+from collections.abc import Iterable, Sequence
 
 from alejo.errors import NotFound
 from alejo.memory import Memories
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
-from alejo.storage.requests import digest
 from alejo.types import Filter, Hit, Memory, MemoryDraft, Message, Page, Scope
 
 _MOST = 200
@@ -42,17 +39,13 @@ class TurnDesk:
         self._hand(found)
         return found
 
-    def _hand(self, memories: object) -> None:
-        self.handed.update({memory.id: memory.text for memory in memories})  # type: ignore[attr-defined]
+    def _hand(self, memories: Iterable[Memory]) -> None:
+        self.handed.update({memory.id: memory.text for memory in memories})
 
     async def remember(self, draft: MemoryDraft) -> Memory:
-        """Remembers something; it is on disk when this returns. A turn that goes on after a kill finds it there."""
-        place = {"session_id": self._message.session_id, "sent_at": draft.sent_at or self._message.sent_at}
-        draft = msgspec.structs.replace(draft, **place)
-        once = f"{self._message.id}/{digest(draft).hex()}"
-        kept = await self._memories.remember(self._scope, draft, request_id=once)
-        if not kept.memories:
-            raise NotFound("memory", "")  # remembered before the kill, and forgotten since
+        """Remembers something that was just said; it is on disk when this returns."""
+        kept = await self._memories.remember(self._scope, draft, source=self._message)
+        self._hand(kept.memories)
         return kept.memories[0]
 
     async def forget(self, memory_ids: Sequence[str]) -> int:

@@ -23,7 +23,20 @@ from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import put_memory, remove_memory
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME, QUOTES
-from alejo.types import EVERYTHING, Context, Degraded, Filter, Hit, Kept, Memory, MemoryDraft, Page, RecallPlan, Scope
+from alejo.types import (
+    EVERYTHING,
+    Context,
+    Degraded,
+    Filter,
+    Hit,
+    Kept,
+    Memory,
+    MemoryDraft,
+    Message,
+    Page,
+    RecallPlan,
+    Scope,
+)
 
 _TRIES = 8
 _QUOTES = 1000
@@ -51,9 +64,12 @@ class Memories:
         self._remember = remembering
         self._clock = clock
 
-    async def remember(self, scope: Scope, item: Item, *, request_id: str = "") -> Kept:
-        """Remembers a thing, or a message said elsewhere. On disk when it returns."""
-        result = (await self._remember.many(scope, [(request_id, item)]))[0]
+    async def remember(self, scope: Scope, item: Item, *, request_id: str = "", source: Message | None = None) -> Kept:
+        """Remembers a thing, or a message said elsewhere. On disk when it returns.
+
+        `source` is the message that a thing comes from; it is redacted when the memory is forgotten.
+        """
+        result = (await self._remember.many(scope, [(request_id, item)], source))[0]
         if isinstance(result, AlejoError):
             raise result
         return result

@@ -29,9 +29,10 @@ _TRIES = 8
 class _Round:
     """The items that share one commit: the batch, the sessions it changes, and what its items make."""
 
-    def __init__(self, scope: Scope, writer: Writer) -> None:
+    def __init__(self, scope: Scope, writer: Writer, source: Message | None) -> None:
         self.scope = scope
         self.writer = writer
+        self.source = source
         self.sessions: dict[str, tuple[Row[Session], Session]] = {}
         self.messages: list[Message] = []
         self.made: dict[int, Kept] = {}
@@ -50,33 +51,35 @@ class Remember:
         self._ids = ids
         self._clock = clock
 
-    async def many(self, scope: Scope, items: Sequence[tuple[str, Item]]) -> list[Outcome]:
-        """Remembers many; each has its own outcome, in the order given."""
+    async def many(
+        self, scope: Scope, items: Sequence[tuple[str, Item]], source: Message | None = None
+    ) -> list[Outcome]:
+        """Remembers many; each has its own outcome, in the order given. `source` is the message things come from."""
         outcomes: dict[int, Outcome] = {}
         waiting = list(enumerate(items))
         while waiting:
             taken, waiting = _apart(waiting)
             try:
-                outcomes.update(await self._round(scope, taken))
+                outcomes.update(await self._round(scope, taken, source))
             except Conflict:  # somebody wrote one of the sessions, requests or origins meanwhile
                 for each in taken:
-                    outcomes[each[0]] = await self._alone(scope, each)
+                    outcomes[each[0]] = await self._alone(scope, each, source)
         return [outcomes[place] for place in range(len(items))]
 
-    async def _alone(self, scope: Scope, item: _Placed) -> Outcome:
+    async def _alone(self, scope: Scope, item: _Placed, source: Message | None) -> Outcome:
         for _ in range(_TRIES):
             try:
-                return (await self._round(scope, [item]))[item[0]]
+                return (await self._round(scope, [item], source))[item[0]]
             except Conflict:
                 continue
         return Conflict("This is being written by somebody else; try again.")
 
-    async def _round(self, scope: Scope, items: Sequence[_Placed]) -> dict[int, Outcome]:
+    async def _round(self, scope: Scope, items: Sequence[_Placed], source: Message | None) -> dict[int, Outcome]:
         sessions = {item.session_id for _, (_, item) in items if isinstance(item, MessageDraft)}
         async with AsyncExitStack() as stack:
             for session_id in sorted(sessions):
                 await stack.enter_async_context(self._journal.lock(scope, session_id))
-            round_ = _Round(scope, await self._store.writer(scope))
+            round_ = _Round(scope, await self._store.writer(scope), source)
             outcomes: dict[int, Outcome] = {}
             for place, (request_id, item) in items:
                 try:
@@ -156,7 +159,7 @@ class Remember:
     async def _memory(self, round_: _Round, draft: MemoryDraft) -> Memory:
         if draft.session_id:
             await self._journal.session(round_.scope, draft.session_id)
-        return self.put(round_.writer, await self.complete(draft))
+        return self.put(round_.writer, await self.complete(draft), round_.source)
 
     async def keep(self, writer: Writer, message: Message) -> tuple[tuple[Memory, ...], list[Degraded]]:
         """Adds to a batch what the memory plugin keeps of a message, and says what was missing."""

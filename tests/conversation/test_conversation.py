@@ -227,3 +227,12 @@ async def test_forgetting_in_words_takes_the_words(assistant: Assistant) -> None
     assert "4711" not in repr((await assistant.sessions.messages(ADA, told.session_id, Page()))[0])
     again = await assistant.conversation.chat(ADA, Ask("What is my locker code?", told.session_id))
     assert "4711" not in repr(again)
+
+
+async def test_forgetting_what_was_remembered_by_command(assistant: Assistant) -> None:
+    """The message "remember that …" loses its words too when the memory it made is forgotten."""
+    told = await assistant.conversation.chat(ADA, Ask("Remember that my locker code is 4711."))
+    hits, _, _ = await assistant.memories.recall(ADA, "locker code", Page())
+    assert [hit.memory.message_id for hit in hits] == [told.user_message.id]
+    await assistant.memories.forget(ADA, [hits[0].memory.id])
+    assert "4711" not in repr((await assistant.sessions.messages(ADA, told.session_id, Page()))[0])
