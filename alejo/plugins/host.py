@@ -100,6 +100,10 @@ class PluginHost:
         """Every object registered for a role, by the plugins' names."""
         return [slot for plugin in self._plugins for slot in plugin.slots if slot.role == role]
 
+    def works(self, role: str) -> bool:
+        """Whether somebody fills a role and is not in quarantine."""
+        return any(slot.entry.standing.state is not PluginState.QUARANTINED for slot in self.every(role))
+
     def statuses(self) -> list[PluginStatus]:
         """The truth about every plugin that is installed."""
         return [plugin.status() for plugin in self._plugins]
@@ -283,7 +287,7 @@ class PluginHost:
             return PluginFailed(slot.plugin, slot.role, "quarantined")
         why, place = "timeout", "timeout"
         if not outcome.why and error is not None:
-            why, place = "failed", places.of_error(error, slot.entry.candidate.package)
+            why, place = "failed", _blame(error, slot.entry.candidate.package)
         log.warning("plugin_call_failed", plugin=slot.plugin, role=slot.role, why=why, error=place)
         standing.failed(place, trial=trial)
         return PluginFailed(slot.plugin, slot.role, why)
@@ -404,8 +408,7 @@ class PluginHost:
 
 def _slot(plugin: Plugin, offer: loading.Offer) -> Slot:
     candidate = plugin.candidate
-    spec = offer.value.spec if offer.role == "command" else None
-    return Slot(candidate.name, candidate.distribution, offer.role, offer.value, candidate.trusted, plugin, spec)
+    return Slot(candidate.name, candidate.distribution, offer.role, offer.value, candidate.trusted, plugin, offer.spec)
 
 
 def _names(slot: Slot) -> list[tuple[str, str]]:
@@ -417,6 +420,10 @@ def _names(slot: Slot) -> list[tuple[str, str]]:
 
 def _outcome(error: BaseException) -> Outcome:
     return Outcome(why="timeout") if isinstance(error, Overdue) else Outcome(error=error)
+
+
+def _blame(error: BaseException, package: str) -> str:
+    return str(error) if isinstance(error, shapes.WrongAnswer) else places.of_error(error, package)
 
 
 def _is_cancelled() -> bool:

@@ -14,6 +14,7 @@ import pluggy
 
 from alejo.errors import InvalidArgument
 from alejo.hooks import PROJECT, Specs
+from alejo.types import CommandSpec
 
 from . import places, shapes
 from .discovery import Candidate
@@ -40,6 +41,7 @@ class Offer(NamedTuple):
 
     role: str
     value: Any
+    spec: CommandSpec | None = None
 
 
 class Stuck(Refusal):
@@ -153,12 +155,16 @@ def _call(candidate: Candidate, name: str, implementation: pluggy.HookImpl, sett
         return []
     if several and not isinstance(value, (list, tuple)):
         raise Refusal(f"Its {name} returned {type(value).__name__}, not a list.")
-    offers = [Offer(role, item) for item in (value if isinstance(value, (list, tuple)) else [value])]
     try:
-        for offer in offers:
-            shapes.check_openers(offer.value) if role == "storage" else shapes.check_object(role, offer.value)
+        return [_offer(role, item) for item in (value if isinstance(value, (list, tuple)) else [value])]
     except Refusal:
         raise
     except BaseException as error:
         raise Refusal(f"Looking at its {role} raised {places.of_error(error, candidate.package)}.") from error
-    return offers
+
+
+def _offer(role: str, value: Any) -> Offer:
+    if role == "storage":
+        return Offer(role, shapes.check_openers(value))
+    shapes.check_object(role, value)
+    return Offer(role, value, shapes.check_spec(value) if role == "command" else None)

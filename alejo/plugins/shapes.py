@@ -15,6 +15,10 @@ from alejo.types import Appraisal, CommandSpec, MemoryDraft, Percept, RecallPlan
 from .states import Refusal
 
 
+class WrongAnswer(Exception):
+    """A plugin answered with something else than its role promises; the text says with what, without its content."""
+
+
 class Method(NamedTuple):
     """A method of a role: how many arguments it is called with, what comes back, and whether piece by piece."""
 
@@ -49,18 +53,32 @@ def check_object(role: str, value: object) -> None:
         if method is None:
             raise Refusal(f"Its {role} has no method {name}.", f"See alejo.roles for what a {role} is.")
         _check_method(f"{role}.{name}", getattr(value, name), wanted)
-    if role == "command":
-        _check_spec(getattr(value, "spec", None))
 
 
-def check_openers(value: object) -> None:
-    """Raises Refusal unless the value maps URL schemes to functions."""
+def check_openers(value: object) -> dict[str, Callable[[str], Any]]:
+    """A copy of the openers by URL scheme. Raises Refusal when the value is something else."""
     if not isinstance(value, dict) or not all(isinstance(k, str) and callable(v) for k, v in value.items()):
         raise Refusal("Its alejo_register_storage returned something else than openers by URL scheme.")
+    return dict(value)
+
+
+def check_spec(command: object) -> CommandSpec:
+    """A copy of a command's spec. Raises Refusal when it has none, or one with a wrong field."""
+    spec = getattr(command, "spec", None)
+    hint = "Give it an attribute spec = alejo.types.CommandSpec(name, description)."
+    if not isinstance(spec, CommandSpec):
+        raise Refusal("A command of its has no spec.", hint)
+    try:
+        spec = msgspec.msgpack.decode(msgspec.msgpack.encode(spec), type=CommandSpec)
+    except (msgspec.ValidationError, TypeError):
+        raise Refusal("A command's spec has a field of a wrong type.", hint) from None
+    if not spec.name.isidentifier():
+        raise Refusal(f"The command name {spec.name!r} is not one word.", hint)
+    return spec
 
 
 def check_answer(role: str, method: str, value: object, *, trusted: bool) -> Any:
-    """The value of a call. Raises TypeError when it is not what the role promises.
+    """The value of a call. Raises WrongAnswer when it is not what the role promises.
 
     What a plugin that is not trusted returns is rebuilt field by field, so that nothing in it is of another type than
     declared, nor shared with the plugin.
@@ -70,13 +88,13 @@ def check_answer(role: str, method: str, value: object, *, trusted: bool) -> Any
         return None
     if wanted is str:
         if type(value) is not str:
-            raise TypeError(f"{role}.{method} returned {type(value).__name__}, not str")
+            raise WrongAnswer(f"{role}.{method} returned {type(value).__name__}, not str")
         return value
     if not trusted:
         return _copier(role, method)(value)
     of_class = isinstance(value, (tuple, list)) if method == "keep" else isinstance(value, wanted)
     if not of_class:
-        raise TypeError(f"{role}.{method} returned {type(value).__name__}")
+        raise WrongAnswer(f"{role}.{method} returned {type(value).__name__}")
     return value
 
 
@@ -88,9 +106,9 @@ def _copier(role: str, method: str) -> Callable[[object], Any]:
     def copy(value: object) -> Any:
         try:
             return decode(encode(value))
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, TypeError, ValueError, OverflowError):
             # The message would quote what the plugin returned.
-            raise TypeError(f"{role}.{method} returned {type(value).__name__} with a wrong field") from None
+            raise WrongAnswer(f"{role}.{method} returned {type(value).__name__} with a wrong field") from None
 
     return copy
 
@@ -115,11 +133,3 @@ def _check_method(label: str, method: Any, wanted: Method) -> None:
             f"Its {label} takes {signature}, but is called with {wanted.arguments} {plural}.",
             "See alejo.roles for its arguments.",
         ) from None
-
-
-def _check_spec(spec: object) -> None:
-    if not isinstance(spec, CommandSpec) or not isinstance(spec.name, str) or not spec.name.isidentifier():
-        raise Refusal(
-            "A command of its has no spec, or its spec's name is not one word.",
-            "Give it an attribute spec = alejo.types.CommandSpec(name, description).",
-        )

@@ -48,7 +48,7 @@ def diagram() -> str:
     """The table as a Mermaid state diagram, as docs/plugins.md shows it."""
     lines = ["stateDiagram-v2", "    [*] --> discovered"]
     for (before, event), after in TRANSITIONS.items():
-        lines.append(f"    {before.name.lower()} --> {after.name.lower()}: {event.value}")  # noqa: PERF401  reads better
+        lines.append(f"    {before.name.lower()} --> {after.name.lower()}: {event.value}")
     return "\n".join(lines)
 
 

@@ -82,7 +82,7 @@ async def test_an_answer_from_apart_is_checked_to_the_last_field(start: Start) -
     """An answer of the right class with a wrong field does not get in."""
     acting = await start(trusted=False)
     assert await failure(acting.do("wrong field")) == "failed"
-    assert "TypeError" in acting.status.reason
+    assert acting.status.reason == "A call failed: emotion.appraise returned Appraisal with a wrong field."
 
 
 async def test_the_reason_names_the_line(start: Start) -> None:
@@ -389,8 +389,10 @@ async def test_a_role_is_filled_by_what_works(shelf: Shelf) -> None:
         slot = host.one("emotion")
         assert slot is not None
         names.append(slot.plugin)
+        assert host.works("emotion") is (len(names) < 3)
         await failure(host.call(slot, "appraise", "raise", timeout=DEADLINE))
     assert names == ["aaa", "bbb", "aaa"]
+    assert not host.works("emotion")
     await host.close()
 
 

@@ -93,6 +93,7 @@ REFUSED = {
         returning("commands", "[Bare()]", "class Bare:\n    async def run(self, arguments, turn): return ''"),
         "has no spec",
     ),
+    "wrong spec": (returning("commands", "[Saying()]", "Saying.spec = CommandSpec('say', 3)"), "field of a wrong type"),
     "two words": (returning("commands", "[Saying()]", "Saying.spec = CommandSpec('say it', '')"), "not one word"),
     "not an observer": (returning("observers", "[Feeling()]", ""), "observer has no method message_received"),
     "no openers": (returning("storage", "['x:']", ""), "openers by URL scheme"),
