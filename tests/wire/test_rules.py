@@ -162,7 +162,7 @@ def test_a_number_must_be_one(value: float) -> None:
 
 
 def test_a_report_fits_into_trailers() -> None:
-    """However much is wrong, the report fits into the 8 KiB of trailers a client accepts, and says that there is more."""
+    """However much is wrong, the report fits the 8 KiB of trailers a client accepts and says that there is more."""
     labels = {"k" * 60 + f"{n:04}": "x" * 1025 for n in range(32)}
     message = memory_pb2.ForgetRequest(request_id="r" * 129, memory_ids=["é" * 500] * 1000)
     for one in (message, chat_pb2.ChatRequest(text="a", metadata=labels)):
