@@ -44,7 +44,8 @@ class TurnDesk:
 
     async def remember(self, draft: MemoryDraft) -> Memory:
         """Remembers something that was just said; it is on disk when this returns."""
-        kept = await self._memories.remember(self._scope, draft, source=self._message)
+        once = f"{self._message.id}/{digest(draft).hex()}"  # a turn that goes on after a kill remembers nothing twice
+        kept = await self._memories.remember(self._scope, draft, request_id=once, source=self._message)
         self._hand(kept.memories)
         return kept.memories[0]
 
