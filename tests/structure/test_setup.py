@@ -129,3 +129,27 @@ def test_a_failed_step_shows_the_end_of_its_log(tree: Path, tools: Path) -> None
     assert "· building the Rust core" in done.stderr
     assert "what went wrong\n\nThis step failed" in done.stderr
     assert not (tree / ".venv" / "core.stamp").exists()
+
+
+def test_make_run_prints_the_answers_alone(tmp_path: Path) -> None:
+    """`make run` with piped lines prints one answer a line on stdout and nothing else; steps go to stderr."""
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "scripts").mkdir()
+    script(tmp_path / "scripts" / "setup.sh", "echo '· a step' >&2")
+    folders = {f"XDG_{kind}_HOME": f"{tmp_path}/{kind.lower()}" for kind in ("CONFIG", "DATA", "CACHE")}
+    done = subprocess.run(
+        ["make", "run"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | folders,
+        input="My dog is called Luna.\nWhat is my dog called?\n",
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("· a step\n")
+    told, recalled = done.stdout.splitlines()
+    assert told
+    assert "Luna" in recalled
