@@ -8,6 +8,7 @@ from alejo.errors import NotFound
 from alejo.memory import Memories
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
+from alejo.storage.requests import digest
 from alejo.types import Filter, Hit, Memory, MemoryDraft, Message, Page, Scope
 
 _MOST = 200

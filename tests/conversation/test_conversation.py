@@ -229,6 +229,19 @@ async def test_forgetting_in_words_takes_the_words(assistant: Assistant) -> None
     assert "4711" not in repr(again)
 
 
+async def test_a_command_has_one_effect_though_its_turn_is_cut(assistant: Assistant) -> None:
+    """A turn cut after its command remembered something remembers it once when it is sent again."""
+    ask = Ask("Remember that my locker code is 4711.", request_id="r")
+    async with aclosing(assistant.conversation.stream(ADA, ask)) as stream:
+        assert isinstance(await anext(stream), Accepted)
+        assert "4711" in str(await anext(stream))
+    await assistant.conversation.close()
+    assert await state(assistant, "r") == "interrupted"
+    await assistant.conversation.chat(ADA, ask)
+    memories, _ = await assistant.memories.list(ADA, Page())
+    assert len(memories) == 1
+
+
 async def test_forgetting_what_was_remembered_by_command(assistant: Assistant) -> None:
     """The message "remember that …" loses its words too when the memory it made is forgotten."""
     told = await assistant.conversation.chat(ADA, Ask("Remember that my locker code is 4711."))
