@@ -106,7 +106,9 @@ class _Library(logging.Handler):
         say = get().error if record.levelno >= logging.ERROR else get().warning
         error = record.exc_info[1] if record.exc_info else None
         extra = {"trace": trace(error)} if error is not None else {}
-        say("a library reports", library=record.name, template=str(record.msg), **extra)
+        # What follows the first line may be a repr with content in it, as asyncio writes it.
+        template = str(record.msg).partition("\n")[0][:200]
+        say("a library reports", library=record.name, template=template, **extra)
 
 
 _lines: Lines | None = None

@@ -108,7 +108,9 @@ def test_libraries_are_heard_without_their_values(written: io.StringIO) -> None:
     """A warning of the standard library's logging is a line with its template; what was filled in stays out."""
     logging.getLogger("some.library").warning("could not read %s", "the user's words")
     logging.getLogger("some.library").info("not a warning")
-    (line,) = lines(written)
+    logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: ValueError('the words')")
+    line, other = lines(written)
+    assert other["template"] == "Task exception was never retrieved"
     assert (line["library"], line["template"]) == ("some.library", "could not read %s")
     assert "words" not in written.getvalue()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
@@ -48,7 +49,7 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _CANCELLED = int(Status.CANCELLED)
 _DEADLINE = int(Status.DEADLINE_EXCEEDED)
 _REQUEST_ID = "x-request-id"
-_MOST_REQUEST_ID = 128
+_LOGGABLE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}").fullmatch
 NOBODY = Scope("", "")
 
 
@@ -394,6 +395,4 @@ def _bearer(value: str) -> str:
 
 def _safe(value: str | bytes) -> str:
     """A client's request id if it may stand in a log, else nothing."""
-    if isinstance(value, str) and len(value) <= _MOST_REQUEST_ID and value.isascii() and value.isprintable():
-        return value
-    return ""
+    return value if isinstance(value, str) and _LOGGABLE(value) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -112,39 +113,48 @@ def credentials(settings: Settings) -> grpc.ServerCredentials | None:
     raise StartupError(problem, hint="alejo config show", exit_code=_CONFIGURATION)
 
 
-def in_use(where: Address, name: str) -> StartupError:
-    """The error of an address that is taken."""
+def unusable(where: Address, name: str, error: OSError | None = None) -> StartupError:
+    """The error of an address that cannot be opened; `name` is its setting."""
+    why = error.strerror if error is not None and error.strerror else "Address already in use"
     return StartupError(
-        f"{where} cannot be opened: another program listens there, or it is no address of this machine.",
-        hint=f"End that program (ss -ltnp 'sport = :{where.port}' shows it), or set {name} to another address.",
+        f"{where} cannot be opened: {why}.",
+        hint=f"See who listens there with `ss -ltnp 'sport = :{where.port}'`, or set {name} to another address.",
         exit_code=_IN_USE,
     )
 
 
 def probe(where: Address) -> None:
-    """Raises StartupError when the address is taken: gRPC itself would tell of it in several lines on stderr."""
-    try:
-        found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, place in found:
+    """Raises OSError when the address cannot be opened: gRPC itself would say so in several lines on stderr."""
+    found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    failed: list[OSError] = []
+    for family, kind, protocol, _, place in found:
+        try:
             with socket.socket(family, kind, protocol) as one:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 one.bind(place)
                 one.listen(1)
-    except OSError:
-        raise in_use(where, "server.address") from None
+        except OSError as error:
+            failed.append(error)
+    # A name such as localhost may have an IPv6 address on a machine without IPv6; one that is taken is another matter.
+    taken = [error for error in failed if error.errno == errno.EADDRINUSE]
+    if taken or len(failed) == len(found):
+        raise (taken or failed)[0]
 
 
 def bind(server: grpc.aio.Server, where: Address, tls: grpc.ServerCredentials | None) -> int:
     """Opens a TCP port and returns its number. Raises StartupError."""
-    probe(where)
+    try:
+        probe(where)
+    except OSError as error:
+        raise unusable(where, "server.address", error) from None
     try:
         port = server.add_secure_port(str(where), tls) if tls is not None else server.add_insecure_port(str(where))
     except RuntimeError:
         port = 0
     if not port:
-        raise in_use(where, "server.address")
+        raise unusable(where, "server.address")
     return port
 
 

@@ -102,8 +102,8 @@ class Server:
         where = listen.address(self._assistant.settings, "server.metrics_address")
         try:
             self._scrape = Scrape(self.metrics, where.host, where.port)
-        except OSError:
-            raise listen.in_use(where, "server.metrics_address") from None
+        except OSError as error:
+            raise listen.unusable(where, "server.metrics_address", error) from None
         self.metrics_port = self._scrape.port
 
     def _doors(self, where: listen.Address) -> _Doors:

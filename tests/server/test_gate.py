@@ -221,7 +221,7 @@ async def test_a_cancelled_call_interrupts_the_work(home: House) -> None:
 async def test_a_request_id_comes_back(home: House) -> None:
     """A client's x-request-id is echoed and logged; one that may not stand in a log is replaced; none is made up."""
     chat = home.unary(CHAT, chat_pb2.ChatResponse)
-    for given, kept in (("trace-42", True), ("x" * 200, False), (None, False)):
+    for given, kept in (("trace-42", True), ("x" * 200, False), ("my name is Ana", False), (None, False)):
         call = chat(chat_pb2.ChatRequest(text="hi"), metadata=[("x-request-id", given)] if given else [])
         await within(call)
         echoed = dict(await call.trailing_metadata())["x-request-id"]

@@ -178,6 +178,14 @@ async def test_it_speaks_tls(tmp_path: Path) -> None:
         assert any("https://127.0.0.1" in line for line in home.server.lines())
 
 
+async def test_why_an_address_cannot_be_opened(tmp_path: Path) -> None:
+    """An address of another machine and a name nobody knows end the start with the system's reason."""
+    for where, why in (("192.0.2.1:0", "Cannot assign requested address"), ("no-such-host.invalid:0", "")):
+        with pytest.raises(StartupError, match=f"{where} cannot be opened: {why}"):
+            async with house(tmp_path, server__address=where, server__allow_insecure=listen.INSECURE):
+                pass
+
+
 def test_a_bad_certificate_is_named(tmp_path: Path) -> None:
     """A missing file, a key of another certificate and half a pair each end the start with a sentence."""
     chain, key = certificate(tmp_path)
