@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator
 
 import click
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.formatted_text import ANSI
-from prompt_toolkit.history import History
+from prompt_toolkit.history import InMemoryHistory
 
 from alejo.client import Client
 from alejo.errors import AlejoError
@@ -24,33 +23,8 @@ _EARLIER_SESSIONS = 10
 _EARLIER_LINES = 200
 
 
-class Earlier(History):
-    """The user's own messages, as the server keeps them: nothing is written here."""
-
-    def __init__(self, client: Client) -> None:
-        super().__init__()
-        self._client = client
-
-    async def load(self) -> AsyncGenerator[str, None]:
-        """Newest first. What cannot be fetched is no reason not to talk."""
-        if not self._loaded:
-            try:
-                self._loaded_strings = await _own_lines(self._client)
-            except AlejoError as error:
-                output.report(error)
-            self._loaded = True
-        for line in self._loaded_strings:
-            yield line
-
-    def load_history_strings(self) -> list[str]:
-        """Unused: `load` fetches them."""
-        return []
-
-    def store_string(self, string: str) -> None:
-        """The server has it already, sealed."""
-
-
 async def _own_lines(client: Client) -> list[str]:
+    """What the user said in the last sessions, oldest first, as the server keeps it: nothing is written here."""
     lines: list[str] = []
     sessions, _ = await client.sessions(Page(_EARLIER_SESSIONS))
     for session in sessions:
@@ -59,15 +33,20 @@ async def _own_lines(client: Client) -> list[str]:
         lines += [output.one_line(one.text) for one in messages if one.role == Role.USER and not one.speaker]
         if len(lines) >= _EARLIER_LINES:
             break
-    return [line for line in lines if line][:_EARLIER_LINES]
+    return [line for line in lines if line][_EARLIER_LINES - 1 :: -1]
 
 
 async def converse(talk: Talk) -> int:
     """Talks until Ctrl-D or /quit."""
     loop = asyncio.get_running_loop()
     words = [f"/{name}" for name in slash.COMMANDS]
+    try:
+        earlier = await _own_lines(talk.link.client)
+    except AlejoError as error:  # no reason not to talk
+        output.report(error)
+        earlier = []
     prompt: PromptSession[str] = PromptSession(
-        history=Earlier(talk.link.client),
+        history=InMemoryHistory(earlier),
         completer=WordCompleter(words, sentence=True),
         complete_while_typing=False,
     )

@@ -182,29 +182,38 @@ class Terminal:
         """Waits until the words are shown. Raises AssertionError with what was shown instead."""
         deadline = time.monotonic() + SECONDS
         while words not in self.text:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._file], [], [], left)[0]:
-                raise AssertionError(f"{words!r} was not shown, but {self.text!r}")
-            try:
-                chunk = os.read(self._file, 4096)
-            except OSError:  # the other side is closed
-                chunk = b""
-            if not chunk:
-                raise AssertionError(f"ended before {words!r}: {self.text!r}")
-            self._raw += chunk
+            assert self._more(deadline), f"{words!r} was not shown, but {self.text!r}"
+        return self.text
+
+    def prompt(self) -> str:
+        """Waits for the next prompt, which stands alone on the last line."""
+        deadline = time.monotonic() + SECONDS
+        while not self.text.rstrip(" ").endswith("\nyou >"):
+            assert self._more(deadline), f"no prompt was shown, but {self.text!r}"
         return self.text
 
     def end(self) -> int:
-        """Waits for the process and returns its exit code."""
-        try:
-            while os.read(self._file, 4096):
-                pass
-        except OSError:  # Linux says EIO when the last process has left
+        """Waits for the process and returns its exit code. Raises AssertionError if it does not end."""
+        deadline = time.monotonic() + SECONDS
+        while self._more(deadline):
             pass
+        assert time.monotonic() < deadline, f"it did not end, but showed {self.text!r}"
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self._file)
         self.pid = 0
         return code
+
+    def _more(self, deadline: float) -> bool:
+        """Reads what is shown next; False at the end or the deadline."""
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([self._file], [], [], left)[0]:
+            return False
+        try:
+            chunk = os.read(self._file, 4096)
+        except OSError:  # Linux says EIO when the last process has left
+            return False
+        self._raw += chunk
+        return bool(chunk)
 
     def close(self) -> None:
         if self.pid:
