@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
 from alejo.clock import Clock
+from alejo.entropy import random_bytes
 from alejo.errors import InvalidArgument
 
 
@@ -23,7 +23,7 @@ class Ids:
         stamp = (now // 1000) << 12 | (now % 1000) * 4096 // 1000
         with self._lock:
             stamp = self._last = max(stamp, self._last + 1)
-        tail = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        tail = int.from_bytes(random_bytes(8), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         return f"{stamp >> 12:012x}7{stamp & 0xFFF:03x}{tail:016x}"
 
 

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from alejo.entropy import random_bytes
 from alejo.errors import DataLoss
 from alejo.types import Scope
 
@@ -53,7 +54,7 @@ class SealingKey:
 
     def seal(self, table: str, plain: bytes, key: bytes) -> bytes:
         """The sealed form of `plain` for the record `key` (with tenant and user) of `table`."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = random_bytes(NONCE_BYTES)
         if nonce < self._last:
             self.retired = True
         return self.header + nonce + self._aead.encrypt(nonce, plain, self.header + _named(table) + key)

@@ -1,7 +1,8 @@
 """A real conversation, imported and asked about: does the answer quote the message that holds it?
 
-`--data` is a conversation in the LoCoMo format, for example conv-26.json. It is imported with `alejo import`, twice (the
-second time must add nothing), and questions from the same file are put to `alejo chat`, one process, piped. The case `ten` is the questions whose evidence is one of TEN, the messages this benchmark was written with; `single` is
+`--data` is a conversation in the LoCoMo format, for example conv-26.json. It is imported with `alejo import`, twice
+(the second time must add nothing), and questions from the same file are put to `alejo chat`, one process, piped. The
+case `ten` is the questions whose evidence is one of TEN, the messages this benchmark was written with; `single` is
 every question of the file that rests on a single message (LoCoMo category 4).
 
     quoted   the share of questions whose answer holds the gold message word for word

@@ -52,7 +52,12 @@ async def turns(kind: str, folder: Path) -> AsyncIterator[tuple[str, str, Assist
     """ALEJO as it ships, with a key; `constant` replaces the plugins by a brain that says one thing."""
     chosen = settings.read(
         {"HOME": str(folder), "XDG_DATA_HOME": str(folder / "data"), "XDG_CONFIG_HOME": str(folder / "config")},
-        {"server.address": "127.0.0.1:0", "server.metrics_address": "127.0.0.1:0"},
+        {
+            "server.address": "127.0.0.1:0",
+            "server.metrics_address": "127.0.0.1:0",
+            # The brain that says one thing has no distribution; it is trusted as the built-in one is.
+            **({"plugins.trusted": [""]} if kind == "constant" else {}),
+        },
     )
     constant = [EntryPoint("bench-constant", "alejo_bench.constant", "alejo")] if kind == "constant" else None
     async with open_assistant(settings=chosen, entry_points=constant) as assistant:
