@@ -350,12 +350,12 @@ class MemoryFilter(_message.Message):
     session_id: _builtins.str
     """Only of this session."""
     speaker: _builtins.str
-    """Only of this speaker, compared without case."""
+    """Only of this speaker, compared without case. At most 128 characters."""
     include_archived: _builtins.bool
     """Archived ones too."""
     @_builtins.property
     def layers(self) -> _containers.RepeatedScalarFieldContainer[_types_pb2.Layer.ValueType]:
-        """Only in these layers. Empty means all."""
+        """Only in these layers, at most 32. Empty means all."""
 
     @_builtins.property
     def sent_after(self) -> _timestamp_pb2.Timestamp:
@@ -367,11 +367,11 @@ class MemoryFilter(_message.Message):
 
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only of these kinds. Empty means all."""
+        """Only of these kinds, at most 32 of up to 64 characters. Empty means all."""
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Only with all these labels."""
+        """Only with all these labels: at most 32, keys up to 64 and values up to 1,024 characters."""
 
     def __init__(
         self,
@@ -408,7 +408,7 @@ class RecallRequest(_message.Message):
     page_size: _builtins.int
     """How many at most, 1 to 200. 0 means 10, more is cut to 200."""
     page_token: _builtins.str
-    """The next_page_token of the page before. Empty for the first."""
+    """The next_page_token of the page before, at most 1,024 characters. Empty for the first."""
     @_builtins.property
     def filter(self) -> Global___MemoryFilter:
         """Which memories may be found."""
@@ -725,7 +725,7 @@ class ListMemoriesRequest(_message.Message):
     page_size: _builtins.int
     """How many at most, 1 to 1,000. 0 means 100, more is cut to 1,000."""
     page_token: _builtins.str
-    """The next_page_token of the page before. Empty for the first."""
+    """The next_page_token of the page before, at most 1,024 characters. Empty for the first."""
     @_builtins.property
     def filter(self) -> Global___MemoryFilter:
         """Which memories."""

@@ -160,7 +160,7 @@ class ListPluginsRequest(_message.Message):
     page_size: _builtins.int
     """How many at most, 1 to 1,000. 0 means 100, more is cut to 1,000."""
     page_token: _builtins.str
-    """The next_page_token of the page before. Empty for the first."""
+    """The next_page_token of the page before, at most 1,024 characters. Empty for the first."""
     def __init__(
         self,
         *,
@@ -217,7 +217,7 @@ class GetPluginRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Its name. Required."""
+    """Its name. At most 256 characters. Required."""
     def __init__(
         self,
         *,

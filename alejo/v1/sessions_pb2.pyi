@@ -288,10 +288,10 @@ class ListSessionsRequest(_message.Message):
     page_size: _builtins.int
     """How many at most, 1 to 1,000. 0 means 100, more is cut to 1,000."""
     page_token: _builtins.str
-    """The next_page_token of the page before. Empty for the first."""
+    """The next_page_token of the page before, at most 1,024 characters. Empty for the first."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___SessionState.ValueType]:
-        """Only sessions in one of these states. Empty means all."""
+        """Only sessions in one of these states, at most 32. Empty means all."""
 
     def __init__(
         self,
@@ -461,7 +461,7 @@ class ListMessagesRequest(_message.Message):
     page_size: _builtins.int
     """How many at most, 1 to 1,000. 0 means 100, more is cut to 1,000. A page also ends at 3 MiB."""
     page_token: _builtins.str
-    """The next_page_token of the page before. Empty for the first."""
+    """The next_page_token of the page before, at most 1,024 characters. Empty for the first."""
     descending: _builtins.bool
     """Newest first."""
     def __init__(

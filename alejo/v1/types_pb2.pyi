@@ -127,7 +127,7 @@ class Image(_message.Message):
     data: _builtins.bytes
     """The encoded bytes (PNG, JPEG, GIF, WebP, BMP or TIFF). At most 3,145,728 bytes."""
     media_type: _builtins.str
-    """The media type, for example image/png. Optional: the bytes decide."""
+    """The media type, for example image/png. Optional: the bytes decide. At most 128 characters."""
     caption: _builtins.str
     """What the picture shows, in words, if the sender knows. At most 4,096 characters."""
     def __init__(
@@ -296,7 +296,7 @@ class Memory(_message.Message):
     archived: _builtins.bool
     """In the long-term archive: stored, not in the hot index."""
     etag: _builtins.str
-    """Changes with every update. Send it back to update only what you have read."""
+    """Changes with every update. Send it back to update only what you have read. At most 64 characters."""
     @_builtins.property
     def sent_at(self) -> _timestamp_pb2.Timestamp:
         """When it was said or happened."""
