@@ -15,6 +15,7 @@ class Canaries:
         self._chance = chance
         self.marker = self._letters(10)
         self.needles = forms(self.marker)
+        self.words: list[str] = []
 
     def _letters(self, count: int) -> str:
         # Without vowels there is nothing to stem, and no word of any language.
@@ -22,7 +23,8 @@ class Canaries:
 
     def word(self) -> str:
         """A new one."""
-        return self.marker + self._letters(10)
+        self.words.append(self.marker + self._letters(10))
+        return self.words[-1]
 
     def seen(self, data: bytes) -> list[str]:
         """The forms in which one is in `data`."""

@@ -1,0 +1,226 @@
+"""Whatever a user sends, with whosever identifiers, tokens and names: no word of another user comes back."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import msgspec
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+import alejo
+from alejo import settings
+from alejo.server.methods import Method
+from alejo.v1 import chat_pb2, memory_pb2, sessions_pb2
+
+from .caller import METHODS, Caller, Reply
+from .canaries import Canaries
+from .house import House
+
+TENANTS = 3
+USERS = 20
+CALLS = 60  # of each method, with another user's things
+# What a caller may hear of its own words is no leak, so it says others' words only in these places.
+WORDS = ("code", "gate", "cousin", "boats", "summer", "the code of the gate", "What is the code of the gate?")
+
+
+class User:
+    """One user, what it has said, and everything that others could get hold of but its words."""
+
+    def __init__(self, name: str, caller: Caller, canaries: Canaries) -> None:
+        self.caller = caller
+        self.canaries = canaries
+        self.things: dict[str, list[str]] = {}
+        self.lived = 0  # how many calls of its own it has made
+        # Some are of this user alone, some are of every user.
+        self.request_ids = (f"{name if number % 2 else 'request'}-{number}" for number in itertools.count())
+
+    def note(self, *names: str, value: str) -> None:
+        for name in names:
+            self.things.setdefault(name, []).append(value)
+
+    async def say(self, name: str, request: Message, response: Any) -> Any:
+        """A call that must succeed; every identifier in the answer is noted."""
+        reply = await self.caller.say(name, request)
+        assert reply.code == "OK", reply
+        return response.FromString(reply.raw)
+
+    async def live(self) -> None:
+        """Sessions, turns, memories with canaries in every field, and page tokens of everything."""
+        word = self.canaries.word
+        sessions, memory = "SessionsService/", "MemoryService/"
+        for number in range(2):
+            request_id = next(self.request_ids)
+            self.note("request_id", value=request_id)
+            self.note("origin", value=f"origin-{number}")
+            create = sessions_pb2.CreateSessionRequest(
+                request_id=request_id, title=word(), metadata={"who": word()}, origin=f"origin-{number}"
+            )
+            made = await self.say(sessions + "CreateSession", create, sessions_pb2.CreateSessionResponse)
+            self.note("session_id", "id", "parent_id", value=made.session.id)
+            await self._talk(made.session.id)
+            listing = sessions_pb2.ListMessagesRequest(session_id=made.session.id, page_size=1)
+            await self._pages(sessions + "ListMessages", listing, sessions_pb2.ListMessagesResponse)
+        found = await self.say(
+            memory + "ListMemories", memory_pb2.ListMemoriesRequest(page_size=3), memory_pb2.ListMemoriesResponse
+        )
+        for one in found.memories:
+            self.note("memory_id", "memory_ids", "id", value=one.id)
+            self.note("etag", value=one.etag)
+        for name, request, response in (
+            (
+                sessions + "ListSessions",
+                sessions_pb2.ListSessionsRequest(page_size=1),
+                sessions_pb2.ListSessionsResponse,
+            ),
+            (memory + "ListMemories", memory_pb2.ListMemoriesRequest(page_size=1), memory_pb2.ListMemoriesResponse),
+            (memory + "Recall", memory_pb2.RecallRequest(query="code", page_size=1), memory_pb2.RecallResponse),
+        ):
+            await self._pages(name, request, response)
+        self.lived = len(self.caller.sent)
+
+    async def _pages(self, name: str, request: Any, response: Any) -> None:
+        """Two pages, and the token between them."""
+        request.page_token = (await self.say(name, request, response)).next_page_token
+        assert request.page_token
+        self.note("page_token", value=request.page_token)
+        await self.say(name, request, response)
+
+    async def _talk(self, session: str) -> None:
+        word = self.canaries.word
+        for text in (f"The code of the gate is {word()}.", f"My cousin {word()} paints boats.", "What is the code?"):
+            request_id = next(self.request_ids)
+            chat = chat_pb2.ChatRequest(request_id=request_id, session_id=session, text=text, metadata={"who": word()})
+            answer = await self.say("ChatService/Chat", chat, chat_pb2.ChatResponse)
+            self.note("request_id", value=request_id)
+            self.note("message_id", "id", value=answer.user_message.id)
+        request_id, origin = next(self.request_ids), f"memory of {session}"
+        self.note("request_id", value=request_id)
+        self.note("origin", value=origin)
+        draft = memory_pb2.MemoryDraft(
+            text=f"{word()} sang in summer", speaker=word(), metadata={"who": word()}, pinned=True, origin=origin
+        )
+        kept = await self.say(
+            "MemoryService/Remember",
+            memory_pb2.RememberRequest(request_id=request_id, memory=draft),
+            memory_pb2.RememberResponse,
+        )
+        self.note("memory_id", "memory_ids", "id", value=kept.memories[0].id)
+
+    async def all(self) -> list[Reply]:
+        """All that it can list."""
+        sessions = sessions_pb2.ListSessionsRequest(page_size=1000)
+        replies = [await self.caller.say("SessionsService/ListSessions", sessions)]
+        for session_id in self.things["session_id"]:
+            listing = sessions_pb2.ListMessagesRequest(session_id=session_id, page_size=1000)
+            replies.append(await self.caller.say("SessionsService/ListMessages", listing))
+        memories = memory_pb2.ListMemoriesRequest(page_size=1000)
+        return [*replies, await self.caller.say("MemoryService/ListMemories", memories)]
+
+
+class Thief(msgspec.Struct):
+    """Makes requests out of another user's things."""
+
+    chance: random.Random
+    things: dict[str, list[str]]
+
+    def request(self, method: Method) -> Message:
+        return self._fill(method.request())
+
+    def _fill(self, message: Message) -> Message:
+        oneofs: Any = message.DESCRIPTOR.oneofs
+        chosen = {self.chance.choice(oneof.fields).name for oneof in oneofs}
+        for field in message.DESCRIPTOR.fields:
+            if field.containing_oneof is not None and field.name not in chosen:
+                continue
+            if self.chance.random() < (0.8 if field.name == "page_token" else 0.25):
+                continue
+            self._set(message, field)
+        return message
+
+    def _set(self, message: Message, field: Any) -> None:
+        name = field.name
+        if field.message_type is not None:
+            if field.message_type.full_name == "google.protobuf.FieldMask":
+                kind = message.DESCRIPTOR.name.removeprefix("Update").removesuffix("Request").lower()
+                getattr(message, name).paths[:] = ["title"] if kind == "session" else ["pinned", "importance"]
+            elif not field.is_repeated and field.message_type.full_name.startswith("alejo."):
+                self._fill(getattr(message, name))
+                getattr(message, name).SetInParent()
+        elif field.is_repeated:
+            if field.type == FieldDescriptor.TYPE_STRING and name in self.things:
+                getattr(message, name).extend(self.chance.sample(self.things[name], 2))
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            setattr(message, name, self._string(name))
+        elif field.type == FieldDescriptor.TYPE_BOOL:
+            setattr(message, name, self.chance.random() < 0.5)
+        elif name in {"page_size", "token_budget"}:
+            setattr(message, name, self.chance.choice([64, 100, 1000]))
+
+    def _string(self, name: str) -> str:
+        if name in self.things:
+            # Of the right sort mostly, else of any: a memory's identifier where a session's belongs.
+            sort = name if self.chance.random() < 0.8 else self.chance.choice(list(self.things))
+            return self.chance.choice(self.things[sort])
+        return {"query": self.chance.choice(WORDS), "text": self.chance.choice(WORDS), "name": "brain"}.get(name, "")
+
+
+async def _keys(house: House) -> list[str]:
+    """A key for each tenant, which may act for any of its users."""
+    chosen = settings.read(house.environment, {})
+    async with alejo.open(settings=chosen, entry_points=[]) as assistant:
+        return [(await assistant.keys.add("any", tenant=f"tenant-{number}"))[1] for number in range(TENANTS)]
+
+
+async def test_no_word_of_another_user(house: House, chance: random.Random) -> None:
+    """20 users of 3 tenants call every method with each other's identifiers and tokens, and hear only themselves."""
+    keys = await _keys(house)
+    await house.start()
+    async with AsyncExitStack() as stack:
+        users = []
+        for number in range(USERS):
+            channel = await stack.enter_async_context(house.channel())
+            # Users of other tenants have the same names.
+            key, name = keys[number % TENANTS], f"user-{number // TENANTS}"
+            caller = Caller(channel, ("authorization", f"Bearer {key}"), ("x-alejo-user", name))
+            users.append(User(str(number), caller, Canaries(chance)))
+            await users[-1].live()
+        before = [[reply.raw for reply in await user.all()] for user in users]
+        for user, owned in zip(users, before, strict=True):
+            assert all(user.canaries.seen(raw) for raw in owned), "a user who hears nothing proves nothing"
+
+        codes: dict[str, Counter[str]] = {name: Counter() for name in METHODS}
+        for name, requests, user in _thefts(users, chance):
+            reply = await user.caller.say(name, *requests)
+            codes[name][reply.code] += 1
+            heard = [each for each in users if each is not user and each.canaries.seen(reply.raw)]
+            assert not heard, f"{name} {requests} told another's words: {reply}"
+        for user, owned in zip(users, before, strict=True):
+            after = b"".join(reply.raw for reply in await user.all())
+            assert [each for each in users if each.canaries.seen(after)] == [user]
+            gone = [word for word in user.canaries.words if word in b"".join(owned).decode(errors="replace")]
+            assert not [word for word in gone if word.encode() not in after], "another has changed or deleted it"
+    await house.stop()
+    print({name: dict(counts) for name, counts in codes.items()})
+    for name, counts in codes.items():
+        assert counts["INTERNAL"] + counts["UNKNOWN"] == 0, name
+        assert counts["OK"] + counts["NOT_FOUND"] >= CALLS / 4, f"{name} {counts}: most calls were no real ones"
+
+
+def _thefts(users: list[User], chance: random.Random) -> Iterator[tuple[str, tuple[Message, ...], User]]:
+    """Calls with another user's things, and the very calls that others have made, but for those that hold words."""
+    for name, method in METHODS.items():
+        for _ in range(CALLS):
+            user, other = chance.sample(users, 2)
+            thief = Thief(chance, other.things)
+            yield name, tuple(thief.request(method) for _ in range(3 if method.asks_many else 1)), user
+    for _ in range(CALLS // 2):
+        user, other = chance.sample(users, 2)
+        for name, requests in list(other.caller.sent[: other.lived]):
+            if not any(other.canaries.seen(request.SerializeToString()) for request in requests):
+                yield name, requests, user
