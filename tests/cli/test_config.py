@@ -1,0 +1,70 @@
+"""Settings on the command line."""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+
+from alejo.cli.config import template
+from alejo.settings import OPTIONS
+
+from .home import Home
+
+
+def test_every_setting_is_shown_with_its_source(home: Home) -> None:
+    """Each setting has a value and says where it came from: default, file, environment or command line."""
+    home.config.mkdir(parents=True)
+    (home.config / "alejo.toml").write_text("[context]\ntokens = 4096\n")
+    home.environment["ALEJO_LOG_LEVEL"] = "error"
+    shown = {row["name"]: (row["value"], row["source"]) for row in home.json("config", "show", "--data", "/x")}
+    assert list(shown) == [option.name for option in OPTIONS]
+    assert shown["context.tokens"] == (4096, "file")
+    assert shown["log.level"] == ("error", "environment")
+    assert shown["data.path"] == ("/x", "command line")
+    assert shown["server.drain_seconds"] == (8.0, "default")
+    assert "context.tokens" in home.run("config", "show").stdout
+
+
+def test_a_key_is_hidden(home: Home) -> None:
+    """A secret setting is never printed."""
+    home.environment["ALEJO_API_KEY"] = "alejo_secret"
+    assert "alejo_secret" not in home.run("config", "show").stdout
+    assert "(hidden)" in home.run("config", "show", "--json").stdout
+
+
+def test_the_file_that_is_made_changes_nothing(home: Home) -> None:
+    """`config init` writes every setting as a comment, for its owner alone, and replaces a file only when forced."""
+    home.run("config", "init")
+    path = home.config / "alejo.toml"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    before = home.json("config", "show")
+    assert {row["source"] for row in before} == {"default", "environment"}
+    path.write_text("[context]\ntokens = 64\n")
+    told = home.run("config", "init", code=73).stderr
+    assert "alejo config init --force" in told
+    assert "64" in path.read_text()
+    home.run("config", "init", "--force")
+    assert home.json("config", "show") == before
+
+
+def test_the_template_uncommented_is_every_default() -> None:
+    """Without its comment signs each line of the made file sets the default it shows."""
+    lines = [line.removeprefix("# ") if " = " in line else line for line in template().splitlines()]
+    table = tomllib.loads("\n".join(lines))
+    for option in OPTIONS:
+        section, _, name = option.name.rpartition(".")
+        assert table[section][name] == option.default
+
+
+def test_a_wrong_setting_is_one_sentence(home: Home) -> None:
+    """A setting that does not exist or does not fit is named with its place, and the exit code is 78."""
+    home.config.mkdir(parents=True)
+    path = home.config / "alejo.toml"
+    for text, words in (("[server]\nadress = 'x'\n", "server.adress"), ("[context]\ntokens = 'x'\n", "context.tokens")):
+        path.write_text(text)
+        told = home.run("chat", code=78).stderr
+        assert words in told
+        assert str(path) in told
+    path.unlink()
+    home.environment["ALEJO_LOG_LEVEL"] = "loud"
+    assert "log.level must be" in home.run("chat", lines="help\n", code=78).stderr

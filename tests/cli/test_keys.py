@@ -1,0 +1,35 @@
+"""Keys, made and used beside a running server."""
+
+from __future__ import annotations
+
+from .home import Home
+
+
+def test_a_key_works_until_it_is_revoked(home: Home) -> None:
+    """A key made while the server runs is accepted at once, is listed without its secret, and refused once revoked."""
+    home.serve()
+    token = home.run("keys", "add", "app", "--tenant", "shop", "--user", "ann").stdout.strip()
+    assert token.startswith("alejo_")
+    home.environment["ALEJO_API_KEY"] = token
+    home.run("chat", "--url", home.url, lines="My dog is called Luna.\n")
+    assert "Luna" in home.run("chat", "--url", home.url, "--user", "ann", lines="What is my dog called?\n").stdout
+    # The same name without the key is another tenant's user.
+    assert "Luna" not in home.run("chat", "--user", "ann", lines="What is my dog called?\n").stdout
+    (row,) = home.json("keys", "list")
+    assert (row["name"], row["tenant"], row["user"], row["revoked_at"]) == ("app", "shop", "ann", "")
+    assert token.split("_")[2] not in home.run("keys", "list").stdout
+    assert home.run("chat", "--url", home.url, "--user", "bob", lines="help\n", code=77).stdout == ""
+    home.run("keys", "revoke", "app")
+    told = home.run("chat", "--url", home.url, lines="help\n", code=77).stderr
+    assert "alejo keys add NAME" in told
+
+
+def test_what_is_wrong_with_a_key_is_told(home: Home) -> None:
+    """Listing makes no folder; an unknown, ambiguous or empty name is one sentence."""
+    assert "There is no data folder" in home.run("keys", "list", code=78).stderr
+    assert not home.data.exists()
+    home.run("keys", "add", "twin")
+    home.run("keys", "add", "twin")
+    assert "several keys have this name" in home.run("keys", "revoke", "twin", code=65).stderr
+    assert "There is no key nobody" in home.run("keys", "revoke", "nobody", code=1).stderr
+    assert "1 to 128" in home.run("keys", "add", "", code=65).stderr
