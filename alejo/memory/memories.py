@@ -119,9 +119,8 @@ class Memories:
         without_message: str = "",
     ) -> tuple[builtins.list[Hit], bool]:
         index = await self._indexes.get(scope)
-        found = recall.rank(index, query, wanted, plan, self._clock.now(), without_message)
-        hits = await recall.read(self._store, scope, index, query, found[start : start + size])
-        return hits, len(found) > start + size
+        found, more = recall.rank(index, query, wanted, plan, self._clock.now(), most=start + size, but=without_message)
+        return await recall.read(self._store, scope, index, query, found[start:]), more
 
     async def context(
         self, scope: Scope, query: str, *, session_id: str = "", token_budget: int = 0

@@ -3,57 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from alejo.errors import DataLoss
-from alejo.memory.index import Entry, Index
+from alejo.memory.index import Index
 from alejo.storage.store import Row, Store
 from alejo.storage.tables import MEMORIES
-from alejo.types import Evidence, Filter, Hit, Memory, RecallPlan, Scope
+from alejo.types import EVERYTHING, Evidence, Filter, Hit, Memory, RecallPlan, Scope
 
 _SECOND = 1_000_000
 
 
-class Candidate:
-    """A memory that matched, before it is read from storage."""
-
-    __slots__ = ("coverage", "doc", "entry", "lexical", "recency", "score")
-
-    def __init__(self, doc: int, entry: Entry, lexical: float, recency: float, coverage: float) -> None:
-        self.doc = doc
-        self.entry = entry
-        self.lexical = lexical
-        self.recency = recency
-        self.score = lexical + recency
-        self.coverage = coverage
+_FIRST = 128
 
 
-def rank(
-    index: Index, query: str, wanted: Filter, plan: RecallPlan, now: int, without_message: str = ""
-) -> list[Candidate]:
-    """Every memory that matches and may be found, best first.
+class Candidate(NamedTuple):
+    """A memory that matched, before it is read from storage. The shares add up to the score."""
 
-    Score = BM25 · the kind's weight + recency, where recency is `recency_weight` · the best BM25 of the query ·
-    2 ** (-age / half-life). `now` is in µs; `without_message` leaves out what was just said.
+    score: float
+    lexical: float
+    recency: float
+    coverage: float
+    doc: int
+
+
+def rank(index: Index, query: str, wanted: Filter, plan: RecallPlan, now: int, *, most: int, but: str = "") -> Ranking:
+    """The best `most` memories that match and may be found, best first, and whether there are more.
+
+    Score = (BM25 + recency) · the kind's weight, where recency is `recency_weight` · the best BM25 of the query ·
+    2 ** (-age / half-life). `now` is in µs; `but` is a message whose memories are left out.
+
+    Matches are weighed from the best BM25 down, in growing bites, until none further down could come among the best:
+    its score is at most (the last BM25 weighed + the most recency can give) · the largest weight of a kind.
     """
-    matches = index.lexical.search(query, 0)
-    if not matches:
-        return []
-    freshest = plan.recency_weight * matches[0][1]
-    rate = 1.0 / (plan.recency_half_life * _SECOND)
+    bite = most * 4 + _FIRST
+    heaviest = max([1.0, *plan.kind_weights.values()])
+    while True:
+        matches = index.lexical.search(query, bite)
+        candidates = _weigh(index, matches, wanted, plan, now, but)
+        candidates.sort(key=lambda each: (-each.score, each.doc))
+        if len(matches) < bite:
+            return candidates[:most], len(candidates) > most
+        ceiling = (matches[-1][1] + plan.recency_weight * matches[0][1]) * heaviest
+        if len(candidates) > most and candidates[most - 1].score >= ceiling:
+            return candidates[:most], True
+        bite *= 8
+
+
+Ranking = tuple[list[Candidate], bool]
+Match = tuple[int, float, float]
+
+
+def _weigh(
+    index: Index, matches: Sequence[Match], wanted: Filter, plan: RecallPlan, now: int, but: str
+) -> list[Candidate]:
     candidates: list[Candidate] = []
+    freshest = plan.recency_weight * matches[0][1] if matches else 0.0
+    rate = 1.0 / (plan.recency_half_life * _SECOND)
+    everything, weights, entries = wanted == EVERYTHING, plan.kind_weights, index.entries
     for doc, lexical, coverage in matches:
-        entry = index.entries[doc]
-        if coverage < plan.min_coverage or not entry.passes(wanted):
+        entry = entries[doc]
+        if coverage < plan.min_coverage or (entry.archived if everything else not entry.passes(wanted)):
             continue
-        if without_message and entry.message_id == without_message:
+        if but and entry.message_id == but:
             continue
         age = now - entry.sent_at
-        recency = freshest * 2.0 ** (-age * rate) if age > 0 else freshest
-        weight = plan.kind_weights.get(entry.kind, 1.0)
-        candidates.append(Candidate(doc, entry, lexical * weight, recency * weight, coverage))
-    candidates.sort(key=lambda each: -each.score)
+        weight = weights.get(entry.kind, 1.0)
+        recency = freshest * weight * (2.0 ** (-age * rate) if age > 0 else 1.0)
+        candidates.append(Candidate(lexical * weight + recency, lexical * weight, recency, coverage, doc))
     return candidates
 
 
@@ -61,7 +80,7 @@ async def read(store: Store, scope: Scope, index: Index, query: str, chosen: Seq
     """The hits of chosen candidates, each with the evidence for it; one that was deleted meanwhile is left out."""
     hits: list[Hit] = []
     for each in chosen:
-        row = await sound(store, scope, each.entry.id)
+        row = await sound(store, scope, index.entries[each.doc].id)
         if row is None:
             continue
         words = ", ".join(term for term, _ in index.lexical.explain(each.doc, query))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 
 import msgspec
 
@@ -76,9 +75,7 @@ class Remember:
 
     async def _round(self, scope: Scope, items: Sequence[_Placed], source: Message | None) -> dict[int, Outcome]:
         sessions = {item.session_id for _, (_, item) in items if isinstance(item, MessageDraft)}
-        async with AsyncExitStack() as stack:
-            for session_id in sorted(sessions):
-                await stack.enter_async_context(self._journal.lock(scope, session_id))
+        async with self._journal.locked(scope, sessions):
             round_ = _Round(scope, await self._store.writer(scope), source)
             outcomes: dict[int, Outcome] = {}
             for place, (request_id, item) in items:

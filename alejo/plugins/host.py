@@ -79,6 +79,7 @@ class PluginHost:
         self._clock = clock
         self._seconds: float = settings["plugins.call_seconds"]
         self._plugins: list[Plugin] = []
+        self._slots: dict[str, list[Slot]] = {}  # by role, in the order of the plugins' names
         self._listeners: list[Callable[[], None]] = []
 
     @classmethod
@@ -93,12 +94,18 @@ class PluginHost:
     def one(self, role: str) -> Slot | None:
         """Who fills a role: the first by name that works, else one in quarantine, whose trial a call may be."""
         slots = self.every(role)
-        works = (slot for slot in slots if slot.entry.standing.state is not PluginState.QUARANTINED)
-        return next(works, slots[0] if slots else None)
+        for slot in slots:
+            if slot.entry.standing.state is not PluginState.QUARANTINED:
+                return slot
+        return slots[0] if slots else None
 
     def every(self, role: str) -> list[Slot]:
         """Every object registered for a role, by the plugins' names."""
-        return [slot for plugin in self._plugins for slot in plugin.slots if slot.role == role]
+        slots = self._slots.get(role)
+        if slots is None:
+            slots = [slot for plugin in self._plugins for slot in plugin.slots if slot.role == role]
+            self._slots[role] = slots
+        return slots
 
     def works(self, role: str) -> bool:
         """Whether somebody fills a role and is not in quarantine."""
@@ -203,6 +210,7 @@ class PluginHost:
                     piece = await within(max(seconds, 0), anext(source))
                     shapes.check_answer(slot.role, method, piece, trusted=True)
                 except StopAsyncIteration:
+                    source = None  # it has ended by itself
                     break
                 except BaseException as error:  # noqa: BLE001  a plugin may raise anything
                     is_settled = True
@@ -258,8 +266,7 @@ class PluginHost:
         if close is None:
             return
         try:
-            async with asyncio.timeout(1.0):
-                await close()
+            await within(1.0, close())
         except Exception as error:  # noqa: BLE001  the answer is given or lost already; the log names who could not end
             place = places.of_error(error, slot.entry.candidate.package)
             log.warning("plugin_close_failed", plugin=slot.plugin, role=slot.role, error=place)
@@ -376,6 +383,7 @@ class PluginHost:
             self._refuse(plugin, refusal)
         else:
             plugin.slots = slots
+            self._slots.clear()
             plugin.load_seconds = self._clock.monotonic() - started
             plugin.standing.step(Event.LOADED)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
-from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -35,6 +36,7 @@ SPOKEN = {S.CREATED: S.ACTIVE, S.ACTIVE: S.ACTIVE, S.PAUSED: S.RESUMED, S.RESUME
 
 IMMEDIATE = 10
 _HOT_SESSIONS = 4096
+_LOCKS = 1024
 
 
 def message_key(session_id: str, sent_at: int, seq: int) -> bytes:
@@ -63,16 +65,22 @@ class Journal:
         self._store = store
         self._ids = ids
         self._clock = clock
-        self._locks: WeakValueDictionary[tuple[Scope, str], asyncio.Lock] = WeakValueDictionary()
+        # Sessions share locks by their hash: nothing to make or to clean up for each.
+        self._locks = tuple(asyncio.Lock() for _ in range(_LOCKS))
         self._hot: OrderedDict[tuple[Scope, str], _Hot] = OrderedDict()
 
     def lock(self, scope: Scope, session_id: str) -> asyncio.Lock:
         """The lock to hold from reading a session's row to the commit that changes it."""
-        place = (scope, session_id)
-        lock = self._locks.get(place)
-        if lock is None:
-            lock = self._locks[place] = asyncio.Lock()
-        return lock
+        return self._locks[hash((scope, session_id)) % _LOCKS]
+
+    @asynccontextmanager
+    async def locked(self, scope: Scope, session_ids: Iterable[str]) -> AsyncIterator[None]:
+        """Holds the locks of many sessions, taken in one order by all."""
+        places = sorted({hash((scope, session_id)) % _LOCKS for session_id in session_ids})
+        async with AsyncExitStack() as stack:
+            for place in places:
+                await stack.enter_async_context(self._locks[place])
+            yield
 
     async def session(self, scope: Scope, session_id: str, field: str = "session_id") -> Row[Session]:
         """A session's row. Raises NotFound, or InvalidArgument naming `field`."""
