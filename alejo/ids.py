@@ -30,8 +30,9 @@ class Ids:
 def raw(identifier: str, field: str) -> bytes:
     """The 16 bytes of an identifier a client sent. Raises InvalidArgument naming `field`."""
     try:
-        if len(identifier) == 32:
-            return bytes.fromhex(identifier)
+        found = bytes.fromhex(identifier)
     except ValueError:
-        pass
+        found = b""
+    if len(found) == 16 and found.hex() == identifier:  # one spelling: no spaces, no capitals
+        return found
     raise InvalidArgument.field(field, "is not an identifier of this server")
