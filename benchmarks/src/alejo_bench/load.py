@@ -31,7 +31,7 @@ async def closed_loop(address: str, method: str, callers: Sequence[Caller], seco
     """Each caller calls `method` in a loop for `seconds`. Messages cross as bytes, so that the client stays light."""
     latencies: list[float] = []
     async with grpc.aio.insecure_channel(address) as channel:
-        call = channel.unary_unary(method)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
         await call(callers[0].request, metadata=callers[0].metadata)  # connecting is not part of the measurement
 
         async def loop(caller: Caller, end: float) -> None:
