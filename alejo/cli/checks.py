@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import alejo
 from alejo import settings as table
+from alejo.errors import StartupError
 from alejo.settings import Settings
 from alejo.storage import keyfile
 from alejo.storage.folder import MARKER, Folder
@@ -139,7 +141,7 @@ def disk(found: Settings) -> Iterator[Finding]:
 def ports(found: Settings) -> Iterator[Finding]:
     """Whether the addresses are free, or taken by the server of this data folder."""
     pid = None
-    if (found.data_path / MARKER).exists() and keyfile.read(found.key_file) is not None:
+    with contextlib.suppress(StartupError):  # other checks say what is wrong with folder and key
         pid = Folder.open(found.data_path, found.key_file, create=False).server_pid()
     if pid:
         yield Finding("ok", "server", f"A server runs (process {pid}).")
@@ -177,7 +179,7 @@ def plugins(found: Settings) -> Iterator[Finding]:
     for status in statuses:
         fit = status.state in {PluginState.ACTIVE, PluginState.DISCOVERED}
         text = f"{status.name} {status.version} is {status.state.name.lower()}"
-        text += f", loaded in {status.load_seconds * 1000:.0f} ms." if fit else f": {status.reason}"
+        text += f": {status.reason}" if status.reason else f", loaded in {status.load_seconds * 1000:.0f} ms."
         yield Finding("ok" if fit else "warn", "plugins", text, "" if fit else status.hint)
     for vacancy in vacancies:
         # Without a brain nothing is answered; without the others the answers say what was missing.

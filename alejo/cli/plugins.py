@@ -49,7 +49,8 @@ def list_(data: str | None, url: str | None, key: str | None, user: str | None, 
     output.listing(rows, columns, as_json=as_json, empty="No plugins are installed.", widths=70)
     if not as_json:
         for vacancy in vacancies:
-            output.say(f"Nothing fills the role {vacancy.role}. Try: {vacancy.hint}")
+            helps = "See why above." if vacancy.hint == "alejo plugins list" else f"Try: {vacancy.hint}"
+            output.say(f"Nothing fills the role {vacancy.role}. {helps}")
 
 
 async def statuses_of(settings: Settings, user: str = "") -> tuple[list[PluginStatus], list[Vacancy]]:

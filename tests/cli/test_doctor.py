@@ -52,7 +52,7 @@ def test_what_is_wrong_is_found_and_what_helps_is_said(home: Home) -> None:
     assert str(home.port) in found["ports"][0]["hint"]
     (brain,) = (one for one in found["plugins"] if "role brain" in one["text"])
     assert brain["level"] == "fail"
-    assert "pip install" in brain["hint"]
+    assert brain["hint"] == "alejo plugins list"
     assert f"Try: chmod 600 {home.key}" in text
     home.key.chmod(0o600)
     assert [one["hint"] for one in findings(home, code=1)["data"]] == ["", f"chmod 700 {home.data}"]

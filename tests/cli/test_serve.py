@@ -56,12 +56,13 @@ def test_vacant_roles_and_rejected_plugins_are_told(home: Home) -> None:
     home.environment["ALEJO_PLUGINS_DISABLED"] = "vision,brain"
     _, banner = home.serve()
     text = "\n".join(banner)
-    assert "Nothing fills the role vision. Try: pip install" in text
-    assert "Nothing fills the role brain. Try: pip install" in text
+    assert "Nothing fills the role vision. Try: alejo plugins list" in text
+    assert "Nothing fills the role brain. Try: alejo plugins list" in text
     assert "The plugin wreck was rejected: " in text
     rows = {row["name"]: row for row in home.json("plugins", "list")}
     assert rows["wreck"]["state"] == "rejected"
     assert rows["wreck"]["reason"]
+    assert "plugins.disabled" in rows["brain"]["reason"]
     assert rows["memory"]["state"] == "active"
     assert rows["memory"]["load_seconds"] > 0
     assert "Nothing fills the role vision" in home.run("plugins", "list").stderr
