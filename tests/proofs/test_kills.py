@@ -11,8 +11,13 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import msgspec
+import pytest
+
+from alejo.types import Ask, MemoryDraft
+
 from .house import SECONDS, House
-from .writers import Writer, together
+from .writers import Writer, effect, together
 
 KILLS = int(os.environ.get("ALEJO_KILLS") or 30)
 WRITERS = 8
@@ -128,3 +133,39 @@ async def test_first_starts(tmp_path: Path, chance: random.Random) -> None:
             print(f"served {time.monotonic() - began:.2f} s after a first start that was killed")
         finally:
             await house.close()
+
+
+async def test_the_writers_notice(house: House, chance: random.Random) -> None:
+    """What the writers compare with notices a message or memory that is missing, there twice, or nobody's."""
+    await house.start()
+    async with house.client("ada") as client:
+
+        async def noticed(words: str) -> None:
+            with pytest.raises(AssertionError, match=words):
+                await writer.check(client)
+
+        writer = Writer("ada", chance)
+        await writer.write(client, 30)
+        await writer.check(client)
+        request, made = next(
+            each for each in writer.acknowledged.values() if each[0].kind in {"statement", "question", "stream"}
+        )
+        await client.chat(Ask(request.text, writer.session_id, "another"))
+        await noticed("nobody wrote")
+        again = msgspec.structs.replace(request, id="another")
+        writer.acknowledged["another"] = (request, effect(await writer.send(client, again)))
+        await noticed("remembered twice")
+        lost = msgspec.structs.replace(made, messages=(("0" * 32, 7, request.text), *made.messages[1:]))
+        writer.acknowledged[request.id] = (request, lost)
+        await noticed("was acknowledged and lost")
+
+        writer = Writer("bea", chance)
+    async with house.client("bea") as client:
+        await writer.write(client, 10)
+        memories, _ = await client.memories()
+        await client.forget([memories[0].id], keep_messages=True)
+        await noticed("not remembered|was acknowledged and lost")
+        await client.remember(MemoryDraft(memories[0].text))
+        await client.remember(MemoryDraft("It rains."))
+        await noticed("nobody told|was acknowledged and lost")
+    await house.stop()

@@ -99,7 +99,7 @@ class Writer:
             return
 
     async def _one(self, client: Client, request: Request) -> None:
-        made = effect(await self._send(client, request))
+        made = effect(await self.send(client, request))
         known = self.acknowledged.get(request.id)
         assert known is None or known[1] == made, f"{request} told again: {made}, first {known}"
         if known is None:
@@ -107,7 +107,8 @@ class Writer:
             self._unseen.append(request.id)
             self.doubtful = None
 
-    async def _send(self, client: Client, request: Request) -> Answer | Kept:
+    async def send(self, client: Client, request: Request) -> Answer | Kept:
+        """Sends one request, once."""
         if request.kind == "memory":
             return await client.remember(MemoryDraft(request.text), request_id=request.id)
         if request.kind == "message":
