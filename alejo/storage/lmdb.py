@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import tempfile
 import threading
 import time
 from collections import deque
@@ -140,6 +141,7 @@ class LmdbStorage:
             raise StartupError("The storage needs at least 1 MiB.", hint="Raise data.max_size_mb.")
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make(path)
             environment = lmdb.open(
                 str(path),
                 map_size=min(map_size, max_size - max(max_size // 16, 64 * PAGE)) // PAGE * PAGE,
@@ -167,12 +169,6 @@ class LmdbStorage:
             ) from error
         if kind := network_filesystem(path):
             structlog.get_logger().warning("storage is on a network file system, where locks may fail", kind=kind)
-        for folder in (path, path.parent):  # a new file is durable only with its entry in the folder
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
         return cls(environment, max_size=max_size // PAGE * PAGE)
 
     async def commit(self, batch: Batch) -> int:
@@ -400,6 +396,23 @@ class LmdbStorage:
                 loop.call_soon_threadsafe(_resolve, pendings)
             except RuntimeError:  # that loop is closed: nobody waits there
                 continue
+
+
+def _make(path: Path) -> None:
+    """Makes the data file unless there is one. LMDB does not sync a new file, and cannot open half of one."""
+    if (path / "data.mdb").exists():
+        return
+    with tempfile.TemporaryDirectory(prefix="new-", dir=path) as place:
+        with lmdb.open(place, map_size=16 * PAGE, mode=0o600) as environment:
+            environment.sync(True)
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.link(Path(place, "data.mdb"), path / "data.mdb")
+    for folder in (path, path.parent):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _resolve(pendings: list[Pending]) -> None:
