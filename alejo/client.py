@@ -261,6 +261,14 @@ async def connect(target: str, *, key: str = "", user: str = "", timeout: float 
         yield Client(channel, target, metadata, timeout)
 
 
+def in_clear(target: str) -> bool:
+    """Whether others on a network can read along: no TLS, and not this machine. Raises InvalidArgument."""
+    address, secure = _address(target)
+    host = address.rpartition(":")[0].strip("[]")
+    local = address.startswith("unix:") or host in {"localhost", "::1"} or host.startswith("127.")
+    return not (secure or local)
+
+
 def _address(target: str) -> tuple[str, bool]:
     """The address as gRPC writes it, and whether TLS is spoken there."""
     if target.startswith("unix:"):

@@ -13,7 +13,7 @@ import pytest
 import alejo
 from alejo import errors, settings
 from alejo.app import Assistant
-from alejo.client import NOT_REACHABLE, Client, connect
+from alejo.client import NOT_REACHABLE, Client, connect, in_clear
 from alejo.server import Server
 from alejo.types import Accepted, Answer, Ask, Filter, MemoryDraft, MessageDraft, Page, PluginState, SessionState
 
@@ -180,3 +180,11 @@ async def test_addresses_are_taken_as_people_write_them(target: str) -> None:
     """host:port, http, https and grpc URLs are all taken."""
     async with connect(target) as client:
         assert client.target == target
+
+
+def test_what_can_be_overheard_is_known() -> None:
+    """Only a target beyond this machine without TLS is in clear."""
+    assert in_clear("http://10.0.0.7:1")
+    assert in_clear("myhost:1")
+    targets = ("https://10.0.0.7:1", "http://127.0.0.1:1", "localhost:1", "grpc://[::1]:1", "unix:/x.sock")
+    assert [target for target in targets if in_clear(target)] == []

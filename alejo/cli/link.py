@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from alejo.client import NOT_REACHABLE, Client, connect
+from alejo.client import NOT_REACHABLE, Client, connect, in_clear
 from alejo.errors import StartupError, Unavailable
 from alejo.settings import Settings
 
-from . import options
+from . import options, output
 from .exits import Exit
 
 # How long a server that holds the lock may take until it listens, and how often we look.
@@ -72,6 +72,8 @@ class Link:
         await self._stack.aclose()
 
     async def _connect(self, target: str, key: str) -> None:
+        if key and in_clear(target):
+            output.say(f"The key and all that is said travel in clear to {target}; use https:// beyond this machine.")
         self.client = await self._stack.enter_async_context(connect(target, key=key, user=self._user))
 
     async def _serve(self) -> None:
