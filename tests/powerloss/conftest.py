@@ -38,6 +38,7 @@ def script() -> Script:
             check=True,
             timeout=3600,
         )
-        return json.loads(done.stdout or "null")
+        lines = done.stdout.splitlines()  # the last one is the answer, log lines come before
+        return json.loads(lines[-1]) if lines else None
 
     return run

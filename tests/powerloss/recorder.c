@@ -3,7 +3,7 @@
  * Files are known by how their name ends:
  *   data.mdb  its writes and syncs are appended to $RECORD as events
  *   .ack      what is written to it becomes an event in the same order (what was acknowledged)
- *   .faults   "N ERRNO" makes the N-th write or sync of data.mdb from now on fail; "0 0" stops that
+ *   .faults   "N COUNT ERRNO" makes COUNT writes or syncs of data.mdb fail, from the N-th from now on; "0 0 0" stops that
  * An event: kind (u32), durable on return (u32), offset (u64), length (u64), then the bytes.
  */
 #define _GNU_SOURCE
@@ -29,7 +29,7 @@ enum { NONE, DATA, DATA_DSYNC, ACKS, FAULTS };
 static unsigned char what[FDS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int record = -1;
-static long countdown;
+static long countdown, failures;
 static int fault;
 
 static void event(uint32_t kind, uint32_t durable, uint64_t offset, const struct iovec *parts, int count) {
@@ -57,7 +57,9 @@ static int data(int fd) { return kind(fd) == DATA || kind(fd) == DATA_DSYNC; }
 static int refuse(void) {
   int now = 0;
   pthread_mutex_lock(&lock);
-  if (countdown > 0 && --countdown == 0) now = fault;
+  if (countdown > 0 ? !--countdown : failures > 0) {
+    if (failures-- > 0) now = fault;
+  }
   pthread_mutex_unlock(&lock);
   if (now) errno = now;
   return now;
@@ -128,7 +130,7 @@ ssize_t write(int fd, const void *buffer, size_t size) {
   if (kind(fd) == ACKS) event(ACK, 1, 0, &part, 1);
   if (kind(fd) == FAULTS) {
     pthread_mutex_lock(&lock);
-    if (sscanf(buffer, "%ld %d", &countdown, &fault) != 2) abort();
+    if (sscanf(buffer, "%ld %ld %d", &countdown, &failures, &fault) != 3) abort();
     pthread_mutex_unlock(&lock);
   }
   return data(fd) ? writev(fd, &part, 1) : syscall(SYS_write, fd, buffer, size);
