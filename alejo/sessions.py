@@ -104,16 +104,18 @@ class Sessions:
     async def list(self, scope: Scope, page: Page, states: Sequence[SessionState] = ()) -> tuple[list[Session], str]:
         """A page of the user's sessions, newest first, and the token of the next page."""
         question = ("sessions", sorted(set(states)))
-        after = paging.cursor(question, page.token)
+        after = last = paging.cursor(question, page.token)
         found: list[Session] = []
         while True:
-            rows = await self._store.scan(scope, SESSIONS, after=after, limit=page.size, reverse=True)
+            rows = await self._store.scan(scope, SESSIONS, after=after, limit=page.size + 1, reverse=True)
             for row in rows:
-                if not states or row.value.state in states:
-                    found.append(row.value)
-                    if len(found) == page.size:
-                        return found, paging.token(question, row.key)
-            if len(rows) < page.size:
+                if states and row.value.state not in states:
+                    continue
+                if len(found) == page.size:
+                    return found, paging.token(question, last)
+                found.append(row.value)
+                last = row.key
+            if len(rows) <= page.size:
                 return found, ""
             after = rows[-1].key
 

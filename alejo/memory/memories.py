@@ -153,21 +153,22 @@ class Memories:
     async def list(self, scope: Scope, page: Page, wanted: Filter = EVERYTHING) -> tuple[builtins.list[Memory], str]:
         """A page of the memories a filter lets through, newest first by the time they were said."""
         question = ("memories", wanted)
-        after = paging.cursor(question, page.token)
+        after = last = paging.cursor(question, page.token)
         passes = (await self._indexes.get(scope)).passing(wanted)
         found: builtins.list[Memory] = []
         while True:
-            rows = await self._store.scan(scope, MEMORIES_BY_TIME, after=after, limit=page.size, reverse=True)
+            rows = await self._store.scan(scope, MEMORIES_BY_TIME, after=after, limit=page.size + 1, reverse=True)
             for row in rows:
                 if row.value not in passes:
                     continue
                 memory = await recall.sound(self._store, scope, row.value)
                 if memory is None:
                     continue
-                found.append(recall.versioned(memory.value, memory.version))
                 if len(found) == page.size:
-                    return found, paging.token(question, row.key)
-            if len(rows) < page.size:
+                    return found, paging.token(question, last)
+                found.append(recall.versioned(memory.value, memory.version))
+                last = row.key
+            if len(rows) <= page.size:
                 return found, ""
             after = rows[-1].key
 

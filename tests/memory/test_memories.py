@@ -111,7 +111,7 @@ async def test_archived_ones_wait_to_be_asked_for(bare: Assistant) -> None:
     assert await found(bare, "apple", Filter(include_archived=True)) == ["apple"]
 
 
-@pytest.mark.parametrize("size", [1, 4, 9, 50])
+@pytest.mark.parametrize("size", [1, 4, 9, 10, 50])
 async def test_pages_add_up(bare: Assistant, size: int) -> None:
     """The pages of list and recall together give every memory once; list is newest first."""
     moments = random.Random(size).sample(range(1000), 20)
@@ -127,6 +127,7 @@ async def test_pages_add_up(bare: Assistant, size: int) -> None:
             else:
                 hits, token, _ = await bare.memories.recall(ADA, "apple", Page(size, token))
                 page = [hit.memory for hit in hits]
+            assert page
             seen += [memory.sent_at // 1_000_000 for memory in page]
             if not token:
                 break

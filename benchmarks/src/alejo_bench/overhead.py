@@ -7,6 +7,8 @@ vacant. "64-all" is 64 at once with the four built-in plugins and recall over 1,
     throughput_ratio   turns per second ÷ echoes per second
     p50_ratio          median latency of a turn ÷ that of an echo
     fsyncs_per_turn    flushes to disk ÷ turns
+    interceptor_us     CPU that the gate (request id, key, limits, deadline, validation, metrics, errors) adds to a
+                       call, in µs: an echo behind it minus the bare echo; `alejo+log` with the log line
     turns_per_second   the figure behind the first ratio; `echo` has its own row
 """
 
@@ -100,7 +102,37 @@ def run(options: Any) -> list[Row]:
             click.echo(f"overhead {case}: {rounds} rounds of {2 * seconds:.0f} s", err=True)
             with child(kind) as server:
                 rows += asyncio.run(_case(case, echo, server, concurrency, rounds, seconds))
+        click.echo(f"overhead of the gate: {rounds} rounds of {3 * seconds:.0f} s", err=True)
+        with child("gate") as silent, child("gate+log") as logging:
+            rows += asyncio.run(_gate(echo, silent, logging, rounds, seconds))
     return rows
+
+
+async def _gate(echo: Child, silent: Child, logging: Child, rounds: int, seconds: float) -> list[Row]:
+    message = ChatRequest(session_id="0" * 32, text=TEXT).SerializeToString()
+    costs: dict[str, list[float]] = {"alejo": [], "alejo+log": []}
+    for number in range(rounds + 1):
+        bare = await _cpu(echo, ECHO, message, seconds)
+        for system, server in (("alejo", silent), ("alejo+log", logging)):
+            cost = await _cpu(server, CHAT, message, seconds)
+            if number:  # the first round warms up
+                costs[system].append((cost - bare) * 1e6)
+    return [
+        row("overhead", "64", system, __version__, "interceptor_us", "us", found) for system, found in costs.items()
+    ]
+
+
+async def _cpu(server: Child, method: str, message: bytes, seconds: float) -> float:
+    """CPU seconds of the server's process a call, at 64 at once."""
+    callers = [
+        Caller(message, (("authorization", f"Bearer {server.token}"), ("x-alejo-user", f"user-{number}")))
+        if server.token
+        else Caller(message)
+        for number in range(64)
+    ]
+    before = server.figures()["cpu"]
+    load = await closed_loop(server.address, method, callers, seconds)
+    return float(server.figures()["cpu"] - before) / load.calls
 
 
 async def _case(case: str, echo: Child, server: Child, concurrency: int, rounds: int, seconds: float) -> list[Row]:
