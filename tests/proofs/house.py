@@ -30,13 +30,17 @@ def free_port() -> int:
 
 
 class House:
-    """Folders, a port and at most one server. `log` is all that its processes wrote on stderr, a line each."""
+    """Folders, a port and at most one server. `log` is all that its processes wrote on stderr, a line each.
+
+    `cpu` is what the last `start` used until it served, in seconds.
+    """
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.site = folder / "site"
         self.data = folder / "data" / "alejo"
         self.log: list[str] = []
+        self.cpu = 0.0
         self.environment = {
             "HOME": str(folder),
             "PATH": os.environ["PATH"],
@@ -96,7 +100,15 @@ class House:
         began = time.monotonic()
         await self.begin()
         await self.serving()
+        self.cpu = self._cpu()
         return time.monotonic() - began
+
+    def _cpu(self) -> float:
+        """Seconds of CPU that the server has used."""
+        assert self._process
+        # proc_pid_stat(5): fields 14 and 15, counted from behind the command's name, which may hold blanks.
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def end(self, number: signal.Signals) -> int:
         """Sends a signal and returns the exit code."""

@@ -78,6 +78,7 @@ async def test_kills(house: House, chance: random.Random) -> None:
     writers = [Writer(f"writer-0-{number}", chance) for number in range(WRITERS)]
     retired: list[Writer] = []
     starts: list[float] = []
+    work: list[float] = []
     kills = starting = 0
     await house.start()
     while kills < KILLS:
@@ -87,6 +88,7 @@ async def test_kills(house: House, chance: random.Random) -> None:
         kills += more
         starting += more
         starts.append(seconds)
+        work.append(house.cpu)
         await _check(house, writers)
         if len(starts) % ERA == 0:
             await _settle(house, writers)
@@ -97,6 +99,7 @@ async def test_kills(house: House, chance: random.Random) -> None:
     await _check(house, retired)
     await house.stop()
     _report(retired, starts, kills, starting)
+    print(f"CPU until ready: median {statistics.median(work):.2f} s, max {max(work):.2f} s")
     assert statistics.median(starts) <= 2.0, f"ready again after {starts}"
 
 
