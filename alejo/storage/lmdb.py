@@ -238,15 +238,14 @@ class LmdbStorage:
         with self._reading:
             if self._closed:
                 raise self._gone()
-            info, stat = self._env.info(), self._env.stat()
-        pages = stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+            entries, live = self._env.stat()["entries"], live_bytes(self._env)
         return {
             "commits": self._batches,
             "groups": self._groups,
             "syncs": 2 * self._groups,
-            "records": max(stat["entries"] - 1, 0),  # without the sequence
-            "live_bytes": pages * stat["psize"],
-            "map_bytes": info["map_size"],
+            "records": max(entries - 1, 0),  # without the sequence
+            "live_bytes": live,
+            "map_bytes": self._size,
         }
 
     def _gone(self) -> Unavailable:
@@ -300,10 +299,12 @@ class LmdbStorage:
             self._fail(taken, error)
 
     def _write_alone(self, pending: Pending) -> None:
-        """Commits a batch by itself when there is hardly any room; deletes may use what is kept for them."""
+        """Commits a batch by itself when there is hardly any room."""
         _, error = self._attempt(deque([pending]))
         deletes = all(isinstance(operation, (Delete, Expect)) for operation in pending.batch)
-        if isinstance(error, lmdb.MapFullError) and deletes and self._grow(self._max):
+        if isinstance(error, lmdb.MapFullError) and (deletes or not self._crowded()):
+            self._grow(self._max)
+            self._turn()
             _, error = self._attempt(deque([pending]))
         if error is None:
             self._settle([pending])
@@ -311,6 +312,11 @@ class LmdbStorage:
             self._settle([pending], no_room)
         else:
             self._fail([pending], error)
+
+    def _turn(self) -> None:
+        """Commits nothing new: pages that one transaction freed serve only from the next but one on."""
+        with self._writing, contextlib.suppress(lmdb.Error), self._begin() as txn:
+            txn.put(SEQUENCE, txn.get(SEQUENCE) or bytes(8))
 
     def _fail(self, taken: list[Pending], error: Exception) -> None:
         """Stops all writing: after a failed sync nobody knows what the disk holds until the file is read again."""
@@ -328,7 +334,8 @@ class LmdbStorage:
                 txn = self._begin()
             except lmdb.Error as error:
                 return self._drain(source), error
-            group = Group(txn, source, deletes_only=self._nearly_full(txn))
+            # Once deletes live on what is kept for them, writes wait until a tenth of their room is free.
+            group = Group(txn, source, deletes_only=self._size > self._soft and self._crowded())
             try:
                 group.fill()
                 if group.written:
@@ -375,13 +382,9 @@ class LmdbStorage:
                 self._failed = True
             return not self._failed
 
-    def _nearly_full(self, txn: lmdb.Transaction[bytes]) -> bool:
-        """Whether deletes live on their reserve. Then writes wait until a tenth of the room is free again."""
-        if self._size <= self._soft:
-            return False
-        stat = txn.stat()
-        live = (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]) * stat["psize"]
-        return live > self._soft * 9 // 10
+    def _crowded(self) -> bool:
+        """Whether live pages fill nine tenths of the room that writes have."""
+        return live_bytes(self._env) > self._soft * 9 // 10
 
     @staticmethod
     def _settle(taken: list[Pending], error: Callable[[], Exception] | None = None) -> None:
@@ -452,6 +455,12 @@ def _records(rows: Iterator[tuple[bytes, bytes]], begin: bytes, cut: int, limit:
             break
         found.append(Record(key[cut:], data[8:], int.from_bytes(data[:8], "big")))
     return found
+
+
+def live_bytes(environment: lmdb.Environment) -> int:
+    """What the records take, in whole pages; the rest of the file is free."""
+    stat = environment.stat()
+    return (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]) * stat["psize"]
 
 
 def full(error: Exception) -> bool:
