@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
 from alejo.errors import InvalidArgument
 
+PAGE_BYTES = 3 << 20  # below what a gRPC client takes in one message unless told otherwise (4 MiB)
 _DIGEST = 6
+_ITEM_BYTES = 512
 
 
 def _digest(question: object) -> bytes:
-    return hashlib.blake2b(msgspec.msgpack.encode(question), digest_size=_DIGEST).digest()
+    return hashlib.blake2b(msgspec.msgpack.encode(question, order="deterministic"), digest_size=_DIGEST).digest()
 
 
 def token(question: object, cursor: bytes) -> str:
@@ -32,3 +35,18 @@ def cursor(question: object, page_token: str) -> bytes:
     if len(blob) <= _DIGEST or blob[:_DIGEST] != _digest(question):
         raise InvalidArgument.field("page_token", "is not a token of this list with these filters")
     return blob[_DIGEST:]
+
+
+def weight(text: str) -> int:
+    """An upper estimate of the bytes an item with this text takes in a page."""
+    return len(text.encode()) + _ITEM_BYTES
+
+
+def fitting(texts: Sequence[str]) -> int:
+    """How many items with these texts fit a page of 3 MiB, at least one."""
+    room = PAGE_BYTES
+    for count, text in enumerate(texts):
+        room -= weight(text)
+        if room < 0 and count:
+            return count
+    return len(texts)

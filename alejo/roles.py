@@ -29,6 +29,13 @@ from alejo.types import (
 class Desk(Protocol):
     """What the host does for a brain or a command within one turn, for this turn's user alone."""
 
+    async def context(self, token_budget: int = 0) -> Context:
+        """What a model should know to answer: pinned and recalled memories and the session's last messages.
+
+        `token_budget` is the most it may have; 0 means the setting context.tokens.
+        """
+        ...
+
     async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
         """Memories that match, best first."""
         ...
@@ -55,7 +62,6 @@ class Turn(msgspec.Struct, frozen=True):
 
     session: Session
     message: Message
-    context: Context
     recalled: tuple[Hit, ...]
     appraisal: Appraisal | None
     percepts: tuple[Percept, ...]

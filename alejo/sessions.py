@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,17 +15,17 @@ from alejo.errors import Conflict
 from alejo.ids import Ids, raw
 from alejo.storage import audit
 from alejo.storage.journal import TRANSITIONS, Journal, step
+from alejo.storage.redaction import Redaction, sweep
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import find_origin, origin_key, put_origin, remove_memory
-from alejo.storage.store import Store, Writer
-from alejo.storage.tables import MEMORIES, MESSAGES, ORIGINS, SESSIONS, Origin
-from alejo.types import Message, Page, Scope, Session, SessionState
+from alejo.storage.store import Row, Store, Writer
+from alejo.storage.tables import MEMORIES, MESSAGES, ORIGINS, SESSIONS, TURNS, Origin
+from alejo.types import Memory, Message, Page, Scope, Session, SessionState
 
 __all__ = ["TRANSITIONS", "Sessions"]
 
 _ENDED = frozenset({SessionState.COMPLETED, SessionState.ARCHIVED})
-_PAGE_BYTES = 3 << 20
-_DELETE_STEP = 256
+_STEP = 256
 _TRIES = 8
 
 
@@ -61,9 +62,11 @@ class Sessions:
         labels = dict(metadata or {})
         body = digest(("create", title, parent_id, labels, origin))
         for _ in range(_TRIES):
+            known = await self._requests.find(scope, request_id, "session", body)
+            if known is not None:
+                return (await self._journal.session(scope, known)).value, True
             stale = await find_origin(self._store, scope, origin)
-            known = await self._requests.find(scope, request_id, "session", body) or (stale.value.id if stale else "")
-            there = await self._store.get(scope, SESSIONS, bytes.fromhex(known)) if known else None
+            there = await self._store.get(scope, SESSIONS, bytes.fromhex(stale.value.id)) if stale else None
             if there:
                 return there.value, True
             if parent_id:
@@ -106,8 +109,8 @@ class Sessions:
         question = ("sessions", sorted(set(states)))
         after = last = paging.cursor(question, page.token)
         found: list[Session] = []
-        while True:
-            rows = await self._store.scan(scope, SESSIONS, after=after, limit=page.size + 1, reverse=True)
+        step = max(page.size + 1, _STEP)
+        while rows := await self._store.scan(scope, SESSIONS, after=after, limit=step, reverse=True):
             for row in rows:
                 if states and row.value.state not in states:
                     continue
@@ -115,9 +118,9 @@ class Sessions:
                     return found, paging.token(question, last)
                 found.append(row.value)
                 last = row.key
-            if len(rows) <= page.size:
-                return found, ""
             after = rows[-1].key
+            await asyncio.sleep(0)  # a long list must not stop the others
+        return found, ""
 
     async def update(
         self,
@@ -135,7 +138,7 @@ class Sessions:
         for _ in range(_TRIES):
             done = await self._requests.find(scope, request_id, "session.update", body)
             if done is not None:
-                return msgspec.convert(done, Session)
+                return await self.get(scope, session_id)
             async with self._journal.lock(scope, session_id):
                 row = await self._journal.session(scope, session_id)
                 before, session = row.value, msgspec.structs.replace(row.value, updated_at=self._clock.now())
@@ -148,7 +151,7 @@ class Sessions:
                 writer = await self._store.writer(scope)
                 writer.expect(SESSIONS, row.key, row.version)
                 writer.put(SESSIONS, row.key, session)
-                self._requests.add(writer, request_id, "session.update", body, session)
+                self._requests.add(writer, request_id, "session.update", body, True)
                 audit.record(writer, "session.update", session.id, session.updated_at)
                 try:
                     await writer.commit()
@@ -164,48 +167,71 @@ class Sessions:
     async def delete(self, scope: Scope, session_id: str, *, request_id: str = "") -> tuple[int, int]:
         """Deletes a session with its messages and memories; returns how many of each. Raises NotFound.
 
-        The session's own row goes last, so that a delete that was cut short can be sent again.
+        Answers elsewhere that quoted a memory lose those words. The session's own row goes last and only if nothing was
+        written in the session meanwhile, so that nothing is left behind and a delete cut short can be sent again.
         """
         body = digest(("delete", session_id))
-        done = await self._requests.find(scope, request_id, "session.delete", body)
-        if done is not None:
-            return done[0], done[1]
-        async with self._journal.lock(scope, session_id):
+        messages = memories = 0
+        while True:
+            done = await self._requests.find(scope, request_id, "session.delete", body)
+            if done is not None:
+                return done[0], done[1]
             row = await self._journal.session(scope, session_id)
-            memories = await self._delete_memories(scope, session_id)
-            messages = await self._delete_messages(scope, session_id)
+            memories += await self._delete_memories(scope, session_id)
+            messages += await self._delete_messages(scope, session_id)
             writer = await self._store.writer(scope)
+            writer.expect(SESSIONS, row.key, row.version)
             writer.delete(SESSIONS, row.key)
             if row.value.origin:
                 writer.delete(ORIGINS, origin_key(row.value.origin))
             self._requests.add(writer, request_id, "session.delete", body, (messages, memories))
             audit.record(writer, "session.delete", session_id, self._clock.now())
-            await writer.commit()
-            self._journal.forget_hot(scope, session_id)
-        return messages, memories
+            try:
+                await writer.commit()
+            except Conflict:
+                continue
+            finally:
+                self._journal.forget_hot(scope, session_id)
+            return messages, memories
 
     async def _delete_messages(self, scope: Scope, session_id: str) -> int:
         prefix, count = raw(session_id, "session_id"), 0
-        while rows := await self._store.scan(scope, MESSAGES, prefix, limit=_DELETE_STEP):
+        while rows := await self._store.scan(scope, MESSAGES, prefix, limit=_STEP):
             writer = await self._store.writer(scope)
             for row in rows:
                 writer.delete(MESSAGES, row.key)
+                if row.value.request_key:
+                    writer.delete(TURNS, row.value.request_key)
             await writer.commit()
             count += len(rows)
         return count
 
     async def _delete_memories(self, scope: Scope, session_id: str) -> int:
-        after, count = b"", 0
-        while rows := await self._store.scan(scope, MEMORIES, after=after, limit=_DELETE_STEP):
-            after = rows[-1].key
-            writer = await self._store.writer(scope)
-            here = [row.value for row in rows if row.value.session_id == session_id]
-            for memory in here:
-                remove_memory(writer, memory.id, memory.sent_at)
-            if here:
-                await writer.commit()
+        count, after, more = 0, b"", True
+        while more:
+            rows, after = await self._store.salvage(scope, MEMORIES, after=after, limit=_STEP)
+            more = bool(after)
+            here = [row for row in rows if row.value.session_id == session_id]
             count += len(here)
+            if here:
+                await self._remove(scope, here)
         return count
+
+    async def _remove(self, scope: Scope, memories: Sequence[Row[Memory]]) -> None:
+        while True:
+            writer = await self._store.writer(scope)
+            redaction = Redaction(self._store, self._journal, scope, writer)
+            for row in memories:
+                await redaction.memory(row.value)
+                remove_memory(writer, row.value.id, row.value.sent_at)
+            await redaction.apply()
+            try:
+                await writer.commit()
+            except Conflict:  # a session with a quote of it is being written
+                continue
+            subjects = {row.value.id for row in memories} | {row.value.message_id for row in memories}
+            await sweep(self._store, self._journal, scope, subjects - {""})
+            return
 
     async def messages(
         self, scope: Scope, session_id: str, page: Page, *, descending: bool = False
@@ -216,9 +242,9 @@ class Sessions:
         row = await self._journal.session(scope, session_id)
         rows = await self._store.scan(scope, MESSAGES, row.key, after=after, limit=page.size + 1, reverse=descending)
         found: builtins.list[Message] = []
-        room = _PAGE_BYTES
+        room = paging.PAGE_BYTES
         for index, each in enumerate(rows[: page.size]):
-            room -= len(each.value.text) * 4 + sum(len(image.data) for image in each.value.images)
+            room -= paging.weight(each.value.text) + sum(len(image.data) for image in each.value.images)
             if room < 0 and found:
                 return found, paging.token(question, rows[index - 1].key)
             found.append(each.value)

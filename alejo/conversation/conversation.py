@@ -15,15 +15,16 @@ import msgspec
 
 from alejo.clock import Clock
 from alejo.conversation.desk import TurnDesk
-from alejo.conversation.senses import Senses, sense
-from alejo.conversation.turns import Turns, Underway
+from alejo.conversation.senses import SENSES, Senses, sense
+from alejo.conversation.turns import Turns, Underway, another_body, body
 from alejo.errors import PluginFailed, Unavailable
 from alejo.ids import Ids
-from alejo.memory import Memories, build
+from alejo.memory import Memories
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
+from alejo.storage.store import Row
 from alejo.storage.tables import TurnRow
-from alejo.types import Accepted, Answer, Ask, Context, Memory, Message, Scope
+from alejo.types import Accepted, Answer, Ask, Memory, Scope
 
 Event = Accepted | str | Answer
 
@@ -31,9 +32,10 @@ Event = Accepted | str | Answer
 class _Flight:
     """A turn being answered in this process: the answer to come, and the turn once its message is on its way."""
 
-    __slots__ = ("answer", "turn")
+    __slots__ = ("answer", "ask", "turn")
 
-    def __init__(self, answer: asyncio.Future[Answer]) -> None:
+    def __init__(self, ask: Ask, answer: asyncio.Future[Answer]) -> None:
+        self.ask = ask
         self.answer = answer
         self.turn: Underway | None = None
 
@@ -80,11 +82,12 @@ class Conversation:
         if fresh:
             ask = msgspec.structs.replace(ask, request_id=self._ids.new())
         place = (scope, ask.request_id)
-        if place in self._live:
-            for event in _whole(await self._join(scope, ask, self._live[place].answer)):
+        flight = self._live.get(place)
+        if flight is not None:
+            for event in _whole(await _join(ask, flight)):
                 yield event
             return
-        flight = self._live[place] = _Flight(asyncio.get_running_loop().create_future())
+        flight = self._live[place] = _Flight(ask, asyncio.get_running_loop().create_future())
         try:
             known = None if fresh else await self._turns.find(scope, ask)
             if isinstance(known, Answer):
@@ -110,25 +113,17 @@ class Conversation:
         for event in events:
             yield event
 
-    async def _join(self, scope: Scope, ask: Ask, running: asyncio.Future[Answer]) -> Answer:
-        """The answer of the same turn, which is being made. Raises AlreadyExists for another body."""
-        await self._turns.find(scope, ask)
-        try:
-            return msgspec.structs.replace(await asyncio.shield(running), replayed=True)
-        except asyncio.CancelledError:
-            if not running.cancelled():
-                raise
-            raise Unavailable("The turn was interrupted; send it again with the same request id.") from None
-
     async def _begin(
-        self, scope: Scope, ask: Ask, flight: _Flight, before: TurnRow | None
+        self, scope: Scope, ask: Ask, flight: _Flight, before: Row[TurnRow] | None
     ) -> tuple[Underway, TurnDesk, Senses]:
-        turn = flight.turn = await self._turns.receive(scope, ask, before)
         # What the message says is felt and looked up while it is on its way to the disk.
+        beside = any(self._plugins.one(role) is not None for role in SENSES)
+        turn = flight.turn = await self._turns.receive(scope, ask, before, beside=beside)
         senses = await sense(self._plugins, self._memories, scope, turn.message)
         if turn.committed is not None:
             await asyncio.shield(turn.committed)
-        return turn, TurnDesk(scope, turn.message, self._memories, self._plugins), senses
+        desk = TurnDesk(scope, turn.message, turn.earlier, senses.recalled, self._memories, self._plugins, self._budget)
+        return turn, desk, senses
 
     async def _cut(self, flight: _Flight, error: BaseException) -> None:
         """Notes on disk how a turn ended that has no answer."""
@@ -152,7 +147,6 @@ class Conversation:
         desk.turn = Turn(
             turn.session,
             turn.message,
-            await self._context(turn.scope, turn.earlier, senses),
             senses.recalled,
             senses.appraisal,
             senses.percepts,
@@ -163,14 +157,22 @@ class Conversation:
         )
         return self._plugins.stream(brain, "respond", desk.turn)
 
-    async def _context(self, scope: Scope, earlier: tuple[Message, ...], senses: Senses) -> Context:
-        pinned = await self._memories.pinned(scope) if self._plugins.one("memory") else ()
-        return build(earlier, senses.recalled, pinned, self._budget)
-
     async def close(self) -> None:
         """Waits until interrupted turns are noted on disk."""
         if self._endings:
             await asyncio.wait(self._endings)
+
+
+async def _join(ask: Ask, flight: _Flight) -> Answer:
+    """The answer of the same turn, which is being made. Raises AlreadyExists for another body."""
+    if body(ask) != body(flight.ask):
+        raise another_body()
+    try:
+        return msgspec.structs.replace(await asyncio.shield(flight.answer), replayed=True)
+    except asyncio.CancelledError:
+        if not flight.answer.cancelled():
+            raise
+        raise Unavailable("The turn was interrupted; send it again with the same request id.") from None
 
 
 def _whole(answer: Answer) -> tuple[Event, ...]:

@@ -4,28 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from alejo.errors import NotFound
-from alejo.memory import Memories
+from alejo.errors import FailedPrecondition, NotFound
+from alejo.memory import Memories, build
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
 from alejo.storage.requests import digest
-from alejo.types import Filter, Hit, Memory, MemoryDraft, Message, Page, Scope
+from alejo.types import Context, Filter, Hit, Memory, MemoryDraft, Message, Page, Role, Scope
 
 _MOST = 200
 
 
 class TurnDesk:
-    """One turn's desk. It notes what was handed out, forgotten and run, so that the turn can account for it."""
+    """One turn's desk. It notes what was handed out, forgotten and run, so that the turn can account for it.
 
-    def __init__(self, scope: Scope, message: Message, memories: Memories, plugins: PluginHost) -> None:
+    `handed` is the words by the id of the memory or message they are from: what an answer may quote; `versions` is the
+    memories among them, as they were read.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        message: Message,
+        earlier: Sequence[Message],
+        recalled: Sequence[Hit],
+        memories: Memories,
+        plugins: PluginHost,
+        budget: int,
+    ) -> None:
         self._scope = scope
         self._message = message
+        self._earlier = earlier
+        self._recalled = recalled
         self._memories = memories
         self._plugins = plugins
+        self._budget = budget
         self.turn: Turn | None = None
-        self.handed: dict[str, str] = {}
+        self.versions: dict[str, int] = {}
+        self.handed: dict[str, str] = {message.id: message.text}
+        self.handed.update({each.id: each.text for each in earlier if each.role is not Role.ASSISTANT})
+        self._hand(hit.memory for hit in recalled)
         self.forgotten: list[str] = []
         self.commands: list[str] = []
+
+    async def context(self, token_budget: int = 0) -> Context:
+        """What a model should know to answer: pinned and recalled memories and the session's last messages."""
+        pinned = await self._memories.pinned(self._scope)
+        self._hand(pinned)
+        return build(self._earlier, self._recalled, pinned, token_budget or self._budget)
 
     async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
         """Memories that match, best first."""
@@ -41,19 +66,25 @@ class TurnDesk:
         return found
 
     def _hand(self, memories: Iterable[Memory]) -> None:
-        self.handed.update({memory.id: memory.text for memory in memories})
+        for memory in memories:
+            self.handed[memory.id] = memory.text
+            self.versions[memory.id] = memory.version
 
     async def remember(self, draft: MemoryDraft) -> Memory:
         """Remembers something that was just said; it is on disk when this returns."""
         once = f"{self._message.id}/{digest(draft).hex()}"  # a turn that goes on after a kill remembers nothing twice
         kept = await self._memories.remember(self._scope, draft, request_id=once, source=self._message)
+        if not kept.memories:
+            raise FailedPrecondition("This was remembered once and has been forgotten since.")
         self._hand(kept.memories)
         return kept.memories[0]
 
     async def forget(self, memory_ids: Sequence[str]) -> int:
         """Forgets memories and redacts the messages they came from; returns how many were there."""
-        count, _ = await self._memories.forget(self._scope, memory_ids)
+        count, _ = await self._memories.forget(self._scope, memory_ids, asked=self._message)
         self.forgotten += [self.handed[each] for each in memory_ids if each in self.handed]
+        for each in memory_ids:
+            self.versions.pop(each, None)
         return count
 
     async def run(self, command: str, arguments: str) -> str:

@@ -14,6 +14,7 @@ from alejo.plugins import PluginHost
 from alejo.types import Appraisal, Degraded, Hit, Message, Percept, Scope
 
 RECALLED = 10
+SENSES = ("emotion", "memory", "vision")
 
 
 class Senses(msgspec.Struct):

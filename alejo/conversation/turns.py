@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Sequence
 
 import msgspec
 
@@ -13,25 +11,37 @@ from alejo.conversation.desk import TurnDesk
 from alejo.conversation.senses import Senses
 from alejo.errors import AlejoError, AlreadyExists, Conflict, NotFound, Unavailable
 from alejo.ids import Ids, raw
-from alejo.memory.recall import versioned
+from alejo.memory.recall import sound, versioned
 from alejo.memory.remember import Remember
 from alejo.sessions import Sessions
 from alejo.storage import audit
 from alejo.storage.journal import Journal, message_key
+from alejo.storage.redaction import scrub
 from alejo.storage.requests import Requests, digest, key
-from alejo.storage.store import Store, Writer
-from alejo.storage.tables import MEMORIES, MESSAGES, QUOTES, SESSIONS, TURNS, Recalled, TurnRow
+from alejo.storage.store import Row, Store, Writer
+from alejo.storage.tables import MEMORIES, QUOTES, SESSIONS, TURNS, Recalled, TurnRow
 from alejo.types import Answer, Ask, Degraded, Hit, Memory, Message, Role, Scope, Session
 
 _TRIES = 8
 _PRUNE_EVERY = 64
-FORGOTTEN = "[forgotten]"
+DONE = "done"
 
 
 class Underway:
     """A turn being answered: its row, session and user message, what was said before, and its first commit."""
 
-    __slots__ = ("ask", "committed", "earlier", "memories", "message", "missing", "scope", "session", "turn")
+    __slots__ = (
+        "ask",
+        "committed",
+        "earlier",
+        "memories",
+        "message",
+        "missing",
+        "scope",
+        "session",
+        "turn",
+        "version",
+    )
 
     turn: TurnRow
     session: Session
@@ -44,6 +54,7 @@ class Underway:
         self.memories: tuple[Memory, ...] = ()
         self.missing: list[Degraded] = []
         self.committed: asyncio.Future[None] | None = None
+        self.version = 0  # of the turn's row, so that nobody else's word on it is overwritten
 
 
 class Turns:
@@ -67,14 +78,14 @@ class Turns:
         self._ids = ids
         self._clock = clock
 
-    async def find(self, scope: Scope, ask: Ask) -> Answer | TurnRow | None:
+    async def find(self, scope: Scope, ask: Ask) -> Answer | Row[TurnRow] | None:
         """The stored answer of this request, its unfinished turn, or None. Raises AlreadyExists for another body."""
         row = await self._store.get(scope, TURNS, key(ask.request_id))
         if row is None:
             return None
-        if row.value.body != _body(ask):
-            raise AlreadyExists("This request id was used before for another message.")
-        return await self._replay(scope, row.value) if row.value.state == "done" else row.value
+        if row.value.body != body(ask):
+            raise another_body()
+        return await self._replay(scope, row.value) if row.value.state == DONE else row
 
     async def _replay(self, scope: Scope, turn: TurnRow) -> Answer:
         user = await self._journal.message(scope, turn.session_id, turn.user_sent_at, turn.user_seq)
@@ -83,7 +94,7 @@ class Turns:
             raise NotFound("turn", turn.id)  # its session was deleted
         hits = []
         for each in turn.recalled:
-            row = await self._store.get(scope, MEMORIES, bytes.fromhex(each.memory_id))
+            row = await sound(self._store, scope, each.memory_id)
             if row is not None:
                 hits.append(Hit(versioned(row.value, row.version), each.score, each.coverage, each.evidence))
         return Answer(
@@ -100,35 +111,41 @@ class Turns:
             True,
         )
 
-    async def receive(self, scope: Scope, ask: Ask, before: TurnRow | None) -> Underway:
-        """Starts the commit of the user's message; a turn that was cut short goes on under the same message.
+    async def receive(self, scope: Scope, ask: Ask, before: Row[TurnRow] | None, *, beside: bool) -> Underway:
+        """Commits the user's message; a turn that was cut short goes on under the same message.
 
-        Raises NotFound or FailedPrecondition for the session.
+        With `beside` the commit is under way when this returns, in `committed`, else it is done. Raises NotFound or
+        FailedPrecondition for the session, Unavailable when another process is answering this turn.
         """
         if before is not None:
             return await self._resume(scope, before)
         underway = Underway(scope, ask)
-        lock = self._journal.lock(scope, ask.session_id)
-        if ask.session_id:
+        lock = self._journal.lock(scope, ask.session_id) if ask.session_id else None
+        if lock is not None:
             await lock.acquire()
         try:
             writer = await self._prepare(underway)
         except BaseException:
-            if ask.session_id:
+            if lock is not None:
                 lock.release()
             raise
-        underway.committed = asyncio.ensure_future(self._commit(underway, writer, lock if ask.session_id else None))
+        commit = self._commit(underway, writer, lock)
+        if beside:
+            underway.committed = asyncio.ensure_future(commit)
+        else:
+            await commit
         return underway
 
-    async def _resume(self, scope: Scope, before: TurnRow) -> Underway:
-        message = await self._journal.message(scope, before.session_id, before.user_sent_at, before.user_seq)
+    async def _resume(self, scope: Scope, before: Row[TurnRow]) -> Underway:
+        turn = before.value
+        message = await self._journal.message(scope, turn.session_id, turn.user_sent_at, turn.user_seq)
         if message is None:
-            raise NotFound("session", before.session_id)
-        row = await self._journal.session(scope, before.session_id)
+            raise NotFound("session", turn.session_id)
+        row = await self._journal.session(scope, turn.session_id)
         session, recent = row.value, await self._journal.recent(scope, row)
-        earlier = tuple(each for each in recent if each.seq < message.seq)
-        underway = Underway(scope, Ask(message.text, session.id))
-        underway.turn, underway.session, underway.message, underway.earlier = before, session, message, earlier
+        underway = Underway(scope, Ask(message.text, session.id, turn.request_id))
+        underway.turn, underway.session, underway.message, underway.version = turn, session, message, before.version
+        underway.earlier = tuple(each for each in recent if each.seq < message.seq)
         return underway
 
     async def _prepare(self, underway: Underway) -> Writer:
@@ -159,7 +176,7 @@ class Turns:
             self._ids.new(),
             ask.request_id,
             session.id,
-            _body(ask),
+            body(ask),
             "received",
             message.recorded_at,
             message.seq,
@@ -174,7 +191,7 @@ class Turns:
         try:
             for _ in range(_TRIES):
                 try:
-                    version = await writer.commit()
+                    underway.version = await writer.commit()
                 except Conflict:
                     # Another process was faster, with this session or with this very request.
                     self._journal.forget_hot(underway.scope, underway.session.id)
@@ -182,7 +199,7 @@ class Turns:
                         break
                     writer = await self._prepare(underway)
                     continue
-                self._journal.said(underway.scope, underway.session, version, underway.message)
+                self._journal.said(underway.scope, underway.session, underway.version, underway.message)
                 return
             raise Unavailable("The turn is being answered elsewhere; send it again with the same request id.")
         finally:
@@ -190,75 +207,135 @@ class Turns:
                 lock.release()
 
     async def finish(self, underway: Underway, senses: Senses, desk: TurnDesk, text: str) -> Answer:
-        """Commits the answer with all it leaves behind. Raises FailedPrecondition if the session ended meanwhile."""
-        scope, turn = underway.scope, underway.turn
-        place = key(turn.request_id)
-        degraded = tuple(dict.fromkeys([*senses.degraded, *underway.missing]))
-        async with self._journal.lock(scope, turn.session_id):
-            for _ in range(_TRIES):
-                row = await self._journal.current(scope, turn.session_id)
-                writer = await self._store.writer(scope)
-                writer.expect(SESSIONS, row.key, row.version)
-                stored = _scrub(text, desk.forgotten)
-                session, answer = self._journal.append(writer, row.value, stored, Role.ASSISTANT, request_key=place)
-                writer.put(SESSIONS, row.key, session)
-                done = msgspec.structs.replace(
-                    turn,
-                    state="done",
-                    answer_seq=answer.seq,
-                    answer_sent_at=answer.sent_at,
-                    recalled=tuple(Recalled(h.memory.id, h.score, h.coverage, h.evidence) for h in senses.recalled),
-                    appraisal=senses.appraisal,
-                    percepts=senses.percepts,
-                    degraded=degraded,
-                    commands=tuple(desk.commands),
-                )
-                writer.put(TURNS, place, done)
-                self._account(writer, underway, senses, desk, answer)
-                audit.record(writer, "turn", turn.id, answer.recorded_at)
-                if session.message_count % _PRUNE_EVERY == 0:
-                    await self._requests.prune(scope, writer)
+        """Commits the answer with all it leaves behind.
+
+        Raises FailedPrecondition if the session ended meanwhile, NotFound if it was deleted. Where another process was
+        faster, its answer is the answer.
+        """
+        scope = underway.scope
+        async with self._journal.lock(scope, underway.turn.session_id):
+            for attempt in range(_TRIES):
+                if attempt:
+                    done = await self._look_again(underway, senses, desk)
+                    if done is not None:
+                        return done
+                writer, session, answer = await self._compose(underway, senses, desk, text)
                 try:
                     version = await writer.commit()
                 except Conflict:
-                    self._journal.forget_hot(scope, session.id)
+                    self._journal.forget_hot(scope, underway.turn.session_id)
                     continue
                 self._journal.said(scope, session, version, answer)
                 if desk.forgotten:
-                    self._journal.forget_hot(scope, session.id)
                     answer = msgspec.structs.replace(answer, text=text)
-                return _answer(underway, answer, senses, degraded, desk)
+                return _answer(underway, answer, senses, desk)
         raise Unavailable("The session is being written elsewhere; send the turn again with the same request id.")
 
-    def _account(self, writer: Writer, underway: Underway, senses: Senses, desk: TurnDesk, answer: Message) -> None:
-        """Notes which memories the answer quotes, so that forgetting one takes the quote too."""
-        handed = desk.handed | {hit.memory.id: hit.memory.text for hit in senses.recalled}
-        answer_key = message_key(answer.session_id, answer.sent_at, answer.seq)
-        for memory_id, words in handed.items():
+    async def _compose(
+        self, underway: Underway, senses: Senses, desk: TurnDesk, text: str
+    ) -> tuple[Writer, Session, Message]:
+        scope, turn, place = underway.scope, underway.turn, key(underway.turn.request_id)
+        row = await self._journal.current(scope, turn.session_id)
+        writer = await self._store.writer(scope)
+        writer.expect(SESSIONS, row.key, row.version)
+        writer.expect(TURNS, place, underway.version)
+        session, answer = self._journal.append(
+            writer,
+            row.value,
+            scrub(text, desk.forgotten),
+            Role.ASSISTANT,
+            sent_at=max(self._clock.now(), underway.message.sent_at),
+            request_key=place,
+        )
+        writer.put(SESSIONS, row.key, session)
+        writer.put(TURNS, place, _done(underway, senses, desk, answer))
+        self._account(writer, desk, answer)
+        audit.record(writer, "turn", turn.id, answer.recorded_at)
+        if session.message_count % _PRUNE_EVERY == 0:
+            await self._requests.prune(scope, writer)
+        return writer, session, answer
+
+    def _account(self, writer: Writer, desk: TurnDesk, answer: Message) -> None:
+        """Notes what the answer quotes, so that forgetting it takes the quote too."""
+        place = message_key(answer.session_id, answer.sent_at, answer.seq)
+        for subject, words in desk.handed.items():
             if words and words in answer.text:
-                writer.put(QUOTES, bytes.fromhex(memory_id) + answer.request_key, answer_key)
-        message = underway.message
-        if desk.forgotten and (bare := _scrub(message.text, desk.forgotten)) != message.text:
-            place = message_key(message.session_id, message.sent_at, message.seq)
-            writer.put(MESSAGES, place, msgspec.structs.replace(message, text=bare))
+                raw_id = bytes.fromhex(subject)
+                if subject in desk.versions:  # a memory must still be there, or its words are not for the disk
+                    writer.expect(MEMORIES, raw_id, desk.versions[subject])
+                writer.put(QUOTES, raw_id + answer.request_key, place)
+
+    async def _look_again(self, underway: Underway, senses: Senses, desk: TurnDesk) -> Answer | None:
+        """After a conflict: the answer of whoever was faster, or None with what was forgotten meanwhile taken out."""
+        scope, turn = underway.scope, underway.turn
+        row = await self._store.get(scope, TURNS, key(turn.request_id))
+        if row is None:
+            raise NotFound("session", turn.session_id)
+        if row.value.state == DONE:
+            return await self._replay(scope, row.value)
+        underway.version = row.version
+        for subject in list(desk.versions):
+            memory = await sound(self._store, scope, subject)
+            if memory is None:
+                desk.forgotten.append(desk.handed[subject])
+                del desk.versions[subject]
+            else:
+                desk.versions[subject] = memory.version
+        message = await self._journal.message(scope, turn.session_id, turn.user_sent_at, turn.user_seq)
+        if message is None:
+            raise NotFound("session", turn.session_id)
+        desk.forgotten += await self._redacted(underway, desk)
+        if message.redacted:
+            senses.appraisal, senses.percepts, senses.recalled = None, (), ()
+        underway.message = message
+        gone = set(desk.forgotten)
+        senses.recalled = tuple(hit for hit in senses.recalled if hit.memory.text not in gone)
+        return None
+
+    async def _redacted(self, underway: Underway, desk: TurnDesk) -> list[str]:
+        """The words handed out of messages of this session that have lost them since."""
+        row = await self._journal.session(underway.scope, underway.turn.session_id)
+        recent = await self._journal.recent(underway.scope, row)
+        return [desk.handed.pop(each.id) for each in recent if each.redacted and each.id in desk.handed]
 
     async def end(self, underway: Underway, state: str) -> None:
-        """Notes that a turn failed or was interrupted, if its message is on disk."""
+        """Notes that a turn failed or was interrupted, if its message is on disk and nobody has answered it."""
+        place = key(underway.turn.request_id)
         try:
             if underway.committed is not None:
                 await underway.committed
-            writer = await self._store.writer(underway.scope)
-            turn = msgspec.structs.replace(underway.turn, state=state)
-            writer.put(TURNS, key(turn.request_id), turn)
-            audit.record(writer, f"turn.{state}", turn.id, self._clock.now())
-            await writer.commit()
+            for _ in range(_TRIES):
+                row = await self._store.get(underway.scope, TURNS, place)
+                if row is None or row.value.state == DONE:
+                    return
+                writer = await self._store.writer(underway.scope)
+                writer.expect(TURNS, place, row.version)
+                writer.put(TURNS, place, msgspec.structs.replace(row.value, state=state))
+                audit.record(writer, f"turn.{state}", row.value.id, self._clock.now())
+                try:
+                    await writer.commit()
+                except Conflict:
+                    continue
+                return
         except AlejoError:
             return  # what is on disk stands as "received", which a retry continues just the same
 
 
-def _answer(
-    underway: Underway, answer: Message, senses: Senses, degraded: tuple[Degraded, ...], desk: TurnDesk
-) -> Answer:
+def _done(underway: Underway, senses: Senses, desk: TurnDesk, answer: Message) -> TurnRow:
+    return msgspec.structs.replace(
+        underway.turn,
+        state=DONE,
+        answer_seq=answer.seq,
+        answer_sent_at=answer.sent_at,
+        recalled=tuple(Recalled(h.memory.id, h.score, h.coverage, h.evidence) for h in senses.recalled),
+        appraisal=senses.appraisal,
+        percepts=senses.percepts,
+        degraded=_degraded(underway, senses),
+        commands=tuple(desk.commands),
+    )
+
+
+def _answer(underway: Underway, answer: Message, senses: Senses, desk: TurnDesk) -> Answer:
     turn = underway.turn
     return Answer(
         turn.id,
@@ -269,17 +346,20 @@ def _answer(
         senses.recalled,
         senses.appraisal,
         senses.percepts,
-        degraded,
+        _degraded(underway, senses),
         tuple(desk.commands),
     )
 
 
-def _scrub(text: str, phrases: Sequence[str]) -> str:
-    """The text without what was just forgotten, whatever its case."""
-    for phrase in phrases:
-        text = re.sub(re.escape(phrase.strip().rstrip(".!")), FORGOTTEN, text, flags=re.IGNORECASE)
-    return text
+def _degraded(underway: Underway, senses: Senses) -> tuple[Degraded, ...]:
+    return tuple(dict.fromkeys([*senses.degraded, *underway.missing]))
 
 
-def _body(ask: Ask) -> bytes:
+def body(ask: Ask) -> bytes:
+    """What tells this turn from another with the same request id."""
     return digest((ask.session_id, ask.text, ask.images, ask.sent_at, ask.metadata))
+
+
+def another_body() -> AlreadyExists:
+    """The error of a request id that stands for another message."""
+    return AlreadyExists("This request id was used before for another message.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 from alejo.types import Context, ContextDrop, ContextItem, Evidence, Hit, Memory, Message, Role
 
@@ -67,12 +66,6 @@ def _recalled(hit: Hit) -> ContextItem:
 
 def _said(message: Message) -> ContextItem:
     speaker = message.speaker or ("Assistant" if message.role is Role.ASSISTANT else "User")
-    return _line(message.id, speaker, message.text)
-
-
-@lru_cache(maxsize=16384)
-def _line(message_id: str, speaker: str, text: str) -> ContextItem:
-    """A message's item; it is shown again with each of the next turns, so it is kept."""
-    line = f"{speaker}: {text}"
+    line = f"{speaker}: {message.text}"
     evidence = (Evidence("immediate", 1.0, "one of the session's last messages"),)
-    return ContextItem("immediate", line, estimate_tokens(line), message_id=message_id, evidence=evidence)
+    return ContextItem("immediate", line, estimate_tokens(line), message_id=message.id, evidence=evidence)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
+from collections.abc import Container
 
 import msgspec
 
@@ -17,7 +18,7 @@ from alejo._core import LexicalIndex
 from alejo.errors import DataLoss
 from alejo.storage.store import Store
 from alejo.storage.tables import CHANGES, MEMORIES
-from alejo.types import Filter, Layer, Memory, Scope
+from alejo.types import EVERYTHING, Filter, Layer, Memory, Scope
 
 _STEP = 1000
 _USERS = 1024
@@ -58,11 +59,14 @@ class Index:
         self.lexical = LexicalIndex()
         self.entries: dict[int, Entry] = {}
         self.pinned: dict[str, int] = {}
+        self.archived: set[str] = set()
         self._docs: dict[str, int] = {}
         self._next = 0
 
-    def passing(self, wanted: Filter) -> set[str]:
+    def passing(self, wanted: Filter) -> Container[str]:
         """The ids of all memories a filter lets through."""
+        if wanted == EVERYTHING and not self.archived:
+            return self._docs
         return {entry.id for entry in self.entries.values() if entry.passes(wanted)}
 
     def put(self, memory: Memory) -> None:
@@ -83,8 +87,10 @@ class Index:
             memory.archived,
             memory.metadata,
         )
-        self.pinned.pop(memory.id, None)
-        if memory.pinned and not memory.archived:
+        self._unmark(memory.id)
+        if memory.archived:
+            self.archived.add(memory.id)
+        elif memory.pinned:
             self.pinned[memory.id] = doc
         self.lexical.upsert(doc, [(1.0, memory.text), (1.0, memory.speaker), (0.5, _date_words(memory.sent_at))])
 
@@ -93,8 +99,12 @@ class Index:
         doc = self._docs.pop(memory_id, None)
         if doc is not None:
             del self.entries[doc]
-            self.pinned.pop(memory_id, None)
+            self._unmark(memory_id)
             self.lexical.remove(doc)
+
+    def _unmark(self, memory_id: str) -> None:
+        self.pinned.pop(memory_id, None)
+        self.archived.discard(memory_id)
 
 
 def _date_words(sent_at: int) -> str:

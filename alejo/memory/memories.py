@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,11 +19,12 @@ from alejo.memory.index import Index, Indexes
 from alejo.memory.remember import Item, Remember
 from alejo.plugins import PluginHost
 from alejo.storage import audit
-from alejo.storage.journal import Journal, message_key
+from alejo.storage.journal import Journal
+from alejo.storage.redaction import Redaction, sweep
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import put_memory, remove_memory
-from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME, QUOTES
+from alejo.storage.store import Row, Store
+from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME
 from alejo.types import (
     EVERYTHING,
     Context,
@@ -31,7 +33,6 @@ from alejo.types import (
     Hit,
     Kept,
     Memory,
-    MemoryDraft,
     Message,
     Page,
     RecallPlan,
@@ -39,7 +40,7 @@ from alejo.types import (
 )
 
 _TRIES = 8
-_QUOTES = 1000
+_STEP = 256
 CHANGEABLE = frozenset({"text", "layer", "kind", "importance", "pinned", "archived", "metadata"})
 
 
@@ -81,13 +82,31 @@ class Memories:
     async def recall(
         self, scope: Scope, query: str, page: Page, wanted: Filter = EVERYTHING
     ) -> tuple[builtins.list[Hit], str, builtins.list[Degraded]]:
-        """A page of the memories that match, best first; the token of the next page; what was missing."""
+        """A page of the memories that match, best first; the token of the next page; what was missing.
+
+        A page also ends at 3 MiB. The pages of one walk are weighed as of its first; each begins behind the last hit of
+        the one before, wherever that stands by then.
+        """
         question = ("recall", query, wanted)
-        start = int.from_bytes(paging.cursor(question, page.token), "big")
+        cursor = paging.cursor(question, page.token)
+        now = int.from_bytes(cursor[:8], "big") if cursor else self._clock.now()
+        start, last = int.from_bytes(cursor[8:12], "big"), cursor[12:].hex()
         plan, degraded = await self.plan(query)
-        hits, more = await self._find(scope, query, wanted, plan, start, page.size)
-        token = paging.token(question, (start + page.size).to_bytes(8, "big")) if more else ""
-        return hits, token, degraded
+        index = await self._indexes.get(scope)
+        found, more = recall.rank(index, query, wanted, plan, now, most=start + page.size)
+        places = [index.entries[each.doc].id for each in found]
+        if last in places:
+            start = places.index(last) + 1
+        elif start:
+            start -= 1  # the last hit is gone, and all behind it moved up
+        hits = await recall.read(self._store, scope, index, query, found[start : start + page.size])
+        shown = paging.fitting([hit.memory.text for hit in hits])
+        if shown == len(hits) and not (more or len(found) > start + page.size):
+            return hits, "", degraded
+        behind = start + (page.size if shown == len(hits) else shown)
+        mark = bytes.fromhex(places[behind - 1])
+        token = paging.token(question, now.to_bytes(8, "big") + behind.to_bytes(4, "big") + mark)
+        return hits[:shown], token, degraded
 
     async def recall_for(self, scope: Scope, query: str, size: int, message_id: str) -> builtins.list[Hit]:
         """What a turn recalls: like `recall`, without the message that is just being said. Raises PluginFailed."""
@@ -151,26 +170,28 @@ class Memories:
         return row
 
     async def list(self, scope: Scope, page: Page, wanted: Filter = EVERYTHING) -> tuple[builtins.list[Memory], str]:
-        """A page of the memories a filter lets through, newest first by the time they were said."""
+        """A page of the memories a filter lets through, newest first by when they were said; it also ends at 3 MiB."""
         question = ("memories", wanted)
         after = last = paging.cursor(question, page.token)
         passes = (await self._indexes.get(scope)).passing(wanted)
         found: builtins.list[Memory] = []
-        while True:
-            rows = await self._store.scan(scope, MEMORIES_BY_TIME, after=after, limit=page.size + 1, reverse=True)
+        room = paging.PAGE_BYTES
+        step = max(page.size + 1, _STEP)
+        while rows := await self._store.scan(scope, MEMORIES_BY_TIME, after=after, limit=step, reverse=True):
             for row in rows:
                 if row.value not in passes:
                     continue
                 memory = await recall.sound(self._store, scope, row.value)
                 if memory is None:
                     continue
-                if len(found) == page.size:
+                room -= paging.weight(memory.value.text)
+                if found and (len(found) == page.size or room < 0):
                     return found, paging.token(question, last)
                 found.append(recall.versioned(memory.value, memory.version))
                 last = row.key
-            if len(rows) <= page.size:
-                return found, ""
             after = rows[-1].key
+            await asyncio.sleep(0)  # a long list must not stop the others
+        return found, ""
 
     async def update(
         self, scope: Scope, memory_id: str, changes: Mapping[str, Any], *, etag: str = "", request_id: str = ""
@@ -198,20 +219,30 @@ class Memories:
         raise Conflict("The memory is being changed by somebody else; try again.")
 
     async def forget(
-        self, scope: Scope, memory_ids: Sequence[str], *, keep_messages: bool = False, request_id: str = ""
+        self,
+        scope: Scope,
+        memory_ids: Sequence[str],
+        *,
+        keep_messages: bool = False,
+        request_id: str = "",
+        asked: Message | None = None,
     ) -> tuple[int, int]:
         """Forgets memories; returns how many were there and how many messages were redacted.
 
-        The message a memory came from, and answers that quoted it, lose their words unless `keep_messages`.
+        The message a memory came from, and answers that quoted it, lose their words unless `keep_messages`; `asked`,
+        the message that asks for it, loses the words of the memories alone.
         """
         wanted = [(each, raw(each, f"memory_ids[{place}]")) for place, each in enumerate(dict.fromkeys(memory_ids))]
         body = digest(("forget", list(memory_ids), keep_messages))
         for _ in range(_TRIES):
             done = await self._requests.find(scope, request_id, "forget", body)
             if done is not None:
+                await self._sweep(scope, memory_ids, keep_messages=keep_messages)
                 return done[0], done[1]
             writer = await self._store.writer(scope)
-            forgotten = redacted = 0
+            redaction = Redaction(self._store, self._journal, scope, writer)
+            phrases: builtins.list[str] = []
+            subjects = set(memory_ids)
             for memory_id, place in wanted:
                 row = await self._store.get(scope, MEMORIES, place)
                 if row is None:
@@ -219,28 +250,24 @@ class Memories:
                 writer.expect(MEMORIES, place, row.version)
                 remove_memory(writer, memory_id, row.value.sent_at)
                 audit.record(writer, "memory.forget", memory_id, self._clock.now())
-                forgotten += 1
-                redacted += 0 if keep_messages else await self._redact(scope, writer, row.value)
-            self._requests.add(writer, request_id, "forget", body, (forgotten, redacted))
+                phrases.append(row.value.text)
+                subjects.add(row.value.message_id)
+                if not keep_messages:
+                    await redaction.memory(row.value)
+            if asked is not None:
+                redaction.phrases(asked, phrases)
+            counts = len(phrases), await redaction.apply()
+            self._requests.add(writer, request_id, "forget", body, counts)
             try:
                 await writer.commit()
             except Conflict:
                 continue
-            return forgotten, redacted
+            late = await self._sweep(scope, subjects - {""}, keep_messages=keep_messages)
+            return counts[0], counts[1] + late
         raise Conflict("The memories are being changed by somebody else; try again.")
 
-    async def _redact(self, scope: Scope, writer: Writer, memory: Memory) -> int:
-        places = set()
-        if memory.message_seq:
-            places.add(message_key(memory.session_id, memory.sent_at, memory.message_seq))
-        for row in await self._store.scan(scope, QUOTES, bytes.fromhex(memory.id), limit=_QUOTES):
-            places.add(row.value)
-            writer.delete(QUOTES, row.key)
-        return sum([await self._journal.redact(scope, writer, place) for place in places])
-
-    async def draft(self, draft: MemoryDraft) -> MemoryDraft:
-        """The draft as the memory plugin completes it; plain defaults where there is none."""
-        return await self._remember.complete(draft)
+    async def _sweep(self, scope: Scope, subjects: Collection[str], *, keep_messages: bool) -> int:
+        return 0 if keep_messages else await sweep(self._store, self._journal, scope, subjects)
 
 
 def format_etag(version: int) -> str:

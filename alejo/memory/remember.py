@@ -7,22 +7,24 @@ from collections.abc import Sequence
 import msgspec
 
 from alejo.clock import Clock
-from alejo.errors import AlejoError, Conflict, PluginFailed
+from alejo.entropy import random_bytes
+from alejo.errors import AlejoError, Conflict, InvalidArgument, PluginFailed
 from alejo.ids import Ids
-from alejo.memory.recall import versioned
+from alejo.memory.recall import sound, versioned
 from alejo.plugins import PluginHost
 from alejo.storage import audit
 from alejo.storage.journal import Journal
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import find_origin, put_memory, put_origin
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import MEMORIES, SESSIONS, Origin
+from alejo.storage.tables import SESSIONS, Origin
 from alejo.types import Degraded, Kept, Layer, Memory, MemoryDraft, Message, MessageDraft, Scope, Session
 
 Item = MemoryDraft | MessageDraft
 Outcome = Kept | AlejoError
 _Placed = tuple[int, tuple[str, Item]]
 _TRIES = 8
+_PRUNE_ODDS = 4  # of 256 commits
 
 
 class _Round:
@@ -33,7 +35,6 @@ class _Round:
         self.writer = writer
         self.source = source
         self.sessions: dict[str, tuple[Row[Session], Session]] = {}
-        self.messages: list[Message] = []
         self.made: dict[int, Kept] = {}
 
 
@@ -74,8 +75,8 @@ class Remember:
         return Conflict("This is being written by somebody else; try again.")
 
     async def _round(self, scope: Scope, items: Sequence[_Placed], source: Message | None) -> dict[int, Outcome]:
-        sessions = {item.session_id for _, (_, item) in items if isinstance(item, MessageDraft)}
-        async with self._journal.locked(scope, sessions):
+        sessions = {item.session_id for _, (_, item) in items} | {source.session_id if source else ""}
+        async with self._journal.locked(scope, sessions - {""}):
             round_ = _Round(scope, await self._store.writer(scope), source)
             outcomes: dict[int, Outcome] = {}
             for place, (request_id, item) in items:
@@ -91,9 +92,10 @@ class Remember:
         for row, session in round_.sessions.values():
             round_.writer.expect(SESSIONS, row.key, row.version)
             round_.writer.put(SESSIONS, row.key, session)
+            self._journal.forget_hot(round_.scope, session.id)
+        if random_bytes(1)[0] < _PRUNE_ODDS:
+            await self._requests.prune(round_.scope, round_.writer)
         version = await round_.writer.commit()
-        for message in round_.messages:
-            self._journal.forget_hot(round_.scope, message.session_id)
         for place, kept in round_.made.items():
             memories = tuple(versioned(memory, version) for memory in kept.memories)
             outcomes[place] = msgspec.structs.replace(kept, memories=memories)
@@ -114,7 +116,7 @@ class Remember:
         else:
             message = None
             memories = (await self._memory(round_, item),)
-            origin = Origin("memory", memories[0].id, memory_ids=(memories[0].id,))
+            origin = Origin("memory", memories[0].id, item.session_id, memory_ids=(memories[0].id,))
         put_origin(round_.writer, item.origin, origin, stale.version if stale else None)
         self._requests.add(round_.writer, request_id, "remember", body, origin)
         audit.record(round_.writer, "remember", origin.id, self._clock.now())
@@ -122,13 +124,13 @@ class Remember:
         return round_.made[place]
 
     async def _stands(self, scope: Scope, origin: Origin) -> bool:
-        """Whether what an origin became still counts: a forgotten memory does, a deleted session's message does not."""
-        if origin.kind != "message":
+        """Whether what an origin became still counts: a forgotten memory does, what went with its session does not."""
+        if not origin.session_id:
             return True
         return await self._store.get(scope, SESSIONS, bytes.fromhex(origin.session_id)) is not None
 
     async def _again(self, scope: Scope, request_id: str, origin: Origin) -> Kept:
-        rows = [await self._store.get(scope, MEMORIES, bytes.fromhex(each)) for each in origin.memory_ids]
+        rows = [await sound(self._store, scope, each) for each in origin.memory_ids]
         memories = tuple(versioned(row.value, row.version) for row in rows if row is not None)
         message = None
         if origin.kind == "message":
@@ -149,13 +151,15 @@ class Remember:
             metadata=draft.metadata,
         )
         round_.sessions[draft.session_id] = (row, session)
-        round_.messages.append(message)
         memories, _ = await self.keep(round_.writer, message)
         return message, memories
 
     async def _memory(self, round_: _Round, draft: MemoryDraft) -> Memory:
-        if draft.session_id:
-            await self._journal.session(round_.scope, draft.session_id)
+        for session_id in {draft.session_id, round_.source.session_id if round_.source else ""} - {""}:
+            if session_id not in round_.sessions:
+                # Written anew as it is: a session that is being deleted must meet this memory or refuse it.
+                row = await self._journal.session(round_.scope, session_id)
+                round_.sessions[session_id] = (row, row.value)
         return self.put(round_.writer, await self.complete(draft), round_.source)
 
     async def keep(self, writer: Writer, message: Message) -> tuple[tuple[Memory, ...], list[Degraded]]:
@@ -167,6 +171,8 @@ class Remember:
             drafts: Sequence[MemoryDraft] = await self._plugins.call(slot, "keep", message)
         except PluginFailed as failure:
             return (), [Degraded("memory", failure.plugin, failure.why)]
+        except InvalidArgument:
+            return (), [Degraded("memory", slot.plugin, "rejected")]
         return tuple(self.put(writer, draft, message) for draft in drafts), []
 
     async def complete(self, draft: MemoryDraft) -> MemoryDraft:
@@ -176,7 +182,7 @@ class Remember:
             return draft
         try:
             completed: MemoryDraft = await self._plugins.call(slot, "complete", draft)
-        except PluginFailed:
+        except (PluginFailed, InvalidArgument):
             return draft
         return completed
 

@@ -13,7 +13,7 @@ import msgspec
 
 from alejo.errors import FailedPrecondition
 from alejo.roles import Desk, Turn
-from alejo.types import Hit, Memory, MemoryDraft
+from alejo.types import Context, Hit, Memory, MemoryDraft
 
 T = TypeVar("T")
 
@@ -27,6 +27,10 @@ class RemoteDesk:
         self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_open = True
+
+    async def context(self, token_budget: int = 0) -> Context:
+        """What a model should know to answer."""
+        return await self._cross(lambda: self._desk.context(token_budget))
 
     async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
         """Memories that match, best first."""

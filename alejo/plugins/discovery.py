@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError
 from importlib.metadata import entry_points as installed_entry_points
@@ -61,16 +60,25 @@ def alejo_version() -> str:
 
 
 def check_duplicates(candidates: Sequence[Candidate]) -> dict[Candidate, Refusal]:
-    """A refusal for every plugin whose name another one claims too: nobody can tell which was meant."""
-    counts = Counter(candidate.name for candidate in candidates)
-    refusals = {}
+    """A refusal for every plugin whose name another one claims too: nobody can tell which was meant.
+
+    The one that settings trust keeps its name: a stranger cannot take a built-in plugin away by claiming it.
+    """
+    claims: dict[str, list[Candidate]] = {}
     for candidate in candidates:
-        if counts[candidate.name] > 1:
-            others = sorted({other.distribution for other in candidates if other.name == candidate.name})
-            refusals[candidate] = Refusal(
-                f"The name {candidate.name!r} is claimed by {' and '.join(others)}, so none of them is loaded.",
-                f"pip uninstall {others[-1]}",
-            )
+        claims.setdefault(candidate.name, []).append(candidate)
+    refusals = {}
+    for name, claimants in claims.items():
+        trusted = [candidate for candidate in claimants if candidate.trusted]
+        keeper = trusted[0] if len(trusted) == 1 else None
+        others = sorted({candidate.distribution for candidate in claimants})
+        for candidate in claimants:
+            if len(claimants) == 1 or candidate is keeper:
+                continue
+            told = f"The name {name!r} is claimed by {' and '.join(others)}, so none of them is loaded."
+            if keeper is not None:
+                told = f"The name {name!r} is that of {keeper.distribution}, which settings trust."
+            refusals[candidate] = Refusal(told, f"pip uninstall {candidate.distribution if keeper else others[-1]}")
     return refusals
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from alejo.types import Accepted, Answer
 from alejo.v1 import chat_pb2 as pb
 from alejo.wire import read, rules, write
 
-from .inbox import FRAMES, Inbox
+from .inbox import Inbox
 
 if TYPE_CHECKING:
     from alejo.conversation import Conversation
@@ -56,6 +57,16 @@ class ChatCalls:
                     yield answer
 
 
+class _Waiting:
+    """A turn that was asked for and has not begun."""
+
+    __slots__ = ("cancelled", "request_id")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.cancelled = False
+
+
 class _Turns:
     """The turns of one conversation: at most one is being answered, in a task that a Cancel frame can stop."""
 
@@ -65,28 +76,27 @@ class _Turns:
         self._request_id = ""
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
-        self._waiting = 0
-        self._skipped: set[str] = set()
+        self._waiting: deque[_Waiting] = deque()
 
     def look(self, frame: pb.ConverseRequest) -> bool:
         """Stops the turn that a Cancel frame names, even one that has not begun. Any other Cancel does nothing."""
         if frame.WhichOneof("frame") != "cancel":
-            self._waiting += 1
+            self._waiting.append(_Waiting(frame.chat.request_id))
             return False
         wanted = frame.cancel.request_id
         if self._task is not None and wanted in {"", self._request_id}:
             self._cancelled = True
             self._task.cancel()
-        elif self._waiting and len(self._skipped) < FRAMES:
-            self._skipped.add(wanted)
+        else:
+            waiting = next((each for each in self._waiting if wanted in {"", each.request_id}), None)
+            if waiting is not None:
+                waiting.cancelled = True
         return True
 
     async def answer(self, frame: pb.ConverseRequest) -> AsyncGenerator[pb.ConverseResponse, None]:
         """The frames of one turn, the last of them `done` or `failure`."""
-        self._waiting -= 1
         self._request_id = frame.chat.request_id
-        self._cancelled = not self._skipped.isdisjoint({"", self._request_id})
-        self._skipped -= {"", self._request_id}
+        self._cancelled = self._waiting.popleft().cancelled
         pipe = _Pipe()
         self._task = asyncio.create_task(self._run(frame, pipe))
         if self._cancelled:

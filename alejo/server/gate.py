@@ -32,6 +32,7 @@ from alejo.errors import (
     Unimplemented,
 )
 from alejo.metrics import MethodCalls, Metrics, code_name
+from alejo.storage import audit
 from alejo.types import Scope
 from alejo.v1.types_pb2 import Failure
 
@@ -289,6 +290,7 @@ class Gate:
         if principal.bound and call.method.access is Access.OPERATOR:
             raise PermissionDenied("A key that is bound to a user may not do this.")
         call.scope = principal.scope
+        audit.actor.set(principal.key_id)
 
     async def _fail(self, call: Call, context: Context, error: BaseException) -> NoReturn:
         """Ends a call with the status of an error. What came from outside to stop it goes on its way."""

@@ -19,7 +19,7 @@ from alejo.errors import FailedPrecondition, NotFound
 from alejo.ids import Ids, raw
 from alejo.storage.rows import time_key
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import MESSAGES, SESSIONS, TURNS
+from alejo.storage.tables import MESSAGES, SESSIONS
 from alejo.types import Image, Message, Role, Scope, Session, SessionState
 
 S = SessionState
@@ -35,8 +35,9 @@ TRANSITIONS: dict[SessionState, frozenset[SessionState]] = {
 SPOKEN = {S.CREATED: S.ACTIVE, S.ACTIVE: S.ACTIVE, S.PAUSED: S.RESUMED, S.RESUMED: S.RESUMED}
 
 IMMEDIATE = 10
-_HOT_SESSIONS = 4096
-_LOCKS = 1024
+_HOT_SESSIONS = 1024
+_HOT_CHARACTERS = 32_768
+_LOCKS = 4096
 
 
 def message_key(session_id: str, sent_at: int, seq: int) -> bytes:
@@ -65,21 +66,29 @@ class Journal:
         self._store = store
         self._ids = ids
         self._clock = clock
-        # Sessions share locks by their hash: nothing to make or to clean up for each.
-        self._locks = tuple(asyncio.Lock() for _ in range(_LOCKS))
+        self._locks: dict[tuple[Scope, str], asyncio.Lock] = {}
         self._hot: OrderedDict[tuple[Scope, str], _Hot] = OrderedDict()
 
     def lock(self, scope: Scope, session_id: str) -> asyncio.Lock:
-        """The lock to hold from reading a session's row to the commit that changes it."""
-        return self._locks[hash((scope, session_id)) % _LOCKS]
+        """The lock to hold from reading a session's row to the commit that changes it.
+
+        It saves turns of one session from refusing each other; what keeps them right is that each batch expects the
+        row it read. So a lock that nobody holds may be dropped and made anew.
+        """
+        place = (scope, session_id)
+        lock = self._locks.get(place)
+        if lock is None:
+            if len(self._locks) >= _LOCKS:
+                self._locks = {each: held for each, held in self._locks.items() if held.locked()}
+            lock = self._locks[place] = asyncio.Lock()
+        return lock
 
     @asynccontextmanager
     async def locked(self, scope: Scope, session_ids: Iterable[str]) -> AsyncIterator[None]:
         """Holds the locks of many sessions, taken in one order by all."""
-        places = sorted({hash((scope, session_id)) % _LOCKS for session_id in session_ids})
         async with AsyncExitStack() as stack:
-            for place in places:
-                await stack.enter_async_context(self._locks[place])
+            for session_id in sorted(session_ids):
+                await stack.enter_async_context(self.lock(scope, session_id))
             yield
 
     async def session(self, scope: Scope, session_id: str, field: str = "session_id") -> Row[Session]:
@@ -164,8 +173,10 @@ class Journal:
 
     def _keep_hot(self, scope: Scope, hot: _Hot) -> None:
         place = (scope, hot.row.value.id)
-        if any(message.images for message in hot.messages):
-            self._hot.pop(place, None)  # pictures are too large to be kept in memory for many sessions
+        if any(message.images for message in hot.messages) or (
+            sum(len(message.text) for message in hot.messages) > _HOT_CHARACTERS
+        ):
+            self._hot.pop(place, None)  # too large to be kept in memory for many sessions
             return
         self._hot[place] = hot
         self._hot.move_to_end(place)
@@ -175,18 +186,3 @@ class Journal:
     def forget_hot(self, scope: Scope, session_id: str) -> None:
         """Drops the copy in memory: after a conflict, a redaction, a deletion, a change of state."""
         self._hot.pop((scope, session_id), None)
-
-    async def redact(self, scope: Scope, writer: Writer, place: bytes) -> bool:
-        """Takes the words out of a message, and out of what its turn keeps of it. Returns whether there were any."""
-        row = await self._store.get(scope, MESSAGES, place)
-        if row is None or row.value.redacted:
-            return False
-        message = msgspec.structs.replace(row.value, text="", images=(), metadata={}, redacted=True)
-        writer.put(MESSAGES, place, message)
-        self.forget_hot(scope, message.session_id)
-        if message.request_key:
-            turn = await self._store.get(scope, TURNS, message.request_key)
-            if turn is not None:
-                bare = msgspec.structs.replace(turn.value, recalled=(), appraisal=None, percepts=())
-                writer.put(TURNS, message.request_key, bare)
-        return True

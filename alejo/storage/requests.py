@@ -27,8 +27,8 @@ def key(request_id: str) -> bytes:
 
 
 def digest(body: object) -> bytes:
-    """What tells one body from another: 16 bytes over its encoding."""
-    return hashlib.blake2b(msgspec.msgpack.encode(body), digest_size=16).digest()
+    """What tells one body from another: 16 bytes over its encoding, in which maps have one order."""
+    return hashlib.blake2b(msgspec.msgpack.encode(body, order="deterministic"), digest_size=16).digest()
 
 
 class Requests:
@@ -66,6 +66,6 @@ class Requests:
         tables: tuple[Table[Any], ...] = (REQUESTS, TURNS)
         for table in tables:
             start = secrets.token_bytes(16)
-            for row in await self._store.scan(scope, table, after=start, limit=_SAMPLE):
+            for row in (await self._store.salvage(scope, table, after=start, limit=_SAMPLE))[0]:
                 if row.value.at < oldest:
                     writer.delete(table, row.key)

@@ -73,7 +73,7 @@ class TurnRow(Value, frozen=True):
 
 
 class Origin(Value, frozen=True):
-    """What an identity of another system became here: "session", "message" or "memory", and its identifier."""
+    """What an identity of another system became here: "session", "message" or "memory", and where it is."""
 
     kind: str
     id: str
@@ -103,6 +103,6 @@ CHANGES = Table("change", Change)  # appended
 AUDIT = Table("audit", AuditEntry)  # appended
 REQUESTS = Table("request", Remembered)  # SHA-256 of the request id, first 16
 TURNS = Table("turn", TurnRow)  # SHA-256 of the request id, first 16
-QUOTES = Table("quote", bytes)  # memory id (16) ‖ request key (16) → key of the answer that quotes it
+QUOTES = Table("quote", bytes)  # memory or message id (16) ‖ request key (16) → key of the answer that quotes it
 ORIGINS = Table("origin", Origin)  # SHA-256 of the origin, first 16
 API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope

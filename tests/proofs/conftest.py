@@ -26,3 +26,5 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     one = House(tmp_path)
     yield one
     await one.close()
+    # A failure shows what the server knows of it.
+    print("\n".join(line for line in one.log if '"level":"error"' in line or "Traceback" in line))

@@ -12,6 +12,9 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
+import alejo
+from alejo import settings
+from alejo.types import Page, Scope
 from alejo.v1 import chat_pb2, memory_pb2, sessions_pb2, types_pb2
 
 from .caller import Caller, Reply
@@ -209,7 +212,6 @@ async def test_deleted(begin: Begin) -> None:
         assert await talk.told() == {}, tell
 
 
-@pytest.mark.xfail(strict=True, reason="deleting a session leaves the quotes that answers of other sessions made of it")
 async def test_deleted_quotes(begin: Begin) -> None:
     """A word said in a session that was deleted is in no answer of another session that quoted it."""
     talk = await begin()
@@ -218,7 +220,6 @@ async def test_deleted_quotes(begin: Begin) -> None:
     assert await talk.told() == {}
 
 
-@pytest.mark.xfail(strict=True, reason="an update that is sent again tells the title of a session that is deleted")
 async def test_deleted_names(begin: Begin) -> None:
     """The title and labels of a deleted session are in no answer, nor in those to the calls that gave them."""
     talk = await begin()
@@ -230,7 +231,6 @@ async def test_deleted_names(begin: Begin) -> None:
     assert await talk.told() == {}
 
 
-@pytest.mark.xfail(strict=False, reason="the copy of a session's last messages may be made while they are redacted")
 async def test_forgotten_while_it_is_read(begin: Begin) -> None:
     """A word that is forgotten while contexts are built of it is in none that is built afterwards."""
     talk = await begin()
@@ -242,3 +242,32 @@ async def test_forgotten_while_it_is_read(begin: Begin) -> None:
     await forgetting
     reply = await talk.ok("MemoryService/BuildContext", build)
     assert not talk.canaries.seen(reply.raw), reply
+
+
+async def test_forgotten_while_it_is_quoted(begin: Begin) -> None:
+    """A word that is forgotten while answers quote it is in none of them afterwards."""
+    talk = await begin()
+    await _statement(talk)
+    ask = chat_pb2.ChatRequest(text="What is the code of the gate?")
+    forgetting = asyncio.create_task(talk.forget())
+    rounds = []
+    while not forgetting.done():
+        rounds += await asyncio.gather(*(talk.caller.say(CHAT, ask) for _ in range(8)))
+    await forgetting
+    for reply in rounds:
+        answer = chat_pb2.ChatResponse.FromString(reply.raw)
+        listing = sessions_pb2.ListMessagesRequest(session_id=answer.session_id)
+        told = await talk.ok("SessionsService/ListMessages", listing)
+        assert not talk.canaries.seen(told.raw), told
+
+
+async def test_forgotten_by_another_process(house: House, begin: Begin) -> None:
+    """A word that a program forgets in the server's data folder is in none of the server's answers."""
+    talk = await begin()
+    await _statement(talk)
+    assert await talk.told()
+    scope = Scope("local", "user-1")
+    async with alejo.open(settings=settings.read(house.environment, {})) as other:
+        memories, _ = await other.memories.list(scope, Page(1000))
+        await other.memories.forget(scope, [memory.id for memory in memories if talk.word in memory.text])
+    assert await talk.told() == {}
