@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -134,9 +133,6 @@ class MixesTables(MemoryStorage):
             table, _, rest = key.partition(b"\0")
             if rest:
                 rows[table[:1] + b"\0" + table[1:] + rest] = rows[key]
-
-
-Scan = Callable[..., list[Record]]
 
 
 class Scans(MemoryStorage):
