@@ -50,7 +50,11 @@ class Health:
         if self._plugins.one("brain") is None:
             now["alejo.v1.ChatService"] = _NOT_SERVING
         for plugin in self._plugins.statuses():
-            now[f"plugin/{plugin.name}"] = _SERVING if plugin.state in _AT_WORK else _NOT_SERVING
+            # Of several that claim a name at most one is loaded; that one counts.
+            if plugin.state in _AT_WORK:
+                now[f"plugin/{plugin.name}"] = _SERVING
+            else:
+                now.setdefault(f"plugin/{plugin.name}", _NOT_SERVING)
         if self._draining:
             now = dict.fromkeys(now, _NOT_SERVING)
         if now != self._statuses:
