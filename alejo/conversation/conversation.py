@@ -32,9 +32,10 @@ Event = Accepted | str | Answer
 class _Flight:
     """A turn being answered in this process: the answer to come, and the turn once its message is on its way."""
 
-    __slots__ = ("answer", "ask", "turn")
+    __slots__ = ("answer", "ask", "fresh", "turn")
 
-    def __init__(self, ask: Ask, answer: asyncio.Future[Answer]) -> None:
+    def __init__(self, ask: Ask, answer: asyncio.Future[Answer], *, fresh: bool) -> None:
+        self.fresh = fresh  # its request id was made here
         self.ask = ask
         self.answer = answer
         self.turn: Underway | None = None
@@ -65,10 +66,12 @@ class Conversation:
 
     async def chat(self, scope: Scope, ask: Ask) -> Answer:
         """One turn, answered at once. Errors are those of `stream`."""
-        async with aclosing(self.stream(scope, ask)) as events:
-            async for event in events:
-                if isinstance(event, Answer):
-                    return event
+        answer: Answer | None = None
+        async for event in self.stream(scope, ask):  # to its end, so that nothing is left to close
+            if isinstance(event, Answer):
+                answer = event
+        if answer is not None:
+            return answer
         raise Unavailable("The turn ended without an answer; send it again with the same request id.")
 
     async def stream(self, scope: Scope, ask: Ask) -> AsyncGenerator[Event, None]:
@@ -87,7 +90,7 @@ class Conversation:
             for event in _whole(await _join(ask, flight)):
                 yield event
             return
-        flight = self._live[place] = _Flight(ask, asyncio.get_running_loop().create_future())
+        flight = self._live[place] = _Flight(ask, asyncio.get_running_loop().create_future(), fresh=fresh)
         try:
             known = None if fresh else await self._turns.find(scope, ask)
             if isinstance(known, Answer):
@@ -117,9 +120,10 @@ class Conversation:
         self, scope: Scope, ask: Ask, flight: _Flight, before: Row[TurnRow] | None
     ) -> tuple[Underway, TurnDesk, Senses]:
         # What the message says is felt and looked up while it is on its way to the disk.
-        beside = any(self._plugins.one(role) is not None for role in SENSES)
-        turn = flight.turn = await self._turns.receive(scope, ask, before, beside=beside)
-        senses = await sense(self._plugins, self._memories, scope, turn.message)
+        slots = {role: self._plugins.one(role) for role in SENSES}
+        beside = any(slots.values())
+        turn = flight.turn = await self._turns.receive(scope, ask, before, beside=beside, fresh=flight.fresh)
+        senses = await sense(self._plugins, slots, self._memories, scope, turn.message)
         if turn.committed is not None:
             await asyncio.shield(turn.committed)
         desk = TurnDesk(scope, turn.message, turn.earlier, senses.recalled, self._memories, self._plugins, self._budget)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import msgspec
 
 from alejo.errors import AlejoError, InvalidArgument, PluginFailed
 from alejo.memory import Memories
-from alejo.plugins import PluginHost
+from alejo.plugins import PluginHost, Slot
 from alejo.types import Appraisal, Degraded, Hit, Message, Percept, Scope
 
 RECALLED = 10
@@ -26,16 +26,24 @@ class Senses(msgspec.Struct):
     degraded: list[Degraded] = msgspec.field(default_factory=list)
 
 
-async def sense(plugins: PluginHost, memories: Memories, scope: Scope, message: Message) -> Senses:
+async def sense(
+    plugins: PluginHost, slots: Mapping[str, Slot | None], memories: Memories, scope: Scope, message: Message
+) -> Senses:
     """Asks emotion, vision and memory. A failing or vacant role is named in `degraded`; it fails nothing."""
     senses = Senses()
     work: list[Coroutine[Any, Any, None]] = []
-    if message.text and _filled(plugins, senses, "emotion"):
-        work.append(_appraise(plugins, senses, message.text))
-    if message.text and _filled(plugins, senses, "memory"):
-        work.append(_recall(memories, senses, scope, message))
-    if message.images and _filled(plugins, senses, "vision"):
-        work.append(_perceive(plugins, senses, message))
+    for role, asked in (("emotion", message.text), ("memory", message.text), ("vision", message.images)):
+        slot = slots[role]
+        if not asked:
+            continue
+        if slot is None:
+            senses.degraded.append(Degraded(role))
+        elif role == "emotion":
+            work.append(_appraise(plugins, slot, senses, message.text))
+        elif role == "memory":
+            work.append(_recall(memories, senses, scope, message))
+        else:
+            work.append(_perceive(plugins, slot, senses, message))
     if len(work) == 1:
         await work[0]
     elif work:
@@ -43,15 +51,8 @@ async def sense(plugins: PluginHost, memories: Memories, scope: Scope, message: 
     return senses
 
 
-def _filled(plugins: PluginHost, senses: Senses, role: str) -> bool:
-    if plugins.one(role) is None:
-        senses.degraded.append(Degraded(role))
-        return False
-    return True
-
-
-async def _appraise(plugins: PluginHost, senses: Senses, text: str) -> None:
-    senses.appraisal = await _ask(plugins, senses, "emotion", "appraise", text)
+async def _appraise(plugins: PluginHost, slot: Slot, senses: Senses, text: str) -> None:
+    senses.appraisal = await _ask(plugins, slot, senses, "appraise", text)
 
 
 async def _recall(memories: Memories, senses: Senses, scope: Scope, message: Message) -> None:
@@ -63,23 +64,20 @@ async def _recall(memories: Memories, senses: Senses, scope: Scope, message: Mes
         senses.degraded.append(Degraded("memory", "", "failed"))
 
 
-async def _perceive(plugins: PluginHost, senses: Senses, message: Message) -> None:
+async def _perceive(plugins: PluginHost, slot: Slot, senses: Senses, message: Message) -> None:
     percepts = []
     for place, image in enumerate(message.images):
-        percept: Percept | None = await _ask(plugins, senses, "vision", "perceive", image)
+        percept: Percept | None = await _ask(plugins, slot, senses, "perceive", image)
         if percept is not None:
             percepts.append(msgspec.structs.replace(percept, part=place))
     senses.percepts = tuple(percepts)
 
 
-async def _ask(plugins: PluginHost, senses: Senses, role: str, method: str, argument: object) -> Any:
-    slot = plugins.one(role)
+async def _ask(plugins: PluginHost, slot: Slot, senses: Senses, method: str, argument: object) -> Any:
     try:
-        if slot is None:
-            raise PluginFailed("", role, "vacant")
         return await plugins.call(slot, method, argument)
     except PluginFailed as failure:
-        senses.degraded.append(Degraded(role, failure.plugin, failure.why))
+        senses.degraded.append(Degraded(slot.role, failure.plugin, failure.why))
     except InvalidArgument:
-        senses.degraded.append(Degraded(role, slot.plugin if slot else "", "rejected"))
+        senses.degraded.append(Degraded(slot.role, slot.plugin, "rejected"))
     return None

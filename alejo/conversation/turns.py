@@ -40,12 +40,14 @@ class Underway:
         "scope",
         "session",
         "turn",
+        "turn_id",
         "version",
     )
 
     turn: TurnRow
     session: Session
     message: Message
+    turn_id: str
 
     def __init__(self, scope: Scope, ask: Ask) -> None:
         self.scope = scope
@@ -111,7 +113,9 @@ class Turns:
             True,
         )
 
-    async def receive(self, scope: Scope, ask: Ask, before: Row[TurnRow] | None, *, beside: bool) -> Underway:
+    async def receive(
+        self, scope: Scope, ask: Ask, before: Row[TurnRow] | None, *, beside: bool, fresh: bool
+    ) -> Underway:
         """Commits the user's message; a turn that was cut short goes on under the same message.
 
         With `beside` the commit is under way when this returns, in `committed`, else it is done. Raises NotFound or
@@ -120,6 +124,7 @@ class Turns:
         if before is not None:
             return await self._resume(scope, before)
         underway = Underway(scope, ask)
+        underway.turn_id = ask.request_id if fresh else self._ids.new()
         lock = self._journal.lock(scope, ask.session_id) if ask.session_id else None
         if lock is not None:
             await lock.acquire()
@@ -173,7 +178,7 @@ class Turns:
         underway.session, underway.message = session, message
         underway.memories, underway.missing = await self._remember.keep(writer, message)
         underway.turn = TurnRow(
-            self._ids.new(),
+            underway.turn_id,
             ask.request_id,
             session.id,
             body(ask),
@@ -352,7 +357,7 @@ def _answer(underway: Underway, answer: Message, senses: Senses, desk: TurnDesk)
 
 
 def _degraded(underway: Underway, senses: Senses) -> tuple[Degraded, ...]:
-    return tuple(dict.fromkeys([*senses.degraded, *underway.missing]))
+    return tuple(senses.degraded + [each for each in underway.missing if each not in senses.degraded])
 
 
 def body(ask: Ask) -> bytes:

@@ -53,10 +53,12 @@ def step(session: Session, state: SessionState, now: int) -> Session:
 
 
 class _Hot(NamedTuple):
-    """A session being spoken in: its row, and its last messages as of that row."""
+    """A session being spoken in: its row, its last messages as of that row, their characters, and any pictures."""
 
     row: Row[Session]
     messages: tuple[Message, ...]
+    size: int
+    pictures: bool
 
 
 class Journal:
@@ -154,7 +156,8 @@ class Journal:
             return hot.messages
         rows = await self._store.scan(scope, MESSAGES, row.key, limit=IMMEDIATE, reverse=True)
         messages = tuple(row.value for row in reversed(rows))
-        self._keep_hot(scope, _Hot(row, messages))
+        size = sum(len(message.text) for message in messages)
+        self._keep_hot(scope, _Hot(row, messages, size, any(message.images for message in messages)))
         return messages
 
     def said(self, scope: Scope, session: Session, version: int, message: Message) -> None:
@@ -169,13 +172,13 @@ class Journal:
         if before and before[-1].sent_at > message.sent_at:
             return self.forget_hot(scope, session.id)
         row = Row(bytes.fromhex(session.id), session, version)
-        return self._keep_hot(scope, _Hot(row, (*before[1 - IMMEDIATE :], message)))
+        leaving = before[0].text if len(before) == IMMEDIATE else ""
+        size = (hot.size if hot is not None and before else 0) - len(leaving) + len(message.text)
+        return self._keep_hot(scope, _Hot(row, (*before[1 - IMMEDIATE :], message), size, bool(message.images)))
 
     def _keep_hot(self, scope: Scope, hot: _Hot) -> None:
         place = (scope, hot.row.value.id)
-        if any(message.images for message in hot.messages) or (
-            sum(len(message.text) for message in hot.messages) > _HOT_CHARACTERS
-        ):
+        if hot.pictures or hot.size > _HOT_CHARACTERS:
             self._hot.pop(place, None)  # too large to be kept in memory for many sessions
             return
         self._hot[place] = hot

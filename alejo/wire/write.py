@@ -53,19 +53,25 @@ def parts(images: Iterable[Image]) -> list[types_pb2.Part]:
 
 def message(value: Message) -> types_pb2.Message:
     """A recorded message."""
-    return types_pb2.Message(
+    # Twice in every answer to a turn, so what is empty is not handed over.
+    made = types_pb2.Message(
         id=value.id,
         session_id=value.session_id,
         seq=value.seq,
         role=value.role,  # type: ignore[arg-type]  # the numbers agree, a test holds it
-        speaker=value.speaker,
         text=value.text,
-        parts=parts(value.images),
         sent_at=moment(value.sent_at),
         recorded_at=moment(value.recorded_at),
-        metadata=value.metadata,
-        redacted=value.redacted,
     )
+    if value.speaker:
+        made.speaker = value.speaker
+    if value.images:
+        made.parts.extend(parts(value.images))
+    if value.metadata:
+        made.metadata.update(value.metadata)
+    if value.redacted:
+        made.redacted = True
+    return made
 
 
 def session(value: Session) -> sessions_pb2.Session:
