@@ -12,6 +12,7 @@ from alejo.errors import InvalidArgument
 
 PAGE_BYTES = 3 << 20  # below what a gRPC client takes in one message unless told otherwise (4 MiB)
 _DIGEST = 6
+_CURSOR = 64  # bytes; no list has longer keys, and a backend refuses those it cannot have made
 _ITEM_BYTES = 512
 
 
@@ -32,7 +33,7 @@ def cursor(question: object, page_token: str) -> bytes:
         blob = base64.b64decode(page_token, altchars=b"-_", validate=True)
     except ValueError:
         blob = b""
-    if len(blob) <= _DIGEST or blob[:_DIGEST] != _digest(question):
+    if not _DIGEST < len(blob) <= _DIGEST + _CURSOR or blob[:_DIGEST] != _digest(question):
         raise InvalidArgument.field("page_token", "is not a token of this list with these filters")
     return blob[_DIGEST:]
 

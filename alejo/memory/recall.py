@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -16,17 +15,12 @@ from alejo.types import EVERYTHING, Evidence, Filter, Hit, Memory, RecallPlan, S
 _SECOND = 1_000_000
 
 
-_FIRST = 128
+_FIRST = 32
 
 
-class Candidate(NamedTuple):
-    """A memory that matched, before it is read from storage. The shares add up to the score."""
-
-    score: float
-    lexical: float
-    recency: float
-    coverage: float
-    doc: int
+# A memory that matched, before it is read from storage: (-score, doc, lexical, recency, coverage). It is a plain tuple
+# that sorts as it is, for there are many of them; the shares add up to the score.
+Candidate = tuple[float, int, float, float, float]
 
 
 def rank(index: Index, query: str, wanted: Filter, plan: RecallPlan, now: int, *, most: int, but: str = "") -> Ranking:
@@ -38,16 +32,16 @@ def rank(index: Index, query: str, wanted: Filter, plan: RecallPlan, now: int, *
     Matches are weighed from the best BM25 down, in growing bites, until none further down could come among the best:
     its score is at most (the last BM25 weighed + the most recency can give) · the largest weight of a kind.
     """
-    bite = most * 4 + _FIRST
+    bite = most * 2 + _FIRST
     heaviest = max([1.0, *plan.kind_weights.values()])
     while True:
         matches = index.lexical.search(query, bite)
         candidates = _weigh(index, matches, wanted, plan, now, but)
-        candidates.sort(key=lambda each: (-each.score, each.doc))
+        candidates.sort()
         if len(matches) < bite:
             return candidates[:most], len(candidates) > most
         ceiling = (matches[-1][1] + plan.recency_weight * matches[0][1]) * heaviest
-        if len(candidates) > most and candidates[most - 1].score >= ceiling:
+        if len(candidates) > most and -candidates[most - 1][0] >= ceiling:
             return candidates[:most], True
         bite *= 8
 
@@ -72,20 +66,22 @@ def _weigh(
         age = now - entry.sent_at
         weight = weights.get(entry.kind, 1.0)
         recency = freshest * weight * (2.0 ** (-age * rate) if age > 0 else 1.0)
-        candidates.append(Candidate(lexical * weight + recency, lexical * weight, recency, coverage, doc))
+        share = lexical * weight
+        candidates.append((-share - recency, doc, share, recency, coverage))
     return candidates
 
 
 async def read(store: Store, scope: Scope, index: Index, query: str, chosen: Sequence[Candidate]) -> list[Hit]:
     """The hits of chosen candidates, each with the evidence for it; one that was deleted meanwhile is left out."""
     hits: list[Hit] = []
-    for each in chosen:
-        row = await sound(store, scope, index.entries[each.doc].id)
+    for score, doc, lexical, recency, coverage in chosen:
+        entry = index.entries.get(doc)
+        row = await sound(store, scope, entry.id) if entry is not None else None
         if row is None:
             continue
-        words = ", ".join(term for term, _ in index.lexical.explain(each.doc, query))
-        evidence = (Evidence("lexical", each.lexical, words), Evidence("recency", each.recency))
-        hits.append(Hit(versioned(row.value, row.version), each.score, each.coverage, evidence))
+        words = ", ".join(term for term, _ in index.lexical.explain(doc, query))
+        evidence = (Evidence("lexical", lexical, words), Evidence("recency", recency))
+        hits.append(Hit(versioned(row.value, row.version), -score, coverage, evidence))
     return hits
 
 

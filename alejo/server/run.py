@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -97,6 +98,9 @@ class Server:
         if metrics and settings["server.metrics_address"]:
             self._open_metrics()
         await server.start()
+        # What stands now stands until the end: the collector need not look at it again with every sweep.
+        gc.collect()
+        gc.freeze()
 
     def _open_metrics(self) -> None:
         where = listen.address(self._assistant.settings, "server.metrics_address")

@@ -33,7 +33,7 @@ PAGE = 4096
 GROUP_BATCHES = 256
 GROUP_BYTES = 8 << 20
 READER_CHECK_SECONDS = 60.0
-GATHER_SECONDS = 0.002
+KNOWN_VERSIONS = 16_384
 SEQUENCE = b"\0sequence"  # no table begins with NUL
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -57,37 +57,47 @@ class Group:
         self.txn = txn
         self.taken: list[Pending] = []
         self.written = 0
+        self.last = 0
+        self.versions: dict[bytes, int | None] = {}
+        self._known: dict[bytes, int | None] = {}
         self._source = source
         self._deletes_only = deletes_only
 
-    def fill(self) -> None:
-        """Takes waiting batches in order until the group is full. Each is kept whole or fails alone."""
-        txn, source, taken = self.txn, self._source, self.taken
-        before = sequence = int.from_bytes(txn.get(SEQUENCE) or b"", "big")
+    def fill(self, sequence: int, known: dict[bytes, int | None]) -> None:
+        """Takes waiting batches in order until the group is full. Each is kept whole or fails alone.
+
+        `sequence` is that of the last commit, `known` versions of rows as of then.
+        """
+        txn, source, taken, versions = self.txn, self._source, self.taken, self.versions
+        self._known = known
+        before = sequence
         put, delete, size = txn.put, txn.delete, 0
         while source and len(taken) < GROUP_BATCHES and size < GROUP_BYTES:
             pending = source.popleft()
             taken.append(pending)
             try:
-                rows = self._stage(pending.batch, sequence + 1)
+                expected: set[bytes] = set()
+                rows = self._stage(pending.batch, sequence + 1, expected)
             except lmdb.Error:
                 raise
             except Exception as error:  # noqa: BLE001  # a batch that is wrong fails alone, whatever is wrong with it
                 pending.outcome = error
                 continue
+            sequence += 1
+            pending.outcome = sequence
             for key, data in rows.items():
                 if data is None:
                     delete(key)
                 else:
                     put(key, data)
                     size += len(data)
-            sequence += 1
-            pending.outcome = sequence
+                if key in expected or key in versions or key in known:
+                    versions[key] = None if data is None else sequence
         if sequence != before:
             put(SEQUENCE, sequence.to_bytes(8, "big"))
-        self.written = sequence - before
+        self.written, self.last = sequence - before, sequence
 
-    def _stage(self, batch: Batch, sequence: int) -> dict[bytes, bytes | None]:
+    def _stage(self, batch: Batch, sequence: int, expected: set[bytes]) -> dict[bytes, bytes | None]:
         """What the batch writes, by stored key; None deletes. Raises Conflict, StorageFull, and what `seal` raises."""
         rows: dict[bytes, bytes | None] = {}
         stamp = sequence.to_bytes(8, "big")
@@ -100,16 +110,23 @@ class Group:
             elif isinstance(operation, Delete):
                 rows[PREFIXES[operation.table] + check_key(operation.key)] = None
             else:
-                self._expect(rows, operation)
+                expected.add(self._expect(rows, operation))
         if self._deletes_only and any(data is not None for data in rows.values()):
             raise no_room()
         return rows
 
-    def _expect(self, rows: dict[bytes, bytes | None], expect: Expect) -> None:
+    def _expect(self, rows: dict[bytes, bytes | None], expect: Expect) -> bytes:
         key = PREFIXES[expect.table] + check_key(expect.key)
-        stored = rows[key] if key in rows else self.txn.get(key)
-        if (None if stored is None else int.from_bytes(stored[:8], "big")) != expect.version:
+        if key not in rows and key in self.versions:
+            version = self.versions[key]
+        elif key not in rows and key in self._known:
+            version = self._known[key]
+        else:
+            stored = rows[key] if key in rows else self.txn.get(key)
+            version = None if stored is None else int.from_bytes(stored[:8], "big")
+        if version != expect.version:
             raise Conflict("The record changed since it was read.")
+        return key
 
 
 class LmdbStorage:
@@ -132,7 +149,10 @@ class LmdbStorage:
         self._failed = False
         self._checked = time.monotonic()
         self._batches = self._groups = 0
-        self._company = 0  # batches in the last group
+        # The versions of rows that batches expect, as of the last commit: looking each up lets go of the interpreter,
+        # which under load takes long to come back.
+        self._versions: dict[bytes, int | None] = {}
+        self._last = -1
         self._thread = threading.Thread(target=self._run, name="alejo-storage", daemon=True)
         self._thread.start()
 
@@ -266,7 +286,6 @@ class LmdbStorage:
             while True:
                 self._rest()
                 if self._queue:
-                    self._gather()
                     self._write(self._queue)
                 elif self._closing:
                     return
@@ -283,14 +302,6 @@ class LmdbStorage:
         if time.monotonic() - self._checked > READER_CHECK_SECONDS:
             self._checked = time.monotonic()
             self._env.reader_check()
-
-    def _gather(self) -> None:
-        """Lets batches that are about to come share the sync, where several come together. A lone one never waits.
-
-        PostgreSQL's commit_delay and commit_siblings are the precedent.
-        """
-        if (len(self._queue) > 1 or self._company > 1) and not self._closing:
-            time.sleep(GATHER_SECONDS)
 
     @staticmethod
     def _drain(source: deque[Pending]) -> list[Pending]:
@@ -347,18 +358,27 @@ class LmdbStorage:
                 return self._drain(source), error
             # Once deletes live on what is kept for them, writes wait until a tenth of their room is free.
             group = Group(txn, source, deletes_only=self._size > self._soft and self._crowded())
+            sequence = int.from_bytes(txn.get(SEQUENCE) or b"", "big")
+            if sequence != self._last:  # another process wrote
+                self._versions.clear()
             try:
-                group.fill()
+                group.fill(sequence, self._versions)
                 if group.written:
                     txn.commit()
                     self._groups += 1
-                    self._company = group.written
+                    self._remember(group)
                     self._batches += group.written
             except Exception as error:  # noqa: BLE001  # handed to the caller, which tells every waiting task
                 return group.taken, error
             finally:
                 txn.abort()  # nothing to do after a commit
         return group.taken, None
+
+    def _remember(self, group: Group) -> None:
+        if len(self._versions) > KNOWN_VERSIONS:
+            self._versions.clear()
+        self._versions.update(group.versions)
+        self._last = group.last
 
     def _begin(self) -> lmdb.Transaction[bytes]:
         while True:

@@ -43,7 +43,7 @@ CHAT = "/alejo.v1.ChatService/Chat"
 CASES = {"1": ("constant", 1), "16": ("constant", 16), "64": ("constant", 64), "64-all": ("full", 64)}
 MEMORIES = 1000
 TEXT = "I walked along the river this morning and thought about the garden."
-QUESTION = "What did I say about the garden by the river?"
+QUESTION = "Who walked to the garden by the river?"
 
 
 class Child:
