@@ -13,7 +13,7 @@ from alejo.memory import Memories
 from alejo.plugins import PluginHost, Slot
 from alejo.types import Appraisal, Degraded, Hit, Message, Percept, Scope
 
-RECALLED = 10
+RECALLED = 5
 SENSES = ("emotion", "memory", "vision")
 
 

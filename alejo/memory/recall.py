@@ -16,6 +16,7 @@ _SECOND = 1_000_000
 
 
 _FIRST = 32
+_SLACK = 0.001
 
 
 # A memory that matched, before it is read from storage: (-score, doc, lexical, recency, coverage). It is a plain tuple
@@ -30,7 +31,8 @@ def rank(index: Index, query: str, wanted: Filter, plan: RecallPlan, now: int, *
     2 ** (-age / half-life). `now` is in µs; `but` is a message whose memories are left out.
 
     Matches are weighed from the best BM25 down, in growing bites, until none further down could come among the best:
-    its score is at most (the last BM25 weighed + the most recency can give) · the largest weight of a kind.
+    its score is at most (the last BM25 weighed + the most recency can give) · the largest weight of a kind. Scores
+    within a thousandth of the best BM25 count as equal, or the many that say the same would all be weighed.
     """
     bite = most * 2 + _FIRST
     heaviest = max([1.0, *plan.kind_weights.values()])
@@ -40,7 +42,8 @@ def rank(index: Index, query: str, wanted: Filter, plan: RecallPlan, now: int, *
         candidates.sort()
         if len(matches) < bite:
             return candidates[:most], len(candidates) > most
-        ceiling = (matches[-1][1] + plan.recency_weight * matches[0][1]) * heaviest
+        best = matches[0][1]
+        ceiling = (matches[-1][1] + plan.recency_weight * best) * heaviest - _SLACK * best
         if len(candidates) > most and -candidates[most - 1][0] >= ceiling:
             return candidates[:most], True
         bite *= 8

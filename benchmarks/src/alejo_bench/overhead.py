@@ -30,7 +30,7 @@ import grpc
 
 from alejo import __version__
 from alejo.v1.chat_pb2 import ChatRequest
-from alejo.v1.memory_pb2 import MemoryDraft, RememberRequest, RememberStreamRequest
+from alejo.v1.memory_pb2 import MemoryDraft, RecallRequest, RememberRequest, RememberStreamRequest
 from alejo.v1.memory_pb2_grpc import MemoryServiceStub
 from alejo.v1.sessions_pb2 import CreateSessionRequest
 from alejo.v1.sessions_pb2_grpc import SessionsServiceStub
@@ -189,6 +189,8 @@ async def _fill(channel: grpc.aio.Channel, metadata: Sequence[tuple[str, str]], 
         if answer.HasField("failure"):
             raise click.ClickException(answer.failure.message)
     await sending
+    # A user's index is loaded when they first recall; that is not a turn's cost.
+    await MemoryServiceStub(channel).Recall(RecallRequest(query=QUESTION), metadata=metadata)
 
 
 def sentences(seed: int, count: int) -> list[str]:
