@@ -11,7 +11,7 @@ import msgspec
 
 from alejo import paging
 from alejo.clock import Clock
-from alejo.errors import Conflict
+from alejo.errors import Conflict, NotFound
 from alejo.ids import Ids, raw
 from alejo.storage import audit
 from alejo.storage.journal import TRANSITIONS, Journal, step
@@ -173,10 +173,13 @@ class Sessions:
         body = digest(("delete", session_id))
         messages = memories = 0
         while True:
+            # The session is read first: whoever finds it gone because of this very request then finds its answer.
+            row = await self._store.get(scope, SESSIONS, raw(session_id, "session_id"))
             done = await self._requests.find(scope, request_id, "session.delete", body)
             if done is not None:
                 return done[0], done[1]
-            row = await self._journal.session(scope, session_id)
+            if row is None:
+                raise NotFound("session", session_id)
             memories += await self._delete_memories(scope, session_id)
             messages += await self._delete_messages(scope, session_id)
             writer = await self._store.writer(scope)

@@ -201,9 +201,9 @@ class Memories:
             raise InvalidArgument.field("update_mask", f"cannot change {', '.join(unknown)}")
         body = digest(("memory.update", memory_id, dict(changes), etag))
         for _ in range(_TRIES):
+            row = await self._row(scope, memory_id)  # first, or this very request could pass for somebody else's
             if await self._requests.find(scope, request_id, "memory.update", body) is not None:
                 return await self.get(scope, memory_id)
-            row = await self._row(scope, memory_id)
             if etag and etag != format_etag(row.version):
                 raise Conflict("The memory was changed since it was read.")
             memory = msgspec.structs.replace(row.value, **changes)
