@@ -18,11 +18,10 @@ from alejo.clock import Clock
 from alejo.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
 from alejo.ids import Ids
 from alejo.storage import audit
-from alejo.storage.store import Store
+from alejo.storage.store import SYSTEM, Store
 from alejo.storage.tables import API_KEYS, ApiKey
 from alejo.types import Scope, Value
 
-SYSTEM = Scope("", "")
 LOCAL = Scope("local", "me")
 _TOKEN = re.compile(r"alejo_([0-9a-f]{32})_([A-Za-z0-9_-]{43})", re.ASCII)
 _FRESH_SECONDS = 1.0
