@@ -37,7 +37,7 @@ async def _echo(request: ChatRequest, context: Any) -> ChatRequest:
 @asynccontextmanager
 async def echo() -> AsyncIterator[tuple[str, str, Assistant | None]]:
     """Bare grpc.aio: one method, parsed and serialized, nothing else."""
-    handler = grpc.unary_unary_rpc_method_handler(
+    handler: Any = grpc.unary_unary_rpc_method_handler(
         _echo, request_deserializer=ChatRequest.FromString, response_serializer=ChatRequest.SerializeToString
     )
     async with _listening("alejo.bench.Echo", "Echo", handler) as address:

@@ -161,7 +161,7 @@ def say(desk: ListDesk) -> Saying:
         turn = Turn(
             session=Session("s1", SessionState.ACTIVE, NOW, NOW),
             message=Message(message_id, "s1", 1, Role.USER, text, NOW, NOW, images=images),
-            context=Context(),
+
             recalled=(),
             appraisal=appraisal,
             percepts=percepts,

@@ -33,6 +33,7 @@ KEPT = [
     ("Please never call me sir", Layer.PROCEDURAL, "instruction"),
     ("We went to the lake yesterday and it rained.", Layer.EPISODIC, "statement"),
     ("Mein Hund hei\u00dft Luna.", Layer.EPISODIC, "statement"),
+    ("What is my dog called?", Layer.WORKING, "question"),
     ("dice 2d6", Layer.WORKING, "remark"),
 ]
 
@@ -42,13 +43,6 @@ async def test_a_users_words_find_their_layer(text: str, layer: Layer, kind: str
     """Each statement becomes one memory of its own words, in the layer of its kind."""
     (draft,) = await Judgement().keep(message(text))
     assert (draft.text, draft.layer, draft.kind) == (text, layer, kind)
-
-
-async def test_questions_are_kept_of_conversations_with_speakers() -> None:
-    """What a user asks the assistant is not kept; a question between people with names is, in the working layer."""
-    assert not await Judgement().keep(message("What is my dog called?"))
-    (draft,) = await Judgement().keep(message("What is my dog called?", speaker="Ada"))
-    assert (draft.layer, draft.kind) == (Layer.WORKING, "question")
 
 
 async def test_a_memory_carries_its_messages_place() -> None:

@@ -88,8 +88,6 @@ class Judgement:
         if what in (Sort.COMMAND, Sort.COURTESY, Sort.NOTHING) and not captions:
             return ()
         kind = "question" if what is Sort.QUESTION and not captions else kind_of(message.text)
-        if kind == "question" and not message.speaker:
-            return ()  # what the user asks the assistant tells it nothing; it stays in the session's messages
         text = " ".join(part for part in (message.text.strip(), *captions) if part)
         return (
             MemoryDraft(
