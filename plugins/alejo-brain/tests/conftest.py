@@ -16,7 +16,6 @@ from alejo.roles import Command, Turn
 from alejo.types import (
     Appraisal,
     CommandSpec,
-    Context,
     Degraded,
     Hit,
     Image,
@@ -161,7 +160,6 @@ def say(desk: ListDesk) -> Saying:
         turn = Turn(
             session=Session("s1", SessionState.ACTIVE, NOW, NOW),
             message=Message(message_id, "s1", 1, Role.USER, text, NOW, NOW, images=images),
-
             recalled=(),
             appraisal=appraisal,
             percepts=percepts,
