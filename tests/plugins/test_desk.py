@@ -15,7 +15,7 @@ from alejo.errors import FailedPrecondition, PluginFailed, StorageFull
 from alejo.plugins import PluginHost, Slot
 from alejo.plugins.desk import RemoteDesk
 from alejo.roles import Desk, Turn
-from alejo.types import Context, Memory, MemoryDraft, Message, PluginState, Role, Session, SessionState
+from alejo.types import Memory, MemoryDraft, Message, PluginState, Role, Session, SessionState
 
 from .shelf import Shelf
 
@@ -121,7 +121,7 @@ def note(host: PluginHost) -> Slot:
 
 def turn(desk: FullDesk) -> Turn:
     session = Session("s", SessionState.ACTIVE, 0, 0)
-    return Turn(session, Message("m", "s", 1, Role.USER, "", 0, 0), Context(), (), None, (), (), (), 0, desk)
+    return Turn(session, Message("m", "s", 1, Role.USER, "", 0, 0), (), None, (), (), (), 0, desk)
 
 
 async def test_a_desk_works_on_the_servers_loop(host: PluginHost) -> None:
