@@ -65,7 +65,7 @@ async def gate(kind: str, folder: Path) -> AsyncIterator[tuple[str, str, Assista
             stream_seconds=3600.0,
         )
         chat = next(method for method in methods(reflection=False) if method.label == "alejo.v1.ChatService/Chat")
-        handler = grpc.unary_unary_rpc_method_handler(door.unary(chat, _echo_behind))
+        handler: Any = grpc.unary_unary_rpc_method_handler(door.unary(chat, _echo_behind))
         async with _listening(chat.service, chat.name, handler) as address:
             yield address, token, None
 
