@@ -8,10 +8,10 @@ Every write carries a request id, so a call that did not reach the server is sen
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -49,23 +49,11 @@ from alejo.v1 import (
 )
 from alejo.wire import read, status, write
 
-# Everything that writes carries a request id, so a call the server did not take may be sent again.
-_SERVICE_CONFIG = {
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "1s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
-}
+# What any client may use. Everything that writes carries a request id, so what failed as UNAVAILABLE may be sent again
+# whether or not it was done.
+SERVICE_CONFIG = Path(__file__).with_name("service_config.json")
 _OPTIONS: tuple[tuple[str, str | int], ...] = (
-    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.service_config", SERVICE_CONFIG.read_text()),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 2000),

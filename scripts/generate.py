@@ -1,4 +1,4 @@
-"""Writes what is generated: the code of alejo/v1 and what docs/ says of calls, commands, settings and session states.
+"""Writes what is generated: the code of alejo/v1 and what docs/ says of calls, commands, settings, states and errors.
 
 With --check nothing is written; differences are named and end in exit code 1.
 """
@@ -18,6 +18,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from alejo.cli.exits import MEANINGS
 from alejo.cli.root import MODULES, alejo
 from alejo.plugins.states import diagram
+from alejo.reasons import REASONS
 from alejo.sessions import TRANSITIONS
 from alejo.settings import OPTIONS, toml
 
@@ -122,6 +123,17 @@ def states() -> Files:
     }
 
 
+def reasons() -> Files:
+    """The table of reasons, in the page that tells of errors."""
+    rows = ["| reason | status | what happened | what to do | send again? |", "|---|---|---|---|---|"]
+    rows += [
+        f"| `{one.name}` | {one.status.name} | {one.meaning} | {one.advice} | {one.retry.value} |"
+        for one in REASONS.values()
+    ]
+    page = Path("docs/errors.md")
+    return {page: between((ROOT / page).read_text(), "reasons", "\n".join(rows)).encode()}
+
+
 def between(document: str, name: str, text: str) -> str:
     """The document with `text` between its markers `<!-- name -->` and `<!-- /name -->`. Raises ValueError without."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
@@ -132,7 +144,7 @@ def between(document: str, name: str, text: str) -> str:
     return f"{head}{start}\n{text}\n{end}{tail}"
 
 
-SOURCES: tuple[Callable[[], Files], ...] = (wire, api, settings, commands, states)
+SOURCES: tuple[Callable[[], Files], ...] = (wire, api, settings, commands, states, reasons)
 
 
 def main(arguments: list[str]) -> int:

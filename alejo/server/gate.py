@@ -314,6 +314,8 @@ class Gate:
         ]
         if (wait := wire.status.retry_after(told)) is not None:
             trailers.append(("grpc-retry-pushback-ms", str(round(wait * 1000))))
+        elif status.code == Status.UNAVAILABLE:  # a client's retry policy would try in vain
+            trailers.append(("grpc-retry-pushback-ms", "-1"))
         await context.abort(_CODES[status.code], status.message, tuple(trailers))
 
     def told(self, call: Call, error: Exception) -> AlejoError:

@@ -6,6 +6,7 @@
     sh        is not run, and says why in a comment before it: <!-- not run: because ... -->
 
 Other kinds (text, proto, mermaid, rust ...) show something that is not run. The blocks of a page share a home folder.
+On a page that says <!-- beside: alejo serve -->, a server runs meanwhile: 127.0.0.1:50151 stands for where it listens.
 """
 
 from __future__ import annotations
@@ -16,11 +17,16 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
+
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BESIDE = "<!-- beside: alejo serve -->"
+USUAL_ADDRESS = "127.0.0.1:50151"
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->\s*\Z")
 RUN = {"python", "console", "toml", "json"}
 SHOWN = {"text", "proto", "mermaid", "rust"}
@@ -48,6 +54,25 @@ def blocks(page: str, markdown: str) -> list[Block]:
         Block(page, markdown.count("\n", 0, at.start()) + 1, at[1], at[2], bool(NOT_RUN.search(markdown[: at.start()])))
         for at in FENCE.finditer(markdown)
     ]
+
+
+@contextmanager
+def beside(page: str, folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """The page as its blocks shall be run: where it asks for a server, one runs, and its address is written in."""
+    if BESIDE not in page:
+        yield page
+        return
+    address = environment["ALEJO_SERVER_ADDRESS"]
+    with (folder / "server.log").open("wb") as log:
+        command = [sys.executable, "-m", "alejo", "serve"]
+        server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            with grpc.insecure_channel(address) as channel:
+                grpc.channel_ready_future(channel).result(DEADLINE)
+            yield page.replace(USUAL_ADDRESS, address)
+        finally:
+            server.kill()
+            server.wait()
 
 
 def run(block: Block, folder: Path, environment: Mapping[str, str]) -> None:

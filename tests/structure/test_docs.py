@@ -13,9 +13,10 @@ import pytest
 
 from alejo.cli.exits import MEANINGS
 from alejo.hooks import Specs
+from alejo.reasons import REASONS
 from alejo.settings import OPTIONS
 
-from .blocks import RUN, SHOWN, Block, blocks, run
+from .blocks import RUN, SHOWN, Block, beside, blocks, run
 from .imports import ROOT
 
 PAGES = sorted(
@@ -55,8 +56,9 @@ def home(folder: Path) -> dict[str, str]:
 def test_blocks_run(path: Path, tmp_path: Path) -> None:
     """Every block of the page that is code runs, and prints what the page shows."""
     environment = home(tmp_path)
-    for block in blocks(name(path), path.read_text()):
-        run(block, tmp_path, environment)
+    with beside(path.read_text(), tmp_path, environment) as page:
+        for block in blocks(name(path), page):
+            run(block, tmp_path, environment)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name)
@@ -141,6 +143,12 @@ def test_every_call_is_told() -> None:
                 calls.append(f"### {service}.{found[1]}\n")
     assert len(calls) >= 20
     assert [call for call in calls if call not in page("docs/api.md")] == []
+
+
+def test_every_reason_is_told() -> None:
+    """docs/errors.md has a row for every reason, with its status."""
+    rows = [f"| `{one.name}` | {one.status.name} |" for one in REASONS.values()]
+    assert [row for row in rows if row not in page("docs/errors.md")] == []
 
 
 def test_every_exit_code_is_told() -> None:

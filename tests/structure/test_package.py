@@ -30,8 +30,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_the_wheel_holds_the_whole_package(wheel: list[str]) -> None:
-    """Every Python file, stub and marker of alejo/ is in the wheel, and the Rust core with them."""
-    kinds = {".py", ".pyi", ".typed"}
+    """Every Python file, stub, marker and service config of alejo/ is in the wheel, and the Rust core with them."""
+    kinds = {".json", ".py", ".pyi", ".typed"}
     tree = {str(file.relative_to(ROOT)) for file in (ROOT / "alejo").rglob("*") if file.suffix in kinds}
     assert {name for name in wheel if name.startswith("alejo/")} == tree | {"alejo/_core.abi3.so"}
 
