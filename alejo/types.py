@@ -173,7 +173,8 @@ class RecallPlan(Value, frozen=True):
     """A memory plugin's judgement of how to recall.
 
     `recency_weight` scales the recency share, which halves every `recency_half_life` seconds; `kind_weights` multiplies
-    the lexical share of a kind of memory (default 1); a hit below `min_coverage` is left out.
+    both shares of a kind of memory (default 1); a hit below `min_coverage` is left out. Weights are finite, those of
+    kinds not below 0, and the half-life is above 0; a plan with other numbers counts as a failure of its plugin.
     """
 
     recency_weight: float = 0.3

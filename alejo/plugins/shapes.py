@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -91,10 +92,21 @@ def check_answer(role: str, method: str, value: object, *, trusted: bool) -> Any
             raise WrongAnswer(f"{role}.{method} returned {type(value).__name__}, not str")
         return value
     if not trusted:
-        return _copier(role, method)(value)
+        return _check_plan(_copier(role, method)(value))
     of_class = isinstance(value, (tuple, list)) if method == "keep" else isinstance(value, wanted)
     if not of_class:
         raise WrongAnswer(f"{role}.{method} returned {type(value).__name__}")
+    return _check_plan(value)
+
+
+def _check_plan(value: Any) -> Any:
+    if isinstance(value, RecallPlan) and not (
+        value.recency_half_life > 0
+        and math.isfinite(value.recency_weight)
+        and not math.isnan(value.min_coverage)
+        and all(0 <= weight < math.inf for weight in value.kind_weights.values())
+    ):
+        raise WrongAnswer("memory.plan returned a number without a meaning")
     return value
 
 

@@ -48,8 +48,18 @@ class Picky:
         return draft
 
     async def plan(self, query: str) -> RecallPlan:
-        """The plain plan."""
-        return RecallPlan()
+        """The plain plan, or one without a meaning."""
+        return PLANS.get(query, RecallPlan())
+
+
+NAN = float("nan")
+PLANS = {
+    "a weight below nothing": RecallPlan(kind_weights={"note": -1.0}),
+    "a weight that is none": RecallPlan(kind_weights={"note": NAN}),
+    "a weight without end": RecallPlan(recency_weight=float("inf")),
+    "a half-life of nothing": RecallPlan(recency_half_life=0.0),
+    "a coverage that is none": RecallPlan(min_coverage=NAN),
+}
 
 
 @hookimpl
@@ -105,3 +115,12 @@ async def test_a_refused_message_among_many_harms_none(picky: Assistant) -> None
     assert [(message.seq, message.text) for message in messages] == [(1, "bad"), (2, "good")]
     assert (await picky.sessions.get(ADA, session.id)).message_count == 2
     assert len(await picky.store.scan(ADA, MEMORIES)) == 2
+
+
+@pytest.mark.parametrize("query", PLANS)
+async def test_a_plan_without_a_meaning_is_a_failure_of_its_plugin(picky: Assistant, query: str) -> None:
+    """A recall planned with numbers that mean nothing is answered by the plain plan, and says so."""
+    await picky.memories.remember(ADA, MemoryDraft(query))
+    hits, _, degraded = await picky.memories.recall(ADA, query, Page())
+    assert [hit.memory.text for hit in hits] == [query]
+    assert degraded == [Degraded("memory", "picky", "failed")]
