@@ -41,28 +41,46 @@ class LexicalIndex:
         Raises InvalidValue for other values, or a `language` that `tokens` does not know.
         """
 
-    def upsert(self, doc: int, fields: Sequence[tuple[float, str]]) -> None:
+    def upsert(self, doc: int, fields: Sequence[tuple[float, str]], kind: int = 0, time: int = 0) -> None:
         """Puts a document in, replacing the one with the same number (0 to 2^64-1).
 
-        Each field is (weight of one occurrence, text); a term's weighted frequency is summed over the fields. Raises
-        InvalidValue for a weight outside 0.001 to 1000.
+        Each field is (weight of one occurrence, text); a term's weighted frequency is summed over the fields. `kind` (0
+        to 2^32-1, small numbers cost least) and `time` (64 bits, signed; in µs since the epoch) are what `rank` weighs
+        by. Raises InvalidValue for a field's weight outside 0.001 to 1000.
         """
 
     def remove(self, doc: int) -> bool:
         """Takes a document out; False if there is none of that number."""
 
-    def search(self, query: str, limit: int = 10) -> list[tuple[int, float, float]]:
-        """The documents sharing a term with `query`, as (number, score, coverage), best first, equals by number.
+    def rank(
+        self,
+        query: str,
+        limit: int,
+        *,
+        now: int,
+        half_life: float,
+        recency_weight: float,
+        weights: Sequence[float | None],
+        min_coverage: float,
+    ) -> list[tuple[int, float, float, float, float]]:
+        """The documents sharing a term with `query`, as (number, score, lexical, recency, coverage), best first.
 
-        `limit` 0 means all of them. Scores compare within one search. Coverage, 0 to 1, is the share of the query's
-        meaning found in the document: idf of the matched distinct terms over idf of all, where a term that no document
-        holds counts with the highest idf.
+        Equals come by number; `limit` 0 means all of them. Score = lexical + recency = (BM25 + `recency_weight` · the
+        best BM25 of all that share a term · 2 ** (-age / `half_life`)) · the weight of the document's kind. Scores
+        compare within one query. Age is `now` - time, at least 0; all three and `half_life` are in one unit, µs.
+
+        `weights` are by kind: one beyond them weighs 1, one of None is left out. Coverage, 0 to 1, is the share of the
+        query's meaning found in the document: idf of the matched distinct terms over idf of all, where a term that no
+        document holds counts with the highest idf; below `min_coverage` a document is left out.
+
+        Raises InvalidValue for a half-life that is not above 0, a negative weight of a kind, an infinite one of either
+        sort, and for NaN.
         """
 
-    def explain(self, doc: int, query: str) -> list[tuple[str, float]]:
-        """Each matching word of `query`, folded, with its share of the document's score, the largest first.
+    def explain(self, docs: Sequence[int], query: str) -> list[list[tuple[str, float]]]:
+        """For each of `docs`, each matching word of `query`, folded, with its share of BM25, the largest first.
 
-        The shares add up to 1; there are none if the document is not there or does not match.
+        A document's shares add up to 1; there are none if it is not there or does not match.
         """
 
     def validate(self) -> None:

@@ -1,7 +1,7 @@
 """A user's index: what can be found of their memories, in memory, following the change log.
 
-Nothing is searchable across users by construction: an index knows one scope. The lexical arm is the exact BM25 of the
-Rust core; beside it the index keeps what filters and recency need, so that only hits are read from storage.
+Nothing is searchable across users by construction: an index knows one scope. The Rust core finds by words and weighs
+by kind and age; beside it the index keeps what filters need, so that only hits are read from storage.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 import msgspec
 
@@ -22,6 +22,7 @@ from alejo.types import EVERYTHING, Filter, Layer, Memory, Scope
 
 _STEP = 1000
 _USERS = 1024
+_LATEST = (1 << 63) - 1  # a record may hold a later time than the core
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -41,15 +42,18 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     def passes(self, wanted: Filter) -> bool:
         """Whether a filter lets this memory be found."""
         return (
-            (not self.archived or wanted.include_archived)
+            _admits(wanted, self.kind, archived=self.archived)
             and (not wanted.layers or self.layer in wanted.layers)
             and (not wanted.session_id or self.session_id == wanted.session_id)
             and (wanted.sent_after is None or self.sent_at >= wanted.sent_after)
             and (wanted.sent_before is None or self.sent_at < wanted.sent_before)
             and (not wanted.speaker or self.speaker.casefold() == wanted.speaker.casefold())
-            and (not wanted.kinds or self.kind in wanted.kinds)
             and (not wanted.metadata or wanted.metadata.items() <= self.metadata.items())
         )
+
+
+def _admits(wanted: Filter, kind: str, *, archived: bool) -> bool:
+    return (not archived or wanted.include_archived) and (not wanted.kinds or kind in wanted.kinds)
 
 
 class Index:
@@ -62,12 +66,20 @@ class Index:
         self.archived: set[str] = set()
         self._docs: dict[str, int] = {}
         self._next = 0
+        self._classes: dict[tuple[str, bool], int] = {}  # (kind, archived) as the Rust core knows it
 
     def passing(self, wanted: Filter) -> Container[str]:
         """The ids of all memories a filter lets through."""
         if wanted == EVERYTHING and not self.archived:
             return self._docs
         return {entry.id for entry in self.entries.values() if entry.passes(wanted)}
+
+    def weights(self, kinds: Mapping[str, float], wanted: Filter) -> list[float | None]:
+        """What the memories of each class weigh, 1 unless `kinds` says; None for classes that a filter leaves out."""
+        return [
+            kinds.get(kind, 1.0) if _admits(wanted, kind, archived=archived) else None
+            for kind, archived in self._classes
+        ]
 
     def put(self, memory: Memory) -> None:
         """Makes a memory findable, new or changed."""
@@ -92,7 +104,9 @@ class Index:
             self.archived.add(memory.id)
         elif memory.pinned:
             self.pinned[memory.id] = doc
-        self.lexical.upsert(doc, [(1.0, memory.text), (1.0, memory.speaker), (0.5, _date_words(memory.sent_at))])
+        fields = [(1.0, memory.text), (1.0, memory.speaker), (0.5, _date_words(memory.sent_at))]
+        kind = self._classes.setdefault((memory.kind, memory.archived), len(self._classes))
+        self.lexical.upsert(doc, fields, kind, min(memory.sent_at, _LATEST))
 
     def remove(self, memory_id: str) -> None:
         """Makes a memory unfindable, there or not."""

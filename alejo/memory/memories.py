@@ -89,12 +89,12 @@ class Memories:
         """
         question = ("recall", query, wanted)
         cursor = paging.cursor(question, page.token)
-        now = int.from_bytes(cursor[:8], "big") if cursor else self._clock.now()
+        now = int.from_bytes(cursor[:8], "big", signed=True) if cursor else self._clock.now()
         start, last = int.from_bytes(cursor[8:12], "big"), cursor[12:].hex()
         plan, degraded = await self.plan(query)
         index = await self._indexes.get(scope)
         found, more = recall.rank(index, query, wanted, plan, now, most=start + page.size)
-        places = [index.entries[each[1]].id for each in found]
+        places = [index.entries[each[0]].id for each in found]
         if last in places:
             start = places.index(last) + 1
         elif start:
@@ -105,7 +105,7 @@ class Memories:
             return hits, "", degraded
         behind = start + (page.size if shown == len(hits) else shown)
         mark = bytes.fromhex(places[behind - 1])
-        token = paging.token(question, now.to_bytes(8, "big") + behind.to_bytes(4, "big") + mark)
+        token = paging.token(question, now.to_bytes(8, "big", signed=True) + behind.to_bytes(4, "big") + mark)
         return hits[:shown], token, degraded
 
     async def recall_for(self, scope: Scope, query: str, size: int, message_id: str) -> builtins.list[Hit]:

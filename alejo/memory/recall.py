@@ -1,4 +1,4 @@
-"""Finding memories: the exact BM25 of the Rust core plus recency, weighed as the memory plugin judges."""
+"""Finding memories: the Rust core weighs as the memory plugin judges, and what a filter lets through is read."""
 
 from __future__ import annotations
 
@@ -13,78 +13,58 @@ from alejo.storage.tables import MEMORIES
 from alejo.types import EVERYTHING, Evidence, Filter, Hit, Memory, RecallPlan, Scope
 
 _SECOND = 1_000_000
+_SPARE = 8  # asked for beyond what is wanted, as a filter or a message may take some away
+_GROWTH = 16  # large, as the core finds all matches each time
 
-
-_FIRST = 32
-_SLACK = 0.001
-
-
-# A memory that matched, before it is read from storage: (-score, doc, lexical, recency, coverage). It is a plain tuple
-# that sorts as it is, for there are many of them; the shares add up to the score.
-Candidate = tuple[float, int, float, float, float]
+# A memory that matched, before it is read from storage: (doc, score, lexical, recency, coverage). The shares add up to
+# the score.
+Candidate = tuple[int, float, float, float, float]
+Ranking = tuple[list[Candidate], bool]
 
 
 def rank(index: Index, query: str, wanted: Filter, plan: RecallPlan, now: int, *, most: int, but: str = "") -> Ranking:
     """The best `most` memories that match and may be found, best first, and whether there are more.
 
     Score = (BM25 + recency) · the kind's weight, where recency is `recency_weight` · the best BM25 of the query ·
-    2 ** (-age / half-life). `now` is in µs; `but` is a message whose memories are left out.
+    2 ** (-age / half-life); equals by when they were first indexed. `now` is in µs; `but` is a message whose memories
+    are left out.
 
-    Matches are weighed from the best BM25 down, in growing bites, until none further down could come among the best:
-    its score is at most (the last BM25 weighed + the most recency can give) · the largest weight of a kind. Scores
-    within a thousandth of the best BM25 count as equal, or the many that say the same would all be weighed.
+    The core leaves out archived memories and other kinds by itself; what else a filter refuses is taken from the best
+    it gives, and more asked for when too few are left.
     """
-    bite = most * 2 + _FIRST
-    heaviest = max([1.0, *plan.kind_weights.values()])
+    weights = index.weights(plan.kind_weights, wanted)
+    entries, everything = index.entries, wanted == EVERYTHING
+    bite = most + _SPARE
     while True:
-        matches = index.lexical.search(query, bite)
-        candidates = _weigh(index, matches, wanted, plan, now, but)
-        candidates.sort()
-        if len(matches) < bite:
-            return candidates[:most], len(candidates) > most
-        best = matches[0][1]
-        ceiling = (matches[-1][1] + plan.recency_weight * best) * heaviest - _SLACK * best
-        if len(candidates) > most and -candidates[most - 1][0] >= ceiling:
-            return candidates[:most], True
-        bite *= 8
-
-
-Ranking = tuple[list[Candidate], bool]
-Match = tuple[int, float, float]
-
-
-def _weigh(
-    index: Index, matches: Sequence[Match], wanted: Filter, plan: RecallPlan, now: int, but: str
-) -> list[Candidate]:
-    candidates: list[Candidate] = []
-    freshest = plan.recency_weight * matches[0][1] if matches else 0.0
-    rate = 1.0 / (plan.recency_half_life * _SECOND)
-    everything, weights, entries = wanted == EVERYTHING, plan.kind_weights, index.entries
-    for doc, lexical, coverage in matches:
-        entry = entries[doc]
-        if coverage < plan.min_coverage or (entry.archived if everything else not entry.passes(wanted)):
-            continue
-        if but and entry.message_id == but:
-            continue
-        age = now - entry.sent_at
-        weight = weights.get(entry.kind, 1.0)
-        recency = freshest * weight * (2.0 ** (-age * rate) if age > 0 else 1.0)
-        share = lexical * weight
-        candidates.append((-share - recency, doc, share, recency, coverage))
-    return candidates
+        found = index.lexical.rank(
+            query,
+            bite,
+            now=now,
+            half_life=plan.recency_half_life * _SECOND,
+            recency_weight=plan.recency_weight,
+            weights=weights,
+            min_coverage=plan.min_coverage,
+        )
+        passed = found if everything else [each for each in found if entries[each[0]].passes(wanted)]
+        if but:
+            passed = [each for each in passed if entries[each[0]].message_id != but]
+        if len(passed) > most or len(found) < bite:
+            return passed[:most], len(passed) > most
+        bite *= _GROWTH
 
 
 async def read(store: Store, scope: Scope, index: Index, query: str, chosen: Sequence[Candidate]) -> list[Hit]:
     """The hits of chosen candidates, each with the evidence for it; one that was deleted meanwhile is left out."""
     hits: list[Hit] = []
-    for score, doc, lexical, recency, coverage in chosen:
+    explained = index.lexical.explain([doc for doc, *_ in chosen], query)
+    for (doc, score, lexical, recency, coverage), words in zip(chosen, explained, strict=True):
         entry = index.entries.get(doc)
         row = await sound(store, scope, entry.id) if entry is not None else None
         if row is None:
             continue
-        words = ", ".join(term for term, _ in index.lexical.explain(doc, query))
-        evidence = (Evidence("lexical", lexical, words), Evidence("recency", recency))
-        hits.append(Hit(versioned(row.value, row.version), -score, coverage, evidence))
+        detail = ", ".join(word for word, _ in words)
+        evidence = (Evidence("lexical", lexical, detail), Evidence("recency", recency))
+        hits.append(Hit(versioned(row.value, row.version), score, coverage, evidence))
     return hits
 
 

@@ -1,10 +1,11 @@
 //! How long the index takes: `cargo run --release -p alejo-core --example lexical [documents]`.
 //!
-//! Documents of 20 words drawn by Zipf's law from 20,000, questions of 6; the median of each is printed in microseconds.
+//! Documents of 20 words drawn by Zipf's law from 20,000, questions of 6; the median of each is printed in microseconds. `ranked`
+//! is weighed by recency and kind, `alike` besides by a word all documents hold once, so that nothing but age tells them apart.
 
 use std::time::Instant;
 
-use alejo_core::lexical::{Index, Params, Weight};
+use alejo_core::lexical::{Index, Params, Weighing, Weight};
 use alejo_core::text::{Language, Tokenizer};
 
 /// A repeatable stream of words: xorshift, then the inverse of Zipf's law.
@@ -45,15 +46,22 @@ fn main() {
         let mut index = Index::new(Tokenizer::new(Language::English), Params::default());
         let texts: Vec<String> = (0..count).map(|_| words.text(20)).collect();
         let questions: Vec<String> = (0..500).map(|_| words.text(6)).collect();
-        let upsert = timed(count, |doc| index.upsert(doc, &[(Weight::ONE, &texts[doc as usize])]));
-        let again = timed(1000, |run| {
-            let doc = run * 7919 % count;
-            index.upsert(doc, &[(Weight::ONE, &texts[doc as usize])]);
-        });
-        let search = timed(500, |run| drop(index.search(&questions[run as usize], 10)));
-        let all = timed(500, |run| drop(index.search(&questions[run as usize], 0)));
+        let put = |index: &mut Index, doc: u64| {
+            let time = (doc * 7919 % count) as i64;
+            index.upsert(doc, &[(Weight::ONE, &texts[doc as usize]), (Weight::ONE, "common")], (doc % 4) as u32, time);
+        };
+        let upsert = timed(count, |doc| put(&mut index, doc));
+        let again = timed(1000, |run| put(&mut index, run * 7919 % count));
+        let plain = Weighing::default();
+        let weights = vec![Some(0.2), None, Some(0.8)];
+        let weighing = Weighing::new(count as i64, count as f64 / 3.0, 0.3, weights, 0.05).expect("a weighing");
+        let search = timed(500, |run| drop(index.rank(&questions[run as usize], 10, &plain)));
+        let all = timed(500, |run| drop(index.rank(&questions[run as usize], 0, &plain)));
+        let ranked = timed(500, |run| drop(index.rank(&questions[run as usize], 10, &weighing)));
+        let alike = timed(500, |_| drop(index.rank("common", 10, &weighing)));
         println!(
-            "{count} documents: upsert {upsert:.1}, replace {again:.1}, search {search:.1}, search for all {all:.1} µs"
+            "{count} documents: upsert {upsert:.1}, replace {again:.1}, search {search:.1}, search for all {all:.1}, \
+             ranked {ranked:.1}, alike {alike:.1} µs"
         );
     }
 }

@@ -8,6 +8,9 @@ pub enum Error {
     /// A number outside its range, or not a number.
     #[error("{name} is a number from {low} to {high}, not {value}")]
     OutOfRange { name: &'static str, low: f32, high: f32, value: f32 },
+    /// A value there is no sense in; it says what would make some.
+    #[error("{0}")]
+    Meaningless(&'static str),
     /// A language code without a stemmer.
     #[error("no stemmer for this language; known are {known}, and the empty string for none")]
     UnknownLanguage { known: &'static str },

@@ -8,12 +8,14 @@
 //! terms of the query, of `idf · tf·(k1+1) / (tf + k1·(1−b + b·length/average))`, with `idf = ln(1 + (N−df+½)/(df+½))`.
 
 mod postings;
+mod rank;
 
 use std::collections::{HashMap, HashSet};
 
 use crate::error::{Error, Result, in_range};
 use crate::text::Tokenizer;
 use postings::{Posting, TermId, Terms};
+pub use rank::{Hit, Weighing};
 
 /// How BM25 weighs repetition and length; only values that mean something can be made.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,18 +59,6 @@ impl Weight {
     }
 }
 
-/// A document that matched.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Hit {
-    /// The number it was put in under.
-    pub doc: u64,
-    /// BM25; comparable within one search only.
-    pub score: f32,
-    /// The share of the query's meaning found in the document: idf of the matched distinct terms over idf of all, 0 to 1. A term
-    /// no document holds counts with the highest idf there can be.
-    pub coverage: f32,
-}
-
 /// The index; see the module.
 pub struct Index {
     tokenizer: Tokenizer,
@@ -83,6 +73,8 @@ pub struct Index {
 
 struct Document {
     doc: u64,
+    kind: u32,
+    time: i64,
     /// The sum of its term frequencies, in thousandths.
     length: u64,
     /// Distinct, ascending.
@@ -95,6 +87,29 @@ struct Query {
     known: Vec<(TermId, f32, String)>,
     /// The idf of all distinct terms, known or not.
     idf: f32,
+}
+
+/// What a query found.
+struct Matches {
+    /// Each slot once.
+    slots: Vec<u32>,
+    /// BM25 and the idf of the matched terms, by slot.
+    sums: Vec<[f32; 2]>,
+    /// The idf of the whole query.
+    idf: f32,
+}
+
+impl Matches {
+    /// BM25 and coverage of a document.
+    fn of(&self, slot: u32) -> (f32, f32) {
+        let [score, matched] = self.sums[slot as usize];
+        (score, (matched / self.idf).min(1.0))
+    }
+
+    /// The best BM25; 0 if nothing matched.
+    fn best(&self) -> f32 {
+        self.slots.iter().map(|&slot| self.sums[slot as usize][0]).fold(0.0, f32::max)
+    }
 }
 
 impl Index {
@@ -121,8 +136,9 @@ impl Index {
         self.places.is_empty()
     }
 
-    /// Puts a document in, in the place of the one with the same number if there is one.
-    pub fn upsert(&mut self, doc: u64, fields: &[(Weight, &str)]) {
+    /// Puts a document in, in the place of the one with the same number if there is one. What its `kind` and `time` mean is up to
+    /// the caller; [`Weighing`] goes by them.
+    pub fn upsert(&mut self, doc: u64, fields: &[(Weight, &str)], kind: u32, time: i64) {
         self.remove(doc);
         let mut counts: Vec<(TermId, u32)> = Vec::new();
         for (weight, text) in fields {
@@ -146,7 +162,7 @@ impl Index {
         let length = counts.iter().map(|&(_, tf)| u64::from(tf)).sum();
         let terms = counts.iter().map(|&(term, _)| term).collect();
         self.total += length;
-        self.slots[slot as usize] = Some(Document { doc, length, terms });
+        self.slots[slot as usize] = Some(Document { doc, kind, time, length, terms });
         self.places.insert(doc, slot);
     }
 
@@ -162,38 +178,37 @@ impl Index {
         true
     }
 
-    /// The documents that share a term with `query`, best first, equals by ascending number; all of them if `limit` is 0.
-    pub fn search(&self, query: &str, limit: usize) -> Vec<Hit> {
+    /// The documents that share a term with `query`, and how much of it each holds.
+    fn matches(&self, query: &str) -> Matches {
         let query = self.query(query);
-        let matches = query.known.iter().map(|(term, ..)| self.terms.postings(*term).len()).sum::<usize>();
-        let mut sums = vec![[0.0_f32; 2]; if matches == 0 { 0 } else { self.slots.len() }];
-        let mut touched = Vec::with_capacity(matches.min(self.len()));
+        let postings = query.known.iter().map(|(term, ..)| self.terms.postings(*term).len()).sum::<usize>();
+        let mut sums = vec![[0.0_f32; 2]; if postings == 0 { 0 } else { self.slots.len() }];
+        let mut slots = Vec::with_capacity(postings.min(self.len()));
         let saturate = self.saturation();
         for (term, idf, _) in &query.known {
             for posting in self.terms.postings(*term) {
                 let [score, matched] = &mut sums[posting.slot as usize];
                 if *matched == 0.0 {
-                    touched.push(posting.slot);
+                    slots.push(posting.slot);
                 }
                 *score += idf * saturate(posting);
                 *matched += idf;
             }
         }
-        let hit = |slot: u32| {
-            let [score, matched] = sums[slot as usize];
-            let doc = self.slots[slot as usize].as_ref().map_or(0, |document| document.doc);
-            Hit { doc, score, coverage: (matched / query.idf).min(1.0) }
-        };
-        best(touched.into_iter().map(hit).collect(), limit)
+        Matches { slots, sums, idf: query.idf }
     }
 
-    /// Why `query` finds `doc`: each matching word of the query, folded, with its share of the score, the largest first. The
-    /// shares add up to 1; there are none if the document does not match.
-    pub fn explain(&self, doc: u64, query: &str) -> Vec<(String, f32)> {
-        let Some(&slot) = self.places.get(&doc) else { return Vec::new() };
+    /// Why `query` finds each of `docs`: each matching word of the query, folded, with its share of BM25, the largest first. The
+    /// shares of a document add up to 1; there are none if it does not match.
+    pub fn explain(&self, docs: &[u64], query: &str) -> Vec<Vec<(String, f32)>> {
+        let query = self.query(query);
+        docs.iter().map(|doc| self.places.get(doc).map_or(Vec::new(), |&slot| self.shares(slot, &query))).collect()
+    }
+
+    fn shares(&self, slot: u32, query: &Query) -> Vec<(String, f32)> {
         let saturate = self.saturation();
-        let mut parts: Vec<(String, f32)> = (self.query(query).known.into_iter())
-            .filter_map(|(term, idf, word)| Some((word, idf * saturate(self.terms.posting(term, slot)?))))
+        let mut parts: Vec<(String, f32)> = (query.known.iter())
+            .filter_map(|(term, idf, word)| Some((word.clone(), idf * saturate(self.terms.posting(*term, slot)?))))
             .collect();
         let score: f32 = parts.iter().map(|(_, part)| part).sum();
         parts.iter_mut().for_each(|(_, part)| *part /= score);
@@ -266,16 +281,6 @@ impl Index {
         holds(total == self.total, "the total is the sum of the lengths")?;
         self.terms.validate(postings)
     }
-}
-
-fn best(mut hits: Vec<Hit>, limit: usize) -> Vec<Hit> {
-    let order = |one: &Hit, other: &Hit| other.score.total_cmp(&one.score).then(one.doc.cmp(&other.doc));
-    if limit != 0 && limit < hits.len() {
-        hits.select_nth_unstable_by(limit, order);
-        hits.truncate(limit);
-    }
-    hits.sort_unstable_by(order);
-    hits
 }
 
 fn holds(invariant: bool, name: &'static str) -> Result<()> {

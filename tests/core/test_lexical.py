@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,22 +28,28 @@ def filled(documents: dict[int, str], b: float = 0.0) -> LexicalIndex:
     return index
 
 
+def search(index: LexicalIndex, query: str, limit: int = 0) -> list[tuple[int, float, float]]:
+    """The documents by BM25 alone, as (number, score, coverage)."""
+    hits = index.rank(query, limit, now=0, half_life=1, recency_weight=0, weights=[], min_coverage=0)
+    return [(number, score, coverage) for number, score, _, _, coverage in hits]
+
+
 def test_a_question_finds_what_answers_it() -> None:
     """The best document shares the rarest words, and the hit says how much of the question it covers."""
     index = filled({1: "My dog is called Luna.", 2: "My cat is called Tiger", 3: "It rained in Lisbon"})
-    (best, score, coverage), (second, *_) = index.search("What is my dog called?")
+    (best, score, coverage), (second, *_) = search(index, "What is my dog called?")
     assert (best, second) == (1, 2)
     assert score > 0
     assert coverage == 1.0
-    assert [word for word, _ in index.explain(1, "What is my dog called?")] == ["dog", "called"]
+    assert [word for word, _ in index.explain([1], "What is my dog called?")[0]] == ["dog", "called"]
 
 
 def test_a_word_nobody_wrote_lowers_the_coverage() -> None:
     """An unknown word counts as the rarest there can be, so a half-answered question is less than half covered."""
     index = filled({1: "My dog is called Luna.", 2: "rain"})
-    ((_, _, coverage),) = index.search("dog xylophone")
+    ((_, _, coverage),) = search(index, "dog xylophone")
     assert 0 < coverage < 0.5
-    assert index.search("xylophone") == []
+    assert search(index, "xylophone") == []
 
 
 def test_fields_weigh_what_they_are_given() -> None:
@@ -51,24 +58,66 @@ def test_fields_weigh_what_they_are_given() -> None:
     index.upsert(1, [(0.25, "violin")])
     index.upsert(2, [(1.0, "violin")])
     index.upsert(3, [(0.25, "violin"), (1.0, "rain violin")])
-    assert [number for number, *_ in index.search("violin")] == [3, 2, 1]
+    assert [number for number, *_ in search(index, "violin")] == [3, 2, 1]
+
+
+def test_kind_and_age_weigh() -> None:
+    """A kind multiplies both shares, recency is a part of the best match and halves with age, and None leaves out."""
+    index = LexicalIndex()
+    for number, kind, time in ((1, 0, 100), (2, 0, 90), (3, 1, 100), (4, 2, 100), (5, 9, 999)):
+        index.upsert(number, [(1.0, "dog")], kind, time)
+    hits = index.rank("dog", 9, now=100, half_life=10, recency_weight=0.5, weights=[1, 0.2, None], min_coverage=0)
+    best = search(index, "dog", 1)[0][1]
+    assert [(number, lexical, recency) for number, _, lexical, recency, _ in hits] == [
+        (1, best, best / 2),
+        (5, best, best / 2),
+        (2, best, best / 4),
+        (3, best * 0.2, best / 2 * 0.2),
+    ]
+    assert all(score == lexical + recency for _, score, lexical, recency, _ in hits)
+
+
+def test_what_covers_too_little_is_left_out() -> None:
+    """Below the least coverage a document is not found."""
+    index = filled({1: "dog dog dog", 2: "dog cat"})
+    for coverage, numbers in ((0.0, [2, 1]), (0.9, [2]), (1.1, [])):
+        hits = index.rank("dog cat", 9, now=0, half_life=1, recency_weight=0, weights=[], min_coverage=coverage)
+        assert [number for number, *_ in hits] == numbers
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"half_life": 0.0},
+        {"half_life": float("nan")},
+        {"recency_weight": float("inf")},
+        {"weights": [1.0, -0.1]},
+        {"weights": [float("nan")]},
+        {"min_coverage": float("nan")},
+    ],
+)
+def test_a_weighing_without_a_meaning_is_refused(wrong: dict[str, Any]) -> None:
+    """A number that cannot be weighed by is a ValueError, even where nothing matches."""
+    plain: dict[str, Any] = {"now": 0, "half_life": 1.0, "recency_weight": 0.0, "weights": [], "min_coverage": 0.0}
+    with pytest.raises(InvalidValue):
+        LexicalIndex().rank("dog", 1, **(plain | wrong))
 
 
 def test_equals_come_by_number_and_a_limit_cuts() -> None:
     """Ties are broken by the smaller number, so pages are stable; limit 0 gives everything."""
     index = filled(dict.fromkeys((5, 3, 2**64 - 1, 0, 9), "rain"))
-    assert [number for number, *_ in index.search("rain", limit=0)] == [0, 3, 5, 9, 2**64 - 1]
-    assert [number for number, *_ in index.search("rain", limit=2)] == [0, 3]
+    assert [number for number, *_ in search(index, "rain")] == [0, 3, 5, 9, 2**64 - 1]
+    assert [number for number, *_ in search(index, "rain", 2)] == [0, 3]
 
 
 def test_a_change_is_visible_at_once() -> None:
     """A replaced text is no longer found, a removed document neither, and a second removal says so."""
     index = filled({1: "dog", 2: "dog"})
     index.upsert(1, [(1.0, "cat")])
-    assert [number for number, *_ in index.search("dog")] == [2]
+    assert [number for number, *_ in search(index, "dog")] == [2]
     assert index.remove(2)
     assert not index.remove(2)
-    assert index.search("dog") == []
+    assert search(index, "dog") == []
     assert len(index) == 1
 
 
@@ -84,8 +133,8 @@ def test_an_index_is_its_last_documents(changes: list[tuple[int, str | None]], b
             documents[number] = text
     index.validate()
     assert len(index) == len(documents)
-    assert index.search(query, 0) == filled(documents, b).search(query, 0)
-    assert {number for number, *_ in index.search(query, 0)} == {
+    assert search(index, query) == search(filled(documents, b), query)
+    assert {number for number, *_ in search(index, query)} == {
         number for number, text in documents.items() if set(text.split()) & set(query.split())
     }
 
@@ -103,14 +152,21 @@ def test_a_refused_weight_changes_nothing(weight: float) -> None:
     index = filled({1: "dog"})
     with pytest.raises(InvalidValue, match="weight"):
         index.upsert(1, [(1.0, "cat"), (weight, "rain")])
-    assert [number for number, *_ in index.search("dog cat rain")] == [1]
-    assert index.search("cat") == []
+    assert [number for number, *_ in search(index, "dog cat rain")] == [1]
+    assert search(index, "cat") == []
 
 
 def test_a_number_that_is_none_is_refused() -> None:
-    """Document numbers are 0 to 2^64-1 and limits not negative."""
+    """Document numbers are 0 to 2^64-1, kinds 0 to 2^32-1, times of 64 bits, and limits not negative."""
     index = LexicalIndex()
-    for work in (lambda: index.upsert(-1, []), lambda: index.remove(2**64), lambda: index.search("dog", -1)):
+    for work in (
+        lambda: index.upsert(-1, []),
+        lambda: index.upsert(1, [], -1),
+        lambda: index.upsert(1, [], 2**32),
+        lambda: index.upsert(1, [], 0, 2**63),
+        lambda: index.remove(2**64),
+        lambda: search(index, "dog", -1),
+    ):
         with pytest.raises(OverflowError):
             work()
 
@@ -133,7 +189,7 @@ def test_many_threads_share_an_index() -> None:
 
     def read() -> None:
         for _ in range(300):
-            hits = index.search("dog luna lisbon", 0)
+            hits = search(index, "dog luna lisbon")
             assert len({number for number, *_ in hits}) == len(hits)
             index.validate()
 
@@ -143,7 +199,7 @@ def test_many_threads_share_an_index() -> None:
             work.result(timeout=30)
     index.validate()
     documents = {number: text for part in last for number, text in part.items()}
-    assert index.search("dog luna lisbon", 0) == filled(documents).search("dog luna lisbon", 0)
+    assert search(index, "dog luna lisbon") == search(filled(documents), "dog luna lisbon")
 
 
 @pytest.fixture
@@ -162,11 +218,11 @@ LONG = "violin " * 100_000
 @pytest.mark.parametrize(
     "work",
     [
-        lambda index: index.search(LONG),
-        lambda index: index.explain(1, LONG),
+        lambda index: search(index, LONG, 10),
+        lambda index: index.explain([1], LONG),
         lambda index: index.upsert(1, [(1.0, LONG)]),
     ],
-    ids=["search", "explain", "upsert"],
+    ids=["rank", "explain", "upsert"],
 )
 def test_long_work_lets_other_threads_run(work: Callable[[LexicalIndex], object]) -> None:
     """While one thread is inside a long call, another gets the interpreter."""

@@ -17,7 +17,9 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::OutOfRange { .. } | Error::UnknownLanguage { .. } => InvalidValue::new_err(message),
+            Error::OutOfRange { .. } | Error::Meaningless(_) | Error::UnknownLanguage { .. } => {
+                InvalidValue::new_err(message)
+            }
             Error::Damaged(_) => DamagedIndex::new_err(message),
         }
     }

@@ -9,13 +9,16 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 
 use crate::error::{Error, Result};
-use crate::lexical::{Hit, Index, Params, Weight};
+use crate::lexical::{Hit, Index, Params, Weighing, Weight};
 use crate::text::{Language, Tokenizer};
 
 /// From this many documents on a search lets other Python threads run: some 20 µs of work.
 const LARGE_INDEX: usize = 2_000;
 /// From this many bytes on tokenising lets other Python threads run: some 20 µs of work.
 const LARGE_TEXT: usize = 2_000;
+
+/// Number, score, lexical share, recency share, coverage.
+type Ranked = (u64, f64, f64, f64, f32);
 
 /// An exact BM25 index over one user's documents; safe to use from many threads.
 #[pyclass(frozen, module = "alejo._core")]
@@ -33,11 +36,12 @@ impl LexicalIndex {
     }
 
     /// Puts a document in, replacing the one with the same number.
-    fn upsert(&self, py: Python<'_>, doc: u64, fields: Vec<(f32, PyBackedStr)>) -> PyResult<()> {
+    #[pyo3(signature = (doc, fields, kind = 0, time = 0))]
+    fn upsert(&self, py: Python<'_>, doc: u64, fields: Vec<(f32, PyBackedStr)>, kind: u32, time: i64) -> PyResult<()> {
         let fields: Vec<(Weight, &str)> =
             fields.iter().map(|(weight, text)| Ok((Weight::new(*weight)?, &**text))).collect::<Result<_>>()?;
         let small = fields.iter().map(|(_, text)| text.len()).sum::<usize>() < LARGE_TEXT;
-        Ok(self.write(py, small, |index| index.upsert(doc, &fields))?)
+        Ok(self.write(py, small, |index| index.upsert(doc, &fields, kind, time))?)
     }
 
     /// Takes a document out; False if there is none of that number.
@@ -45,17 +49,32 @@ impl LexicalIndex {
         Ok(self.write(py, true, |index| index.remove(doc))?)
     }
 
-    /// The best documents as (number, score, coverage).
-    #[pyo3(signature = (query, limit = 10))]
-    fn search(&self, py: Python<'_>, query: &str, limit: usize) -> PyResult<Vec<(u64, f32, f32)>> {
+    /// The best documents, weighed by BM25, kind and age.
+    #[expect(clippy::too_many_arguments, reason = "named ones, in Python")]
+    #[pyo3(signature = (query, limit, *, now, half_life, recency_weight, weights, min_coverage))]
+    fn rank(
+        &self,
+        py: Python<'_>,
+        query: &str,
+        limit: usize,
+        now: i64,
+        half_life: f64,
+        recency_weight: f64,
+        weights: Vec<Option<f64>>,
+        min_coverage: f64,
+    ) -> PyResult<Vec<Ranked>> {
+        let weighing = Weighing::new(now, half_life, recency_weight, weights, min_coverage)?;
         let small = |index: &Index| index.len() < LARGE_INDEX && query.len() < LARGE_TEXT;
-        let hits = self.read(py, small, |index| index.search(query, limit))?;
-        Ok(hits.into_iter().map(|Hit { doc, score, coverage }| (doc, score, coverage)).collect())
+        let hits = self.read(py, small, |index| index.rank(query, limit, &weighing))?;
+        let tuple = |Hit { doc, score, lexical, recency, coverage }| (doc, score, lexical, recency, coverage);
+        Ok(hits.into_iter().map(tuple).collect())
     }
 
-    /// Each matching word of the query with its share of the document's score.
-    fn explain(&self, py: Python<'_>, doc: u64, query: &str) -> PyResult<Vec<(String, f32)>> {
-        Ok(self.read(py, |_| query.len() < LARGE_TEXT, |index| index.explain(doc, query))?)
+    /// Each matching word of the query with its share of BM25, for each of the documents.
+    fn explain(&self, py: Python<'_>, docs: Vec<u64>, query: &str) -> PyResult<Vec<Vec<(String, f32)>>> {
+        // Cutting out a word takes as long as looking it up in some four documents.
+        let small = |_: &Index| query.len() * docs.len().max(4) < 4 * LARGE_TEXT;
+        Ok(self.read(py, small, |index| index.explain(&docs, query))?)
     }
 
     /// Checks every invariant of the index; slow, for tests.
