@@ -172,16 +172,18 @@ class Indexes:
         seat.after = last[0].key if last else b""
 
     async def _follow(self, scope: Scope, seat: _Seat) -> None:
-        after = seat.after or b""
-        while rows := await self._store.scan(scope, CHANGES, after=after, limit=_STEP):
-            for row in rows:
-                change = row.value
+        while rows := await self._store.scan(scope, CHANGES, after=seat.after or b"", limit=_STEP):
+            # What is read is the memory as it is now, so one look at it does for all its changes.
+            for memory_id, op in {row.value.memory_id: row.value.op for row in rows}.items():
                 memory = None
-                if change.op == "put":
+                if op == "put":
                     with contextlib.suppress(DataLoss):
-                        memory = await self._store.get(scope, MEMORIES, bytes.fromhex(change.memory_id))
+                        memory = await self._store.get(scope, MEMORIES, bytes.fromhex(memory_id))
                 if memory is None:
-                    seat.index.remove(change.memory_id)
+                    seat.index.remove(memory_id)
                 else:
                     seat.index.put(memory.value)
-            after = seat.after = rows[-1].key
+            seat.after = rows[-1].key
+            if len(rows) < _STEP:
+                return
+            await asyncio.sleep(0)  # nor must one that was busy elsewhere

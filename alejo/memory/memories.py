@@ -114,8 +114,7 @@ class Memories:
         if slot is None:
             raise PluginFailed("", "memory", "vacant")
         plan: RecallPlan = await self._plugins.call(slot, "plan", query)
-        hits, _ = await self._find(scope, query, EVERYTHING, plan, 0, size, message_id)
-        return hits
+        return await self._find(scope, query, plan, size, message_id)
 
     async def plan(self, query: str) -> tuple[RecallPlan, builtins.list[Degraded]]:
         """The memory plugin's plan, or the plain one and the reason."""
@@ -128,18 +127,11 @@ class Memories:
             return RecallPlan(), [Degraded("memory", failure.plugin, failure.why)]
 
     async def _find(
-        self,
-        scope: Scope,
-        query: str,
-        wanted: Filter,
-        plan: RecallPlan,
-        start: int,
-        size: int,
-        without_message: str = "",
-    ) -> tuple[builtins.list[Hit], bool]:
+        self, scope: Scope, query: str, plan: RecallPlan, size: int, without_message: str = ""
+    ) -> builtins.list[Hit]:
         index = await self._indexes.get(scope)
-        found, more = recall.rank(index, query, wanted, plan, self._clock.now(), most=start + size, but=without_message)
-        return await recall.read(self._store, scope, index, query, found[start:]), more
+        found, _ = recall.rank(index, query, EVERYTHING, plan, self._clock.now(), most=size, but=without_message)
+        return await recall.read(self._store, scope, index, query, found)
 
     async def context(
         self, scope: Scope, query: str, *, session_id: str = "", token_budget: int = 0
@@ -148,7 +140,7 @@ class Memories:
         row = await self._journal.session(scope, session_id) if session_id else None
         immediate = await self._journal.recent(scope, row) if row else ()
         plan, degraded = await self.plan(query)
-        hits, _ = await self._find(scope, query, EVERYTHING, plan, 0, 20)
+        hits = await self._find(scope, query, plan, 20)
         pinned = await self.pinned(scope)
         return build(immediate, hits, pinned, token_budget or DEFAULT_BUDGET), degraded
 

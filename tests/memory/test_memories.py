@@ -55,6 +55,20 @@ async def test_another_process_is_seen(settings: Settings, bare: Assistant) -> N
     assert await found(bare, "bicycle") == []
 
 
+@pytest.mark.parametrize("count", [999, 1000, 1001])
+async def test_any_number_of_changes_is_followed(bare: Assistant, count: int) -> None:
+    """However many memories are new since the last recall, changed and forgotten among them, the next one knows."""
+    assert await found(bare, "apple") == []
+    kept = await bare.memories.remember_many(ADA, [("", MemoryDraft(f"apple {n}")) for n in range(count - 2)])
+    first, last = (each.memories[0].id for each in (kept[0], kept[-1]) if isinstance(each, Kept))
+    await bare.memories.update(ADA, first, {"text": "pear"})
+    await bare.memories.forget(ADA, [last])
+    index = await bare.memories._indexes.get(ADA)
+    assert len(index.entries) == count - 3
+    assert await found(bare, "pear") == ["pear"]
+    assert await found(bare, str(count - 3)) == []
+
+
 async def test_every_hit_explains_itself(assistant: Assistant) -> None:
     """The shares of the evidence add up to the score, and the matched words are named."""
     await remember(assistant, "The bicycle is in the cellar.")
