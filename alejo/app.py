@@ -20,7 +20,7 @@ from alejo.ids import Ids
 from alejo.memory import Memories
 from alejo.memory.index import Indexes
 from alejo.memory.remember import Remember
-from alejo.plugins import PluginHost
+from alejo.plugins import SWITCHES, Candidate, PluginHost
 from alejo.sessions import Sessions
 from alejo.settings import Settings
 from alejo.storage import Storage
@@ -119,17 +119,19 @@ async def open_assistant(
     clock: Clock | None = None,
     overrides: Mapping[str, Any] | None = None,
     entry_points: Iterable[EntryPoint] | None = None,
+    given_plugins: Sequence[Candidate] = (),
 ) -> AsyncIterator[Assistant]:
     """Opens a data folder (made if it is new) and everything around it; closes it all at the end.
 
     `overrides` are settings by name, such as {"context.tokens": 4096}. `entry_points`
-    replaces the plugins that are installed. Raises StartupError with what helps.
+    replaces the plugins that are installed; `given_plugins` come beside them. Raises StartupError with what helps.
     """
     given = {**(overrides or {}), **({"data.path": str(data)} if data is not None else {})}
     chosen = settings if settings is not None else settings_room.read(overrides=given)
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        plugins = await PluginHost.start(chosen, clock, entry_points=entry_points)
+        state = chosen.data_path / SWITCHES
+        plugins = await PluginHost.start(chosen, clock, entry_points=entry_points, given=given_plugins, state=state)
         stack.push_async_callback(plugins.close)
         folder = Folder.open(chosen.data_path, chosen.key_file)
         storage = open_storage(
@@ -138,6 +140,7 @@ async def open_assistant(
             map_size=chosen["data.map_size_mb"] * _MIB,
             max_size=chosen["data.max_size_mb"] * _MIB,
         )
+        plugins.hold("storage", chosen["data.storage"].partition(":")[0])
         assistant = Assistant(chosen, clock, folder, storage, plugins)
         stack.pop_all()
         try:

@@ -222,6 +222,21 @@ class Client:
             if not token:
                 return plugins, [read.vacancy(vacancy) for vacancy in response.vacancies]
 
+    async def enable_plugin(self, name: str) -> PluginStatus:
+        """Switches a plugin on. Raises NotFound, FailedPrecondition."""
+        request = plugins_pb2.EnablePluginRequest(name=name)
+        return read.plugin((await self._call(self._plugins.EnablePlugin, request)).plugin)
+
+    async def disable_plugin(self, name: str) -> PluginStatus:
+        """Switches a plugin off. Raises NotFound, FailedPrecondition."""
+        request = plugins_pb2.DisablePluginRequest(name=name)
+        return read.plugin((await self._call(self._plugins.DisablePlugin, request)).plugin)
+
+    async def reload_plugin(self, name: str) -> PluginStatus:
+        """Reads a plugin's code anew. Raises NotFound, FailedPrecondition."""
+        request = plugins_pb2.ReloadPluginRequest(name=name)
+        return read.plugin((await self._call(self._plugins.ReloadPlugin, request)).plugin)
+
     async def info(self) -> dict[str, Any]:
         """What the server is: version, data_format, tenant, user, debug_build, storage."""
         response = await self._call(self._admin.GetInfo, admin_pb2.GetInfoRequest())

@@ -1,10 +1,11 @@
-"""The hooks a plugin may implement. Each is called once, when the server starts, and returns objects of a role."""
+"""The hooks a plugin may implement. Each is called once, when the plugin is loaded, and returns objects of a role."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pluggy
 
 from alejo.roles import Brain, Command, EmotionModel, MemoryStrategy, Observer, Vision
@@ -18,39 +19,44 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Specs:
-    """The signatures. `settings` is the plugin's own section of alejo.toml."""
+    """The signatures. `settings` is an object of the declared schema, else the plugin's own section of alejo.toml."""
 
     @hookspec
-    def alejo_register_brain(self, settings: dict[str, Any]) -> Brain:
+    def alejo_register_settings(self) -> type[msgspec.Struct]:
+        """Returns the schema of the plugin's settings, a msgspec.Struct; called before the other hooks."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_brain(self, settings: Any) -> Brain:
         """Returns what answers."""
         raise NotImplementedError
 
     @hookspec
-    def alejo_register_commands(self, settings: dict[str, Any]) -> Sequence[Command]:
+    def alejo_register_commands(self, settings: Any) -> Sequence[Command]:
         """Returns commands the brain may run."""
         raise NotImplementedError
 
     @hookspec
-    def alejo_register_emotion(self, settings: dict[str, Any]) -> EmotionModel:
+    def alejo_register_emotion(self, settings: Any) -> EmotionModel:
         """Returns what feels."""
         raise NotImplementedError
 
     @hookspec
-    def alejo_register_vision(self, settings: dict[str, Any]) -> Vision:
+    def alejo_register_vision(self, settings: Any) -> Vision:
         """Returns what sees."""
         raise NotImplementedError
 
     @hookspec
-    def alejo_register_memory(self, settings: dict[str, Any]) -> MemoryStrategy:
+    def alejo_register_memory(self, settings: Any) -> MemoryStrategy:
         """Returns what judges memories."""
         raise NotImplementedError
 
     @hookspec
-    def alejo_register_observers(self, settings: dict[str, Any]) -> Sequence[Observer]:
+    def alejo_register_observers(self, settings: Any) -> Sequence[Observer]:
         """Returns what wants to hear of events."""
         raise NotImplementedError
 
     @hookspec
-    def alejo_register_storage(self, settings: dict[str, Any]) -> dict[str, Callable[[str], Storage]]:
+    def alejo_register_storage(self, settings: Any) -> dict[str, Callable[[str], Storage]]:
         """Returns openers of storage backends by URL scheme."""
         raise NotImplementedError

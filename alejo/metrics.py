@@ -1,4 +1,5 @@
-"""What the server counts, for Prometheus. Labels are method and code alone, so their number is bounded.
+"""What the server counts, for Prometheus. Labels are method, code and plugin alone, so their number
+is bounded.
 
 Counting is plain integers of the event loop's thread; a scrape, in a thread of its own, reads them.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http.server import HTTPServer
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, start_http_server
@@ -64,6 +65,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self._methods: dict[str, MethodCalls] = {}
         self._gauges: list[tuple[str, str, Callable[[], float]]] = []
+        self._counters: list[tuple[str, str, str, Callable[[], Mapping[str, float]]]] = []
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -77,6 +79,10 @@ class Metrics(Collector):
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A number read at each scrape, in the scraper's thread."""
         self._gauges.append((name, text, read))
+
+    def counter(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Numbers that only grow, by the values of one label, read at each scrape in the scraper's thread."""
+        self._counters.append((name, text, label, read))
 
     def describe(self) -> Iterable[Metric]:
         """Nothing ahead of time."""
@@ -99,6 +105,11 @@ class Metrics(Collector):
         yield seconds
         for name, text, read in self._gauges:
             yield GaugeMetricFamily(name, text, value=read())
+        for name, text, label, read_all in self._counters:
+            family = CounterMetricFamily(name, text, labels=(label,))
+            for value, number in read_all().items():
+                family.add_metric((value,), number)
+            yield family
 
 
 class Scrape:

@@ -29,7 +29,7 @@ class Option(msgspec.Struct, frozen=True):
     @property
     def variable(self) -> str:
         """The environment variable made from the name."""
-        return "ALEJO_" + self.name.upper().replace(".", "_")
+        return "ALEJO_" + self.name.upper().replace(".", "_").replace("-", "_")
 
 
 OPTIONS = (
@@ -79,6 +79,7 @@ OPTIONS = (
     Option("log.level", "info", "debug, info, warning or error."),
 )
 NAMES = {option.name: option for option in OPTIONS}
+PLUGIN_VARIABLES = "ALEJO_PLUGIN_"
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -89,14 +90,27 @@ class Setting(msgspec.Struct, frozen=True):
     source: str
 
 
+class Source(msgspec.Struct, frozen=True):
+    """What is set for one plugin: its table of alejo.toml, the environment's ALEJO_PLUGIN_…, and the file's name."""
+
+    table: dict[str, Any] = {}
+    variables: dict[str, str] = {}
+    file: str = "alejo.toml"
+
+
 class Settings:
-    """All settings, read once. `plugin(name)` is a plugin's own table, [plugin.NAME] in alejo.toml."""
+    """All settings, read once. `plugin(name)` is what is set for a plugin, first of all [plugin.NAME] in alejo.toml."""
 
     def __init__(
-        self, values: Mapping[str, Setting], plugins: Mapping[str, dict[str, Any]], directories: Directories
+        self,
+        values: Mapping[str, Setting],
+        plugins: Mapping[str, Source],
+        directories: Directories,
+        variables: Mapping[str, str],
     ) -> None:
         self._values = dict(values)
         self._plugins = dict(plugins)
+        self._variables = dict(variables)
         self.directories = directories
 
     def __getitem__(self, name: str) -> Any:
@@ -106,9 +120,14 @@ class Settings:
         """Every setting, in the table's order."""
         return [self._values[option.name] for option in OPTIONS]
 
-    def plugin(self, name: str) -> dict[str, Any]:
-        """The plugin's own settings."""
-        return dict(self._plugins.get(name, {}))
+    def plugin(self, name: str) -> Source:
+        """What is set for a plugin, not checked yet: only its own schema knows what may stand there."""
+        source = self._plugins.get(name, Source())
+        return msgspec.structs.replace(source, variables=self._variables)
+
+    def plugin_tables(self) -> list[str]:
+        """The plugins that alejo.toml has a table for, whether they are installed or not."""
+        return sorted(self._plugins)
 
     @property
     def data_path(self) -> Path:
@@ -135,7 +154,7 @@ def read(environment: Mapping[str, str] | None = None, overrides: Mapping[str, A
     directories = _directories(environment)
     path = file(environment)
     table = _toml(path, required="ALEJO_CONFIG" in environment)
-    plugins = table.pop("plugin", {})
+    plugins = {name: _source(name, given, path) for name, given in table.pop("plugin", {}).items()}
     values = {option.name: Setting(option, option.default, "default") for option in OPTIONS}
     for name, value in _flatten(table).items():
         values[name] = _setting(name, value, "file", str(path))
@@ -146,7 +165,8 @@ def read(environment: Mapping[str, str] | None = None, overrides: Mapping[str, A
     for name, value in (overrides or {}).items():
         if value is not None:
             values[name] = _setting(name, value, "command line", name)
-    return Settings(values, plugins, directories)
+    variables = {name: value for name, value in environment.items() if name.startswith(PLUGIN_VARIABLES)}
+    return Settings(values, plugins, directories, variables)
 
 
 def file(environment: Mapping[str, str] | None = None) -> Path:
@@ -157,8 +177,12 @@ def file(environment: Mapping[str, str] | None = None) -> Path:
 
 def toml(value: Any) -> str:
     """A setting's value as TOML. Strings are written as basic strings."""
-    if isinstance(value, list):
+    if value is None:
+        return ""  # TOML has no word for nothing
+    if isinstance(value, list | tuple):
         return "[" + ", ".join(toml(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{toml(name)} = {toml(item)}" for name, item in value.items()) + " }"
     if isinstance(value, bool | int | float):
         return str(value).lower()
     escaped = "".join(_ESCAPES.get(c) or (f"\\u{ord(c):04X}" if ord(c) < 32 or ord(c) == 127 else c) for c in value)
@@ -202,6 +226,14 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
+
+
+def _source(name: str, given: Any, path: Path) -> Source:
+    if not isinstance(given, dict):
+        raise StartupError(
+            f"{path}: plugin.{name} must be a table.", hint=f"Write it as [plugin.{name}].", exit_code=78
+        )
+    return Source(given, file=path.name)
 
 
 def _setting(name: str, value: Any, source: str, place: str) -> Setting:

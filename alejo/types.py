@@ -273,7 +273,7 @@ class PluginState(enum.IntEnum):
 
 
 class PluginStatus(Value, frozen=True):
-    """The truth about one plugin."""
+    """The truth about one plugin. Seconds are of the wall clock; a stall is a time its event loop was silent."""
 
     name: str
     distribution: str
@@ -287,6 +287,10 @@ class PluginStatus(Value, frozen=True):
     calls: int = 0
     failures: int = 0
     stuck_threads: int = 0
+    import_seconds: float = 0.0
+    call_seconds: float = 0.0
+    longest_call_seconds: float = 0.0
+    stall_seconds: float = 0.0
 
 
 class Vacancy(Value, frozen=True):

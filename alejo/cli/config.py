@@ -13,7 +13,8 @@ from . import options, output
 from .exits import Exit
 
 if TYPE_CHECKING:
-    from alejo.settings import Setting
+    from alejo.settings import Setting, Settings
+    from alejo.types import PluginStatus
 
 _HIDDEN = "(hidden)"
 
@@ -28,11 +29,18 @@ def command() -> None:
 @options.data
 @options.debug
 def show(data: str | None, as_json: bool) -> None:
-    """List every setting, its value, and where the value came from."""
+    """List every setting, its value, and where the value came from; those that plugins declare too.
+
+    The plugins are loaded for that, which takes what a start takes.
+    """
     from alejo import settings  # noqa: PLC0415 - not needed to show --help
 
+    from .plugins import loaded_here  # noqa: PLC0415
+
     found = options.settings(data__path=data)
-    rows = [_row(setting) for setting in found.all()]
+    statuses, declared = options.run(loaded_here(found))
+    rows = [_row(setting) for setting in (*found.all(), *declared)]
+    rows += _undeclared(found, statuses, {row["name"] for row in rows})
     if not as_json:
         output.say(f"File: {settings.file()}{'' if settings.file().exists() else ' (not there: alejo config init)'}")
         for row in rows:
@@ -51,6 +59,24 @@ def _row(setting: Setting) -> dict[str, Any]:
         "environment": option.variable,
         "help": option.help,
     }
+
+
+def _undeclared(found: Settings, statuses: list[PluginStatus], known: set[str]) -> list[dict[str, Any]]:
+    """What alejo.toml holds for plugins that declare nothing, or are not loaded. It may be secret, so it is hidden."""
+    why = {status.name: f"The plugin is {status.state.name.lower()}. {status.reason}".rstrip() for status in statuses}
+    return [
+        {
+            "name": name,
+            "value": _HIDDEN,
+            "source": "file",
+            "default": None,
+            "environment": "",
+            "help": why.get(plugin, f"No plugin {plugin} is installed."),
+        }
+        for plugin in found.plugin_tables()
+        for name in (f"plugin.{plugin}.{key}" for key in found.plugin(plugin).table)
+        if name not in known
+    ]
 
 
 @command.command("init")

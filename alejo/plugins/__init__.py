@@ -1,5 +1,8 @@
 """Plugins: found by their metadata, tried in a child process, loaded one by one, called so that none does harm."""
 
-from .host import PluginHost, Slot
+from .discovery import Candidate
+from .host import PluginHost
+from .slots import Slot
+from .switches import FILE as SWITCHES
 
-__all__ = ["PluginHost", "Slot"]
+__all__ = ["SWITCHES", "Candidate", "PluginHost", "Slot"]

@@ -26,6 +26,7 @@ class Candidate:
     distribution: str
     version: str
     trusted: bool
+    given: object | None = None  # the plugin itself, handed over by a program instead of being imported
 
     @property
     def package(self) -> str:

@@ -5,90 +5,67 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from importlib.metadata import EntryPoint
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import structlog
 
 from alejo.clock import Clock
-from alejo.errors import AlejoError, InvalidArgument, PluginFailed, StartupError
-from alejo.settings import Settings
-from alejo.types import CommandSpec, PluginState, PluginStatus, Vacancy
+from alejo.errors import AlejoError, FailedPrecondition, InvalidArgument, NotFound, PluginFailed, StartupError
+from alejo.settings import Setting, Settings
+from alejo.types import PluginState, PluginStatus, Vacancy
 
-from . import desk, loading, places, shapes
-from .discovery import Candidate, alejo_version, check_duplicates, check_version, discover
+from . import desk, places, shapes
+from .discovery import Candidate
 from .here import Overdue, within
+from .intake import Found, Intake
 from .lane import Lane, Outcome, Pieces
-from .states import Event, Refusal, Standing
-from .verdicts import Verdict, Verdicts, key
+from .slots import Plugin, Slot
+from .switches import Switches
+from .watch import Watch
 
 log = structlog.get_logger("alejo.plugins")
+PATIENCE = 1.0  # seconds of the server's loop that a trusted plugin may take at a time
 BUILT_IN = ("brain", "emotion", "memory", "vision")
-PROBES_AT_ONCE = 8
-
-
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Slot:
-    """One object that a plugin registered for a role. `spec` is a command's, read once when it was registered."""
-
-    plugin: str
-    distribution: str
-    role: str
-    object: Any
-    trusted: bool
-    entry: Plugin = dataclasses.field(repr=False)
-    spec: CommandSpec | None = None
-
-
-class Plugin:
-    """What the host knows of one plugin."""
-
-    def __init__(self, candidate: Candidate, standing: Standing) -> None:
-        self.candidate = candidate
-        self.standing = standing
-        self.slots: list[Slot] = []
-        self.load_seconds = 0.0
-        self.stuck_threads = 0
-        self.lane: Lane | None = None
-
-    def status(self) -> PluginStatus:
-        """The truth about it."""
-        standing, candidate = self.standing, self.candidate
-        return PluginStatus(
-            candidate.name,
-            candidate.distribution,
-            candidate.version,
-            standing.state,
-            reason=standing.reason,
-            hint=standing.hint,
-            roles=tuple(dict.fromkeys(slot.role for slot in self.slots)),
-            load_seconds=self.load_seconds,
-            trusted=candidate.trusted,
-            calls=standing.calls,
-            failures=standing.failures,
-            stuck_threads=self.stuck_threads,
-        )
 
 
 class PluginHost:
     """All plugins of a server. Made with `start`; every method is for the loop it was started on."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, switches: Switches, found: Found, given: Sequence[Candidate]
+    ) -> None:
         self._settings = settings
-        self._clock = clock
         self._seconds: float = settings["plugins.call_seconds"]
+        self._intake = Intake(settings, clock, switches, self._change, found, given)
         self._plugins: list[Plugin] = []
         self._slots: dict[str, list[Slot]] = {}  # by role, in the order of the plugins' names
         self._listeners: list[Callable[[], None]] = []
+        self._changing = asyncio.Lock()
+        self._held: set[str] = set()
+        self._closing: set[asyncio.Task[bool]] = set()
+        self._left: list[Plugin] = []
+        self._watch: Watch | None = None
 
     @classmethod
     async def start(
-        cls, settings: Settings, clock: Clock, *, entry_points: Iterable[EntryPoint] | None = None
+        cls,
+        settings: Settings,
+        clock: Clock,
+        *,
+        entry_points: Found = None,
+        given: Sequence[Candidate] = (),
+        state: Path | None = None,
     ) -> PluginHost:
-        """Loads what is installed, or what `entry_points` gives. No plugin can make this fail."""
-        host = cls(settings, clock)
-        await host._load_all(discover(settings["plugins.trusted"], entry_points))
+        """Loads what is installed, or what `entry_points` gives, and what is `given`. No plugin can make this fail.
+
+        `state` is the file that says what an operator switched off. Raises StartupError when it is damaged.
+        """
+        host = cls(settings, clock, Switches(state), entry_points, given)
+        host._plugins = await host._intake.everything()
+        host._watch = Watch(host._blamed, host._stalled)
         return host
 
     def one(self, role: str) -> Slot | None:
@@ -130,10 +107,111 @@ class PluginHost:
         """Calls the listener, on the server's loop, whenever a plugin's state or its reason changes."""
         self._listeners.append(listener)
 
+    def settings(self) -> list[Setting]:
+        """Every setting that a loaded plugin declares, by the plugins' names."""
+        return [setting for plugin in self._plugins for setting in plugin.settings]
+
+    def hold(self, role: str, name: str) -> None:
+        """Whoever offers this, a storage's scheme for example, cannot be switched or reloaded from now on."""
+        self._held |= {slot.plugin for slot in self.every(role) if (role, name) in slot.names}
+
     async def close(self) -> None:
         """Ends the plugins' loops; a thread that does not end within a second is left to end with the process."""
-        lanes = [plugin.lane for plugin in self._plugins if plugin.lane is not None]
-        await asyncio.gather(*(lane.close(1.0) for lane in lanes))
+        if self._watch is not None:
+            self._watch.close()
+        plugins = (*self._plugins, *self._left)
+        lanes = [plugin.lane for plugin in plugins if plugin.lane is not None]
+        await asyncio.gather(*self._closing, *(lane.close(1.0) for lane in lanes))
+
+    # Changes while the server runs
+
+    async def disable(self, name: str) -> PluginStatus:
+        """Takes a plugin out, also over restarts; its calls end by themselves. Raises NotFound, FailedPrecondition."""
+        async with self._changing:
+            old = self._find(name)
+            self._check_free(name)
+            self._intake.switches.turn(name, on=False)
+            new = self._intake.off(old.candidate)
+            self._replace(old, new)
+            return new.status()
+
+    async def enable(self, name: str) -> PluginStatus:
+        """Lets a plugin in again. Raises NotFound, FailedPrecondition, which says why it was rejected."""
+        async with self._changing:
+            if name in self._intake.disabled_by_settings:
+                raise FailedPrecondition(
+                    f"The setting plugins.disabled names {name}; take it out there and start the server again.",
+                    reason="PLUGIN_DISABLED",
+                )
+            old = next((one for one in self._plugins if one.candidate.name == name), None)
+            was_off = name in self._intake.switches.off
+            if old is not None and not was_off and old.slots:
+                return old.status()
+            self._intake.switches.turn(name, on=True)
+            return await self._renew(name, old)
+
+    async def reload(self, name: str) -> PluginStatus:
+        """Reads a plugin's code anew and puts it in the place of the old one, whose calls end by themselves.
+
+        One that was installed meanwhile is let in. Raises NotFound, and FailedPrecondition when the new one is
+        rejected; then the old one goes on.
+        """
+        async with self._changing:
+            self._check_free(name)
+            if name in self._intake.switches.off or name in self._intake.disabled_by_settings:
+                raise FailedPrecondition(
+                    f"{name} is switched off: alejo plugins enable {name}", reason="PLUGIN_DISABLED"
+                )
+            return await self._renew(name, next((one for one in self._plugins if one.candidate.name == name), None))
+
+    async def _renew(self, name: str, old: Plugin | None) -> PluginStatus:
+        new = await self._intake.again(name, [one for one in self._plugins if one is not old])
+        if new is None:
+            raise NotFound("plugin", name)
+        told = f"{name} was rejected: {new.standing.reason} {new.standing.hint}".strip()
+        is_rejected = new.standing.state is PluginState.REJECTED
+        if old is not None and old.slots and is_rejected:
+            old.stuck_threads += new.stuck_threads
+            raise FailedPrecondition(f"The new {told} The old one goes on.", reason="PLUGIN_REJECTED")
+        self._replace(old, new)
+        if is_rejected:
+            raise FailedPrecondition(told, reason="PLUGIN_REJECTED")
+        return new.status()
+
+    def _find(self, name: str) -> Plugin:
+        for plugin in self._plugins:
+            if plugin.candidate.name == name:
+                return plugin
+        raise NotFound("plugin", name)
+
+    def _check_free(self, name: str) -> None:
+        if name in self._held:
+            raise FailedPrecondition(
+                f"{name} holds the storage that is open; change data.storage and start the server again.",
+                reason="PLUGIN_IN_USE",
+            )
+
+    def _replace(self, old: Plugin | None, new: Plugin) -> None:
+        """In one step of the loop: a call gets the old plugin's objects or the new one's, never none."""
+        if old is None:
+            self._plugins = sorted([*self._plugins, new], key=lambda plugin: plugin.candidate.name)
+        else:
+            self._plugins = [new if plugin is old else plugin for plugin in self._plugins]
+            new.stuck_threads += old.stuck_threads
+            old.is_leaving = True
+            self._left.append(old)
+            self._leave(old)
+        self._slots.clear()
+        log.info("plugin_changed", plugin=new.candidate.name, state=new.standing.state.name.lower())
+        self._change()
+
+    def _leave(self, plugin: Plugin) -> None:
+        """Ends the loop of a plugin that was replaced, once nothing runs on it. A late call would get a fresh one."""
+        if plugin.is_leaving and not plugin.running and plugin.lane is not None:
+            lane, plugin.lane = plugin.lane, None
+            task = asyncio.get_running_loop().create_task(lane.close(1.0))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     # Calls
 
@@ -148,11 +226,14 @@ class PluginHost:
         standing.calls += 1
         if not slot.trusted:
             return await self._call_apart(slot, method, arguments, seconds, trial)
+        began = perf_counter()
         try:
             value = await within(seconds, getattr(slot.object, method)(*arguments))
             value = shapes.check_answer(slot.role, method, value, trusted=True)
         except BaseException as error:  # noqa: BLE001  a plugin may raise anything; `_settle` says what becomes of it
             raise self._settle(slot, arguments, _outcome(error), trial) from None
+        finally:
+            slot.entry.took(perf_counter() - began)
         if standing.state is not PluginState.ACTIVE:
             standing.succeeded(trial=trial)
         return value
@@ -170,8 +251,10 @@ class PluginHost:
     async def _call_apart(
         self, slot: Slot, method: str, arguments: tuple[Any, ...], seconds: float, trial: bool
     ) -> Any:
-        lane = self._lane(slot)
+        lane, entry = self._lane(slot), slot.entry
         carried, desks = desk.carry(arguments, lane.home)
+        began = perf_counter()
+        entry.running += 1
 
         async def make() -> Any:
             value = await getattr(slot.object, method)(*carried)
@@ -189,6 +272,7 @@ class PluginHost:
             timer.cancel()
             for remote in desks:
                 remote.close()
+            self._ended(entry, perf_counter() - began)
         if outcome.error is not None or outcome.why:
             raise self._settle(slot, arguments, outcome, trial) from None
         if slot.entry.standing.state is not PluginState.ACTIVE:
@@ -198,7 +282,7 @@ class PluginHost:
     async def _stream_here(
         self, slot: Slot, method: str, arguments: tuple[Any, ...], seconds: float
     ) -> AsyncGenerator[Any, None]:
-        trial = self._begin_stream(slot)
+        trial, granted = self._begin_stream(slot), seconds
         loop = asyncio.get_running_loop()
         source: AsyncIterator[Any] | None = None
         is_settled = False
@@ -222,13 +306,15 @@ class PluginHost:
         finally:
             if not is_settled:
                 slot.entry.standing.released(trial=trial)
+            slot.entry.took(granted - seconds)
             await self._close_source(slot, source)
 
     async def _stream_apart(
         self, slot: Slot, method: str, arguments: tuple[Any, ...], seconds: float
     ) -> AsyncGenerator[Any, None]:
-        trial = self._begin_stream(slot)
-        lane = self._lane(slot)
+        trial, granted = self._begin_stream(slot), seconds
+        lane, entry = self._lane(slot), slot.entry
+        entry.running += 1
         carried, desks = desk.carry(arguments, lane.home)
         pieces = Pieces(
             lane,
@@ -254,6 +340,13 @@ class PluginHost:
             pieces.close()
             for remote in desks:
                 remote.close()
+            self._ended(entry, granted - seconds)
+
+    def _ended(self, plugin: Plugin, seconds: float) -> None:
+        plugin.running -= 1
+        plugin.took(seconds)
+        if plugin.is_leaving:
+            self._leave(plugin)
 
     def _begin_stream(self, slot: Slot) -> bool:
         standing = slot.entry.standing
@@ -307,8 +400,8 @@ class PluginHost:
             raise PluginFailed(slot.plugin, slot.role, "vacant")  # the host is closed
         if plugin.lane is None:
             name = plugin.candidate.name
-            blocked, stuck = functools.partial(self._blocked, plugin), functools.partial(self._stuck, plugin)
-            plugin.lane = Lane(name, plugin.candidate.package, blocked, stuck)
+            hear = (functools.partial(do, plugin) for do in (self._blocked, self._stuck, self._silent))
+            plugin.lane = Lane(name, plugin.candidate.package, *hear)
         return plugin.lane
 
     def _blocked(self, plugin: Plugin, place: str) -> None:
@@ -324,106 +417,37 @@ class PluginHost:
             plugin.lane = None
         plugin.standing.trip(f"It hangs at {place}; its event loop was replaced.")
 
-    # Loading
+    def _silent(self, plugin: Plugin, seconds: float) -> None:
+        plugin.stall_seconds += seconds
 
-    async def _load_all(self, candidates: list[Candidate]) -> None:
-        refusals = check_duplicates(candidates)
-        version = alejo_version()
-        wanted = []
-        for candidate in candidates:
-            limit, rest = self._settings["plugins.failures"], self._settings["plugins.rest_seconds"]
-            plugin = Plugin(candidate, Standing(self._clock, limit, rest, self._change))
-            self._plugins.append(plugin)
-            if candidate.name in self._settings["plugins.disabled"]:
-                plugin.standing.reason = "It is disabled by the setting plugins.disabled."
-                continue
-            try:
-                if candidate in refusals:
-                    raise refusals[candidate]
-                check_version(candidate, version)
-                wanted.append(plugin)
-            except Refusal as refusal:
-                self._refuse(plugin, refusal)
-        verdicts = await self._judge([plugin.candidate for plugin in wanted])
-        # The trusted come first: what they offer, nobody else can take.
-        for plugin in sorted(wanted, key=lambda plugin: not plugin.candidate.trusted):
-            await self._load(plugin, verdicts[plugin.candidate])
+    # The server's own loop
 
-    async def _judge(self, candidates: list[Candidate]) -> dict[Candidate, Verdict]:
-        path = self._settings.directories.cache / "plugins.json"
-        seconds = self._settings["plugins.import_seconds"]
-        cache = Verdicts(path, self._clock.now(), seconds)
-        keys = {candidate: key(candidate) for candidate in candidates}
-        known = {candidate: cache.find(keys[candidate]) for candidate in candidates}
-        gate = asyncio.Semaphore(PROBES_AT_ONCE)
+    def _blamed(self, packages: Sequence[str]) -> str | None:
+        """The trusted plugin that is innermost on a stack; none if it waits for the host. In the watch's thread."""
+        names = {one.candidate.package: one.candidate.name for one in self._plugins if one.candidate.trusted}
+        innermost = next((package for package in packages if package in names or package == "alejo"), "")
+        return names.get(innermost)
 
-        async def judge(candidate: Candidate) -> tuple[Candidate, Verdict]:
-            async with gate:
-                return candidate, await asyncio.to_thread(cache.judge, candidate)
-
-        new = dict(await asyncio.gather(*(judge(candidate) for candidate, verdict in known.items() if verdict is None)))
-        if new:
-            cache.keep({keys[candidate]: verdict for candidate, verdict in new.items()})
-        return {candidate: new.get(candidate) or verdict for candidate, verdict in known.items()}  # type: ignore[misc]
-
-    async def _load(self, plugin: Plugin, verdict: Verdict) -> None:
-        candidate = plugin.candidate
-        started = self._clock.monotonic()
-        try:
-            verdict.check()
-            work = functools.partial(loading.load, candidate, self._settings.plugin(candidate.name))
-            seconds = self._settings["plugins.import_seconds"]
-            offers = await loading.in_time(work, seconds, candidate.name, candidate.package)
-            slots = [_slot(plugin, offer) for offer in offers]
-            self._check_taken(slots)
-        except loading.Stuck as refusal:
-            plugin.stuck_threads += 1
-            self._refuse(plugin, refusal)
-        except Refusal as refusal:
-            self._refuse(plugin, refusal)
-        else:
-            plugin.slots = slots
-            self._slots.clear()
-            plugin.load_seconds = self._clock.monotonic() - started
-            plugin.standing.step(Event.LOADED)
-
-    def _check_taken(self, slots: list[Slot]) -> None:
-        taken = {
-            name: slot.plugin for role in ("command", "storage") for slot in self.every(role) for name in _names(slot)
-        }
-        own: set[tuple[str, str]] = set()
-        for slot in slots:
-            for name in _names(slot):
-                if name in taken or name in own:
-                    owner = taken.get(name, slot.plugin)
-                    raise Refusal(
-                        f"It offers the {name[0]} {name[1]!r}, which {owner} offers already.",
-                        "Disable one of them with plugins.disabled.",
-                    )
-                own.add(name)
-
-    def _refuse(self, plugin: Plugin, refusal: Refusal) -> None:
-        # What was raised while loading holds no user's words, so its whole text may be told here.
-        cause = refusal.__cause__
-        text = "" if cause is None else repr(cause)
-        log.warning("plugin_rejected", plugin=plugin.candidate.name, reason=refusal.reason, error=text)
-        plugin.standing.step(Event.REFUSED, refusal.reason, refusal.hint)
+    def _stalled(self, name: str | None, place: str, seconds: float) -> None:
+        """The server's loop was silent. Who held it up for long loses its place there and gets a loop of its own."""
+        if name is None:
+            log.warning("server_loop_stalled", place=place, seconds=round(seconds, 3))
+            return
+        log.error("plugin_blocked_server", plugin=name, place=place, seconds=round(seconds, 3))
+        plugin = self._find(name)
+        plugin.stall_seconds += seconds
+        if seconds < PATIENCE:
+            plugin.standing.blocked(f"It blocked the server's event loop for {seconds:.2f} s at {place}.")
+            return
+        plugin.slots = [dataclasses.replace(slot, trusted=False) for slot in plugin.slots]
+        self._slots.clear()
+        plugin.standing.blocked(
+            f"It blocked the server's event loop for {seconds:.1f} s at {place}; it runs on a loop of its own now."
+        )
 
     def _change(self) -> None:
         for listener in self._listeners:
             listener()
-
-
-def _slot(plugin: Plugin, offer: loading.Offer) -> Slot:
-    candidate = plugin.candidate
-    return Slot(candidate.name, candidate.distribution, offer.role, offer.value, candidate.trusted, plugin, offer.spec)
-
-
-def _names(slot: Slot) -> list[tuple[str, str]]:
-    """What of a slot there can be only one of: a command's name, a storage's schemes."""
-    if slot.spec is not None:
-        return [("command", slot.spec.name)]
-    return [("storage", scheme) for scheme in slot.object] if slot.role == "storage" else []
 
 
 def _outcome(error: BaseException) -> Outcome:

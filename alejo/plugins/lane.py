@@ -56,16 +56,23 @@ class Job:
 
 
 class Lane:
-    """Runs a plugin's coroutines. `on_blocked` and `on_stuck` hear the place where the loop does not answer."""
+    """Runs a plugin's coroutines. `on_blocked` and `on_stuck` hear the place where the loop does not answer,
+    `on_silent` for how many more seconds it has not."""
 
     def __init__(
-        self, name: str, package: str, on_blocked: Callable[[str], None], on_stuck: Callable[[str], None]
+        self,
+        name: str,
+        package: str,
+        on_blocked: Callable[[str], None],
+        on_stuck: Callable[[str], None],
+        on_silent: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self.home = asyncio.get_running_loop()
         self.is_retired = False
         self._package = package
         self._on_blocked = on_blocked
         self._on_stuck = on_stuck
+        self._on_silent = on_silent
         self._jobs: set[Job] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._asked = self._answered = 0
@@ -153,6 +160,7 @@ class Lane:
             return
         self._wait()
         if not is_late:
+            self._on_silent(BEAT)
             self._look()
 
     def _look(self) -> None:

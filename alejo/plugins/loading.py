@@ -8,15 +8,18 @@ import difflib
 import inspect
 import threading
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import pluggy
 
 from alejo.errors import InvalidArgument
 from alejo.hooks import PROJECT, Specs
+from alejo.settings import Setting, Source
 from alejo.types import CommandSpec
 
-from . import places, shapes
+from . import declared, places, shapes
 from .discovery import Candidate
 from .probe import describe
 from .states import Refusal
@@ -34,6 +37,8 @@ HOOKS = {
     "alejo_register_observers": ("observer", True),
     "alejo_register_storage": ("storage", False),
 }
+SETTINGS = "alejo_register_settings"
+NAMES = (*HOOKS, SETTINGS)
 
 
 class Offer(NamedTuple):
@@ -48,9 +53,19 @@ class Stuck(Refusal):
     """Loading did not end within its budget; the thread it runs in is lost."""
 
 
-def load(candidate: Candidate, settings: dict[str, Any]) -> list[Offer]:
-    """Imports the plugin and calls its hooks. Raises Refusal."""
+class Loaded(NamedTuple):
+    """What a plugin offers, the settings it declares, and how long its import took in seconds."""
+
+    offers: list[Offer]
+    settings: list[Setting]
+    import_seconds: float
+
+
+def load(candidate: Candidate, source: Source) -> Loaded:
+    """Imports the plugin, reads its settings and calls its hooks. Raises Refusal."""
+    began = perf_counter()
     plugin = _import(candidate)
+    import_seconds = perf_counter() - began
     # A pluggy manager of its own: what a plugin does to it stays with that plugin.
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Specs)
@@ -59,13 +74,28 @@ def load(candidate: Candidate, settings: dict[str, Any]) -> list[Offer]:
         manager.register(plugin, name=candidate.name)
     except pluggy.PluginValidationError as error:
         raise Refusal(_signature_reason(error), "Hooks take one argument, settings, or none.") from None
+    settings, found = _settings(candidate, manager, source)
     offers: list[Offer] = []
     for name in HOOKS:
         for implementation in getattr(manager.hook, name).get_hookimpls():
             offers += _call(candidate, name, implementation, settings)
     if not manager.get_hookcallers(plugin):
         raise Refusal("It implements no hook.", "Mark its hooks with @alejo.hooks.hookimpl.")
-    return offers
+    return Loaded(offers, found, import_seconds)
+
+
+def _settings(candidate: Candidate, manager: pluggy.PluginManager, source: Source) -> tuple[Any, list[Setting]]:
+    """What the hooks get: an object of the declared schema, or the bare table where none is declared."""
+    declaring = getattr(manager.hook, SETTINGS).get_hookimpls()
+    if not declaring:
+        return source.table, []
+    try:
+        schema = declaring[0].function()
+    except BaseException as error:
+        raise Refusal(f"Its {SETTINGS} raised {places.of_error(error, candidate.package)}.") from error
+    if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
+        raise Refusal(f"Its {SETTINGS} returned no subclass of msgspec.Struct.", "Return the class, not an object.")
+    return declared.read(candidate.name, schema, source)
 
 
 async def in_time(function: Callable[[], T], seconds: float, name: str, package: str) -> T:
@@ -103,7 +133,7 @@ async def in_time(function: Callable[[], T], seconds: float, name: str, package:
 
 def _import(candidate: Candidate) -> Any:
     try:
-        plugin = candidate.entry_point.load()
+        plugin = candidate.entry_point.load() if candidate.given is None else candidate.given
         return plugin() if inspect.isclass(plugin) else plugin
     except BaseException as error:
         raise import_refusal(candidate, describe(error)) from error
@@ -117,14 +147,14 @@ def _check_hooks(plugin: Any, manager: pluggy.PluginManager) -> None:
             continue
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is None:
-            if attribute in HOOKS:
+            if attribute in NAMES:
                 raise Refusal(f"Its {attribute} is not marked as a hook.", "Mark it with @alejo.hooks.hookimpl.")
             if not attribute.startswith("alejo_"):
                 continue
         name = (options["specname"] if options else None) or attribute
-        if name not in HOOKS:
-            close = difflib.get_close_matches(name, HOOKS, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"The hooks are {', '.join(HOOKS)}."
+        if name not in NAMES:
+            close = difflib.get_close_matches(name, NAMES, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"The hooks are {', '.join(NAMES)}."
             raise Refusal(f"There is no hook {name}.", hint)
         if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
             raise Refusal(
@@ -138,7 +168,7 @@ def _signature_reason(error: pluggy.PluginValidationError) -> str:
     return f"Its hook {definition.removeprefix('hookimpl definition: ')} asks for arguments that no hook has."
 
 
-def _call(candidate: Candidate, name: str, implementation: pluggy.HookImpl, settings: dict[str, Any]) -> list[Offer]:
+def _call(candidate: Candidate, name: str, implementation: pluggy.HookImpl, settings: Any) -> list[Offer]:
     role, several = HOOKS[name]
     # Each hook gets a copy: what one changes in its settings, another does not see.
     arguments = {argument: copy.deepcopy(settings) for argument in implementation.argnames}

@@ -38,7 +38,7 @@ class AdminCalls:
         )
 
     async def get_settings(self, call: Call, request: pb.GetSettingsRequest) -> pb.GetSettingsResponse:
-        """Every setting. What is secret is hidden, unless it is empty."""
+        """Every setting, those that plugins declare too. What is secret is hidden, unless it is empty."""
         return pb.GetSettingsResponse(
             settings=[
                 pb.Setting(
@@ -47,6 +47,9 @@ class AdminCalls:
                     source=one.source,
                     help=one.option.help,
                 )
-                for one in sorted(self._assistant.settings.all(), key=lambda one: one.option.name)
+                for one in sorted(
+                    [*self._assistant.settings.all(), *self._assistant.plugins.settings()],
+                    key=lambda one: one.option.name,
+                )
             ]
         )

@@ -41,3 +41,15 @@ class PluginsCalls:
             if status.name == request.name:
                 return pb.GetPluginResponse(plugin=write.plugin(status))
         raise NotFound("plugin", request.name)
+
+    async def enable_plugin(self, call: Call, request: pb.EnablePluginRequest) -> pb.EnablePluginResponse:
+        """Switches one on. Raises NotFound, FailedPrecondition."""
+        return pb.EnablePluginResponse(plugin=write.plugin(await self._plugins.enable(request.name)))
+
+    async def disable_plugin(self, call: Call, request: pb.DisablePluginRequest) -> pb.DisablePluginResponse:
+        """Switches one off. Raises NotFound, FailedPrecondition."""
+        return pb.DisablePluginResponse(plugin=write.plugin(await self._plugins.disable(request.name)))
+
+    async def reload_plugin(self, call: Call, request: pb.ReloadPluginRequest) -> pb.ReloadPluginResponse:
+        """Reads one anew. Raises NotFound, FailedPrecondition."""
+        return pb.ReloadPluginResponse(plugin=write.plugin(await self._plugins.reload(request.name)))

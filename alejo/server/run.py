@@ -28,6 +28,7 @@ from .sessions import SessionsCalls
 
 if TYPE_CHECKING:
     from alejo.app import Assistant
+    from alejo.plugins import PluginHost
     from alejo.storage.files import ServerLock
 
 # What remains of the drain for telling those that did not finish.
@@ -125,11 +126,24 @@ class Server:
             stream_seconds=settings["limits.stream_seconds"],
         )
         self._health = Health(assistant.plugins)
+        self._count_plugins(assistant.plugins)
         answers = services(assistant) | {HEALTH: self._health}
         if settings["server.reflection"]:
             reflection = Reflection((*OWN_SERVICES, HEALTH, *REFLECTION))
             answers |= dict.fromkeys(REFLECTION, reflection)
         return doors(gate, answers, reflection=settings["server.reflection"])
+
+    def _count_plugins(self, plugins: PluginHost) -> None:
+        def by_plugin(field: str) -> Callable[[], Mapping[str, float]]:
+            return lambda: {status.name: getattr(status, field) for status in plugins.statuses()}
+
+        for name, field, text in (
+            ("alejo_plugin_calls", "calls", "Calls of a plugin."),
+            ("alejo_plugin_failures", "failures", "Calls of a plugin that failed or ran out of time."),
+            ("alejo_plugin_call_seconds", "call_seconds", "How long the calls of a plugin took."),
+            ("alejo_plugin_loop_stall_seconds", "stall_seconds", "How long a plugin held up its event loop."),
+        ):
+            self.metrics.counter(name, text, "plugin", by_plugin(field))
 
     async def drain(self, seconds: float | None = None) -> None:
         """Refuses new calls, lets those under way finish for at most `seconds` (server.drain_seconds), and stops.

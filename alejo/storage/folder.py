@@ -2,6 +2,7 @@
 
     alejo.json     the marker: format, identifier, when it was made, a check value of the master key
     records/       the records of the lmdb: backend
+    plugins.json   the plugins an operator switched off, see alejo.plugins.switches
     server.lock    held by the process that serves the folder, which it names
     alejo.sock     where that process listens for this user's own programs
 

@@ -73,6 +73,10 @@ class Plugin(_message.Message):
     CALLS_FIELD_NUMBER: _builtins.int
     FAILURES_FIELD_NUMBER: _builtins.int
     STUCK_THREADS_FIELD_NUMBER: _builtins.int
+    IMPORT_SECONDS_FIELD_NUMBER: _builtins.int
+    CALL_SECONDS_FIELD_NUMBER: _builtins.int
+    LONGEST_CALL_SECONDS_FIELD_NUMBER: _builtins.int
+    STALL_SECONDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its entry point's name."""
     distribution: _builtins.str
@@ -95,6 +99,14 @@ class Plugin(_message.Message):
     """Calls that failed or timed out since the start."""
     stuck_threads: _builtins.int
     """Threads left behind by calls of it that never returned."""
+    import_seconds: _builtins.float
+    """How much of load_seconds its import took."""
+    call_seconds: _builtins.float
+    """How long all its calls together took, in seconds of the wall clock."""
+    longest_call_seconds: _builtins.float
+    """How long its longest call took, in seconds."""
+    stall_seconds: _builtins.float
+    """How long it held up the event loop it runs on, beyond 0.25 s at a time, in seconds."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The roles it fills, for example "brain"."""
@@ -114,10 +126,14 @@ class Plugin(_message.Message):
         calls: _builtins.int = ...,
         failures: _builtins.int = ...,
         stuck_threads: _builtins.int = ...,
+        import_seconds: _builtins.float = ...,
+        call_seconds: _builtins.float = ...,
+        longest_call_seconds: _builtins.float = ...,
+        stall_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "distribution", b"distribution", "failures", b"failures", "hint", b"hint", "load_seconds", b"load_seconds", "name", b"name", "reason", b"reason", "roles", b"roles", "state", b"state", "stuck_threads", b"stuck_threads", "trusted", b"trusted", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_seconds", b"call_seconds", "calls", b"calls", "distribution", b"distribution", "failures", b"failures", "hint", b"hint", "import_seconds", b"import_seconds", "load_seconds", b"load_seconds", "longest_call_seconds", b"longest_call_seconds", "name", b"name", "reason", b"reason", "roles", b"roles", "stall_seconds", b"stall_seconds", "state", b"state", "stuck_threads", b"stuck_threads", "trusted", b"trusted", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -254,3 +270,141 @@ class GetPluginResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPluginResponse: _TypeAlias = GetPluginResponse  # noqa: Y015
+
+@_typing.final
+class EnablePluginRequest(_message.Message):
+    """Which plugin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name. At most 256 characters. Required."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnablePluginRequest: _TypeAlias = EnablePluginRequest  # noqa: Y015
+
+@_typing.final
+class EnablePluginResponse(_message.Message):
+    """The plugin, as it was loaded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLUGIN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plugin(self) -> Global___Plugin:
+        """The plugin."""
+
+    def __init__(
+        self,
+        *,
+        plugin: Global___Plugin | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plugin", b"plugin"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plugin", b"plugin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnablePluginResponse: _TypeAlias = EnablePluginResponse  # noqa: Y015
+
+@_typing.final
+class DisablePluginRequest(_message.Message):
+    """Which plugin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name. At most 256 characters. Required."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisablePluginRequest: _TypeAlias = DisablePluginRequest  # noqa: Y015
+
+@_typing.final
+class DisablePluginResponse(_message.Message):
+    """The plugin, which is off."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLUGIN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plugin(self) -> Global___Plugin:
+        """The plugin."""
+
+    def __init__(
+        self,
+        *,
+        plugin: Global___Plugin | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plugin", b"plugin"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plugin", b"plugin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisablePluginResponse: _TypeAlias = DisablePluginResponse  # noqa: Y015
+
+@_typing.final
+class ReloadPluginRequest(_message.Message):
+    """Which plugin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name. At most 256 characters. Required."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReloadPluginRequest: _TypeAlias = ReloadPluginRequest  # noqa: Y015
+
+@_typing.final
+class ReloadPluginResponse(_message.Message):
+    """The plugin, as it was loaded anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLUGIN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plugin(self) -> Global___Plugin:
+        """The plugin."""
+
+    def __init__(
+        self,
+        *,
+        plugin: Global___Plugin | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plugin", b"plugin"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plugin", b"plugin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReloadPluginResponse: _TypeAlias = ReloadPluginResponse  # noqa: Y015

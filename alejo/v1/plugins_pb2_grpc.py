@@ -45,6 +45,21 @@ class PluginsServiceStub:
                 request_serializer=alejo_dot_v1_dot_plugins__pb2.GetPluginRequest.SerializeToString,
                 response_deserializer=alejo_dot_v1_dot_plugins__pb2.GetPluginResponse.FromString,
                 _registered_method=True)
+        self.EnablePlugin = channel.unary_unary(
+                '/alejo.v1.PluginsService/EnablePlugin',
+                request_serializer=alejo_dot_v1_dot_plugins__pb2.EnablePluginRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_plugins__pb2.EnablePluginResponse.FromString,
+                _registered_method=True)
+        self.DisablePlugin = channel.unary_unary(
+                '/alejo.v1.PluginsService/DisablePlugin',
+                request_serializer=alejo_dot_v1_dot_plugins__pb2.DisablePluginRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_plugins__pb2.DisablePluginResponse.FromString,
+                _registered_method=True)
+        self.ReloadPlugin = channel.unary_unary(
+                '/alejo.v1.PluginsService/ReloadPlugin',
+                request_serializer=alejo_dot_v1_dot_plugins__pb2.ReloadPluginRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_plugins__pb2.ReloadPluginResponse.FromString,
+                _registered_method=True)
 
 
 class PluginsServiceServicer:
@@ -65,6 +80,29 @@ class PluginsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EnablePlugin(self, request, context):
+        """Switches a plugin on: it is loaded now and after every restart. For operators. FAILED_PRECONDITION says why it was
+        rejected, or that settings disable it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisablePlugin(self, request, context):
+        """Switches a plugin off, now and after every restart; its calls under way end by themselves. For operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReloadPlugin(self, request, context):
+        """Reads a plugin's code anew and puts it in the place of the old one without dropping a call. For operators.
+        FAILED_PRECONDITION says why the new one was rejected; then the old one goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PluginsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +115,21 @@ def add_PluginsServiceServicer_to_server(servicer, server):
                     servicer.GetPlugin,
                     request_deserializer=alejo_dot_v1_dot_plugins__pb2.GetPluginRequest.FromString,
                     response_serializer=alejo_dot_v1_dot_plugins__pb2.GetPluginResponse.SerializeToString,
+            ),
+            'EnablePlugin': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnablePlugin,
+                    request_deserializer=alejo_dot_v1_dot_plugins__pb2.EnablePluginRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_plugins__pb2.EnablePluginResponse.SerializeToString,
+            ),
+            'DisablePlugin': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisablePlugin,
+                    request_deserializer=alejo_dot_v1_dot_plugins__pb2.DisablePluginRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_plugins__pb2.DisablePluginResponse.SerializeToString,
+            ),
+            'ReloadPlugin': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReloadPlugin,
+                    request_deserializer=alejo_dot_v1_dot_plugins__pb2.ReloadPluginRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_plugins__pb2.ReloadPluginResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +187,87 @@ class PluginsService:
             '/alejo.v1.PluginsService/GetPlugin',
             alejo_dot_v1_dot_plugins__pb2.GetPluginRequest.SerializeToString,
             alejo_dot_v1_dot_plugins__pb2.GetPluginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnablePlugin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.PluginsService/EnablePlugin',
+            alejo_dot_v1_dot_plugins__pb2.EnablePluginRequest.SerializeToString,
+            alejo_dot_v1_dot_plugins__pb2.EnablePluginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisablePlugin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.PluginsService/DisablePlugin',
+            alejo_dot_v1_dot_plugins__pb2.DisablePluginRequest.SerializeToString,
+            alejo_dot_v1_dot_plugins__pb2.DisablePluginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReloadPlugin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.PluginsService/ReloadPlugin',
+            alejo_dot_v1_dot_plugins__pb2.ReloadPluginRequest.SerializeToString,
+            alejo_dot_v1_dot_plugins__pb2.ReloadPluginResponse.FromString,
             options,
             channel_credentials,
             insecure,

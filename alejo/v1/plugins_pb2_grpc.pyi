@@ -37,6 +37,16 @@ class PluginsServiceStub:
     """Every plugin that was found, by name."""
     GetPlugin: _grpc.UnaryUnaryMultiCallable[_plugins_pb2.GetPluginRequest, _plugins_pb2.GetPluginResponse]
     """One plugin."""
+    EnablePlugin: _grpc.UnaryUnaryMultiCallable[_plugins_pb2.EnablePluginRequest, _plugins_pb2.EnablePluginResponse]
+    """Switches a plugin on: it is loaded now and after every restart. For operators. FAILED_PRECONDITION says why it was
+    rejected, or that settings disable it.
+    """
+    DisablePlugin: _grpc.UnaryUnaryMultiCallable[_plugins_pb2.DisablePluginRequest, _plugins_pb2.DisablePluginResponse]
+    """Switches a plugin off, now and after every restart; its calls under way end by themselves. For operators."""
+    ReloadPlugin: _grpc.UnaryUnaryMultiCallable[_plugins_pb2.ReloadPluginRequest, _plugins_pb2.ReloadPluginResponse]
+    """Reads a plugin's code anew and puts it in the place of the old one without dropping a call. For operators.
+    FAILED_PRECONDITION says why the new one was rejected; then the old one goes on.
+    """
 
 @_typing.type_check_only
 class PluginsServiceAsyncStub(PluginsServiceStub):
@@ -47,6 +57,16 @@ class PluginsServiceAsyncStub(PluginsServiceStub):
     """Every plugin that was found, by name."""
     GetPlugin: _aio.UnaryUnaryMultiCallable[_plugins_pb2.GetPluginRequest, _plugins_pb2.GetPluginResponse]  # type: ignore[assignment]
     """One plugin."""
+    EnablePlugin: _aio.UnaryUnaryMultiCallable[_plugins_pb2.EnablePluginRequest, _plugins_pb2.EnablePluginResponse]  # type: ignore[assignment]
+    """Switches a plugin on: it is loaded now and after every restart. For operators. FAILED_PRECONDITION says why it was
+    rejected, or that settings disable it.
+    """
+    DisablePlugin: _aio.UnaryUnaryMultiCallable[_plugins_pb2.DisablePluginRequest, _plugins_pb2.DisablePluginResponse]  # type: ignore[assignment]
+    """Switches a plugin off, now and after every restart; its calls under way end by themselves. For operators."""
+    ReloadPlugin: _aio.UnaryUnaryMultiCallable[_plugins_pb2.ReloadPluginRequest, _plugins_pb2.ReloadPluginResponse]  # type: ignore[assignment]
+    """Reads a plugin's code anew and puts it in the place of the old one without dropping a call. For operators.
+    FAILED_PRECONDITION says why the new one was rejected; then the old one goes on.
+    """
 
 class PluginsServiceServicer(metaclass=_abc_1.ABCMeta):
     """What is known of the plugins."""
@@ -66,5 +86,33 @@ class PluginsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_plugins_pb2.GetPluginResponse, _abc.Awaitable[_plugins_pb2.GetPluginResponse]]:
         """One plugin."""
+
+    @_abc_1.abstractmethod
+    def EnablePlugin(
+        self,
+        request: _plugins_pb2.EnablePluginRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plugins_pb2.EnablePluginResponse, _abc.Awaitable[_plugins_pb2.EnablePluginResponse]]:
+        """Switches a plugin on: it is loaded now and after every restart. For operators. FAILED_PRECONDITION says why it was
+        rejected, or that settings disable it.
+        """
+
+    @_abc_1.abstractmethod
+    def DisablePlugin(
+        self,
+        request: _plugins_pb2.DisablePluginRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plugins_pb2.DisablePluginResponse, _abc.Awaitable[_plugins_pb2.DisablePluginResponse]]:
+        """Switches a plugin off, now and after every restart; its calls under way end by themselves. For operators."""
+
+    @_abc_1.abstractmethod
+    def ReloadPlugin(
+        self,
+        request: _plugins_pb2.ReloadPluginRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plugins_pb2.ReloadPluginResponse, _abc.Awaitable[_plugins_pb2.ReloadPluginResponse]]:
+        """Reads a plugin's code anew and puts it in the place of the old one without dropping a call. For operators.
+        FAILED_PRECONDITION says why the new one was rejected; then the old one goes on.
+        """
 
 def add_PluginsServiceServicer_to_server(servicer: PluginsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

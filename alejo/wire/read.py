@@ -296,6 +296,10 @@ def plugin(proto: plugins_pb2.Plugin) -> PluginStatus:
         proto.calls,
         proto.failures,
         proto.stuck_threads,
+        proto.import_seconds,
+        proto.call_seconds,
+        proto.longest_call_seconds,
+        proto.stall_seconds,
     )
 
 

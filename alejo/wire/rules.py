@@ -176,6 +176,7 @@ MEMORY_CHANGES = ("text", "layer", "kind", "importance", "pinned", "archived", "
 _ROLE = member(types_pb2.Role.DESCRIPTOR)
 _LAYER = member(types_pb2.Layer.DESCRIPTOR)
 _STATE = member(sessions_pb2.SessionState.DESCRIPTOR)
+_PLUGIN_NAME = Rules({"name": text(256)}, required=("name",))
 _PLUGIN_STATE = member(plugins_pb2.PluginState.DESCRIPTOR)
 _REQUEST_ID = text(NAME)
 _TOKEN = text(1024)
@@ -313,7 +314,10 @@ TABLE: dict[str, Rules] = {
     ),
     # plugins and admin
     "ListPluginsRequest": Rules(_PAGE),
-    "GetPluginRequest": Rules({"name": text(256)}, required=("name",)),
+    "GetPluginRequest": _PLUGIN_NAME,
+    "EnablePluginRequest": _PLUGIN_NAME,
+    "DisablePluginRequest": _PLUGIN_NAME,
+    "ReloadPluginRequest": _PLUGIN_NAME,
     "GetInfoRequest": Rules({}),
     "GetSettingsRequest": Rules({}),
 }

@@ -300,6 +300,10 @@ def plugin(value: PluginStatus) -> plugins_pb2.Plugin:
         calls=value.calls,
         failures=value.failures,
         stuck_threads=value.stuck_threads,
+        import_seconds=value.import_seconds,
+        call_seconds=value.call_seconds,
+        longest_call_seconds=value.longest_call_seconds,
+        stall_seconds=value.stall_seconds,
     )
 
 

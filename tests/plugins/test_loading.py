@@ -8,8 +8,9 @@ import pytest
 
 from alejo.hooks import Specs
 from alejo.plugins.discovery import discover
-from alejo.plugins.loading import HOOKS, Offer, Stuck, in_time, load
+from alejo.plugins.loading import HOOKS, NAMES, Offer, Stuck, in_time, load
 from alejo.plugins.states import Refusal
+from alejo.settings import Source
 
 from .shelf import Shelf
 
@@ -34,7 +35,7 @@ def load_code(shelf: Shelf, code: str, attribute: str = "", **settings: object) 
     """Loads a plugin of this code and returns what it offers."""
     shelf.add("some", HEAD + code, attribute=attribute)
     (candidate,) = discover([], shelf.entry_points())
-    return load(candidate, settings)
+    return load(candidate, Source(dict(settings))).offers
 
 
 def emotion(value: str) -> str:
@@ -120,7 +121,7 @@ def test_a_misspelt_hook_is_recognised(shelf: Shelf, name: str) -> None:
 
 def test_every_hook_has_a_role() -> None:
     """The loader knows exactly the hooks that are specified."""
-    assert set(HOOKS) == {name for name in vars(Specs) if name.startswith("alejo_")}
+    assert set(NAMES) == {name for name in vars(Specs) if name.startswith("alejo_")}
 
 
 def test_a_module_offers_what_its_hooks_return(shelf: Shelf) -> None:

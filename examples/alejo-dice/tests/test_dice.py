@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from alejo_dice import Dice, alejo_register_commands
-
-from alejo.errors import InvalidArgument
+from alejo_dice import Dice
 
 
 async def test_the_sum_is_told() -> None:
@@ -26,9 +24,3 @@ async def test_a_seed_repeats_the_throws() -> None:
 async def test_what_is_no_throw_is_explained(arguments: str) -> None:
     """Anything else than a throw is answered with how to say it."""
     assert "like this: dice 2d6" in await Dice(7).run(arguments, None)
-
-
-def test_a_wrong_seed_is_refused() -> None:
-    """A seed that is no number is a wrong setting."""
-    with pytest.raises(InvalidArgument, match="seed"):
-        alejo_register_commands({"seed": "seven"})

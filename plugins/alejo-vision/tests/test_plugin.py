@@ -6,6 +6,7 @@ import inspect
 from importlib.metadata import entry_points
 
 import pluggy
+from alejo_vision import Settings
 
 from alejo.hooks import PROJECT, Specs
 
@@ -17,5 +18,5 @@ def test_the_entry_point_registers_vision() -> None:
     manager.add_hookspecs(Specs)
     manager.register(entry.load())
     manager.check_pending()
-    (vision,) = manager.hook.alejo_register_vision(settings={})
+    (vision,) = manager.hook.alejo_register_vision(settings=Settings())
     assert inspect.iscoroutinefunction(vision.perceive)

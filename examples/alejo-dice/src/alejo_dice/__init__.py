@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-from typing import Any
+from typing import Annotated
 
-from alejo.errors import InvalidArgument
+import msgspec
+
 from alejo.hooks import hookimpl
 from alejo.roles import Command, Turn
 from alejo.types import CommandSpec
@@ -29,10 +30,19 @@ class Dice:
         return f"{' + '.join(map(str, throws))} = {sum(throws)}" if len(throws) > 1 else str(throws[0])
 
 
+class Settings(msgspec.Struct):
+    """What [plugin.dice] may say."""
+
+    seed: Annotated[int | None, msgspec.Meta(description="Makes the throws the same in every run.")] = None
+
+
 @hookimpl
-def alejo_register_commands(settings: dict[str, Any]) -> list[Command]:
-    """Offers the command. `seed` in [plugin.dice] makes the throws the same in every run."""
-    seed = settings.get("seed")
-    if seed is not None and not isinstance(seed, int):
-        raise InvalidArgument.field("seed", "must be a whole number.")
-    return [Dice(seed)]
+def alejo_register_settings() -> type[Settings]:
+    """Declares the settings."""
+    return Settings
+
+
+@hookimpl
+def alejo_register_commands(settings: Settings) -> list[Command]:
+    """Offers the command."""
+    return [Dice(settings.seed)]

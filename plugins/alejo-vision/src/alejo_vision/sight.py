@@ -19,8 +19,8 @@ SHARP, BLURRED = 150.0, 25.0
 class Sight:
     """The built-in vision: decodes with limits, in threads of its own, and measures."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="alejo-vision")
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="alejo-vision")
 
     async def perceive(self, image: Image) -> Percept:
         """What is in a picture. Raises InvalidArgument when the bytes are not a whole picture within the limits."""
