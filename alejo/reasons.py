@@ -148,6 +148,24 @@ _REASONS = (
         Retry.ITSELF,
     ),
     Reason(
+        "PLUGIN_DISABLED",
+        errors.FailedPrecondition,
+        "The plugin is switched off: by an operator, or by the setting plugins.disabled. The message says which.",
+        "`alejo plugins enable NAME`, or take it out of the setting and start the server again.",
+    ),
+    Reason(
+        "PLUGIN_REJECTED",
+        errors.FailedPrecondition,
+        "The plugin as it is installed now was not let in; the message says why. One that was at work before goes on.",
+        "Mend it as the message says (`alejo plugins check` says more), then reload it.",
+    ),
+    Reason(
+        "PLUGIN_IN_USE",
+        errors.FailedPrecondition,
+        "The plugin holds the storage that is open, so it can be neither disabled nor reloaded.",
+        "Change data.storage and start the server again.",
+    ),
+    Reason(
         "NOT_REACHABLE",
         errors.Unavailable,
         "No server answers at the address. Said without the server, so there are no details.",

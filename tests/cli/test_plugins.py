@@ -58,7 +58,7 @@ def test_plugins_are_switched_and_reloaded(home: Home) -> None:
 
 
 def test_settings_of_plugins_are_shown(home: Home) -> None:
-    """`config show` and `plugins show` tell value, source and variable; secrets, and what nobody declared, are hidden."""
+    """`config show` and `plugins show` tell value, source and variable, and hide secrets and what nobody declared."""
     home.plugin("say", "alejo", SAYING)
     home.config.mkdir(parents=True)
     (home.config / "alejo.toml").write_text('[plugin.say]\nword = "Hi"\ntoken = "t0p"\n[plugin.gone]\nkey = "t0p"\n')
