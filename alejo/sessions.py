@@ -15,11 +15,11 @@ from alejo.errors import Conflict, NotFound
 from alejo.ids import Ids, raw
 from alejo.storage import audit
 from alejo.storage.journal import TRANSITIONS, Journal, step
-from alejo.storage.redaction import Redaction, sweep
+from alejo.storage.redaction import Redaction, take_quotes
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import find_origin, origin_key, put_origin, remove_memory
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import MEMORIES, MESSAGES, ORIGINS, SESSIONS, TURNS, Origin
+from alejo.storage.tables import MEMORIES, MESSAGES, ORIGINS, QUOTED, SESSIONS, TURNS, Origin
 from alejo.types import Memory, Message, Page, Scope, Session, SessionState
 
 __all__ = ["TRANSITIONS", "Sessions"]
@@ -203,6 +203,8 @@ class Sessions:
             writer = await self._store.writer(scope)
             for row in rows:
                 writer.delete(MESSAGES, row.key)
+                if await self._store.get(scope, QUOTED, bytes.fromhex(row.value.id)):
+                    await take_quotes(self._store, scope, writer, row.value.id)
                 if row.value.request_key:
                     writer.delete(TURNS, row.value.request_key)
             await writer.commit()
@@ -221,20 +223,21 @@ class Sessions:
         return count
 
     async def _remove(self, scope: Scope, memories: Sequence[Row[Memory]]) -> None:
+        sessions: set[str] = set()
         while True:
-            writer = await self._store.writer(scope)
-            redaction = Redaction(self._store, self._journal, scope, writer)
-            for row in memories:
-                await redaction.memory(row.value)
-                remove_memory(writer, row.value.id, row.value.sent_at)
-            await redaction.apply()
-            try:
-                await writer.commit()
-            except Conflict:  # a session with a quote of it is being written
-                continue
-            subjects = {row.value.id for row in memories} | {row.value.message_id for row in memories}
-            await sweep(self._store, self._journal, scope, subjects - {""})
-            return
+            async with self._journal.locked(scope, sessions):
+                writer = await self._store.writer(scope)
+                redaction = Redaction(self._store, self._journal, scope, writer)
+                for row in memories:
+                    await redaction.memory(row.value)
+                    remove_memory(writer, row.value.id, row.value.sent_at)
+                await redaction.apply()
+                try:
+                    await writer.commit()
+                except Conflict:  # a session with a quote of it was written
+                    sessions |= redaction.sessions
+                    continue
+                return
 
     async def messages(
         self, scope: Scope, session_id: str, page: Page, *, descending: bool = False

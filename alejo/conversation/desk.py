@@ -8,8 +8,9 @@ from alejo.errors import FailedPrecondition, NotFound
 from alejo.memory import Memories, build
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
+from alejo.storage.redaction import lost
 from alejo.storage.requests import digest
-from alejo.types import Context, Filter, Hit, Memory, MemoryDraft, Message, Page, Role, Scope
+from alejo.types import Context, Filter, Hit, Memory, MemoryDraft, Message, Page, Scope
 
 _MOST = 200
 
@@ -17,8 +18,8 @@ _MOST = 200
 class TurnDesk:
     """One turn's desk. It notes what was handed out, forgotten and run, so that the turn can account for it.
 
-    `handed` is the words by the id of the memory or message they are from: what an answer may quote; `versions` is the
-    memories among them, as they were read.
+    `handed` is the words by the id of the memory or message they are from: what an answer may quote. Of these,
+    `versions` is the memories, as they were read, and `shown` the messages said before this one.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class TurnDesk:
         self.turn: Turn | None = None
         self.versions: dict[str, int] = {}
         self.handed: dict[str, str] = {message.id: message.text}
-        self.handed.update({each.id: each.text for each in earlier if each.role is not Role.ASSISTANT})
+        self.shown: list[Message] = []
         self._hand(hit.memory for hit in recalled)
         self.forgotten: list[str] = []
         self.commands: list[str] = []
@@ -50,7 +51,11 @@ class TurnDesk:
         """What a model should know to answer: pinned and recalled memories and the session's last messages."""
         pinned = await self._memories.pinned(self._scope)
         self._hand(pinned)
-        return build(self._earlier, self._recalled, pinned, token_budget or self._budget)
+        context = build(self._earlier, self._recalled, pinned, token_budget or self._budget)
+        told = {item.message_id for item in context.items} - self.handed.keys()
+        self.shown += [message for message in self._earlier if message.id in told]
+        self.handed.update({message.id: message.text for message in self.shown})
+        return context
 
     async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
         """Memories that match, best first."""
@@ -70,6 +75,13 @@ class TurnDesk:
             self.handed[memory.id] = memory.text
             self.versions[memory.id] = memory.version
 
+    def reread(self, message: Message) -> None:
+        """Takes a message as it is now: what it has lost since it was handed out is forgotten here too."""
+        words = self.handed.get(message.id, message.text)
+        if words != message.text:
+            self.forgotten += lost(words, message.text)
+            self.handed[message.id] = message.text
+
     async def remember(self, draft: MemoryDraft) -> Memory:
         """Remembers something that was just said; it is on disk when this returns."""
         once = f"{self._message.id}/{digest(draft).hex()}"  # a turn that goes on after a kill remembers nothing twice
@@ -82,7 +94,7 @@ class TurnDesk:
     async def forget(self, memory_ids: Sequence[str]) -> int:
         """Forgets memories and redacts the messages they came from; returns how many were there."""
         count, _ = await self._memories.forget(self._scope, memory_ids, asked=self._message)
-        self.forgotten += [self.handed[each] for each in memory_ids if each in self.handed]
+        self.forgotten += [self.handed.pop(each) for each in memory_ids if each in self.handed]
         for each in memory_ids:
             self.versions.pop(each, None)
         return count

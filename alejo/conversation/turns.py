@@ -15,11 +15,11 @@ from alejo.memory.recall import sound, versioned
 from alejo.memory.remember import Remember
 from alejo.sessions import Sessions
 from alejo.storage import audit
-from alejo.storage.journal import Journal, message_key
-from alejo.storage.redaction import scrub
+from alejo.storage.journal import Journal
+from alejo.storage.redaction import note_quote, scrub
 from alejo.storage.requests import Requests, digest, key
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import MEMORIES, QUOTES, SESSIONS, TURNS, Recalled, TurnRow
+from alejo.storage.tables import MEMORIES, SESSIONS, TURNS, Recalled, TurnRow
 from alejo.types import Answer, Ask, Degraded, Hit, Memory, Message, Role, Scope, Session
 
 _TRIES = 8
@@ -38,6 +38,7 @@ class Underway:
         "message",
         "missing",
         "scope",
+        "seen",
         "session",
         "turn",
         "turn_id",
@@ -57,6 +58,7 @@ class Underway:
         self.missing: list[Degraded] = []
         self.committed: asyncio.Future[None] | None = None
         self.version = 0  # of the turn's row, so that nobody else's word on it is overwritten
+        self.seen = 0  # of the session's row, as of which it is known what was said before
 
 
 class Turns:
@@ -150,6 +152,7 @@ class Turns:
         session, recent = row.value, await self._journal.recent(scope, row)
         underway = Underway(scope, Ask(message.text, session.id, turn.request_id))
         underway.turn, underway.session, underway.message, underway.version = turn, session, message, before.version
+        underway.seen = row.version
         underway.earlier = tuple(each for each in recent if each.seq < message.seq)
         return underway
 
@@ -196,7 +199,7 @@ class Turns:
         try:
             for _ in range(_TRIES):
                 try:
-                    underway.version = await writer.commit()
+                    underway.version = underway.seen = await writer.commit()
                 except Conflict:
                     # Another process was faster, with this session or with this very request.
                     self._journal.forget_hot(underway.scope, underway.session.id)
@@ -220,11 +223,16 @@ class Turns:
         scope = underway.scope
         async with self._journal.lock(scope, underway.turn.session_id):
             for attempt in range(_TRIES):
+                # What this row guards is read after it: what changes later makes the commit a conflict.
+                row = await self._journal.current(scope, underway.turn.session_id)
                 if attempt:
                     done = await self._look_again(underway, senses, desk)
                     if done is not None:
                         return done
-                writer, session, answer = await self._compose(underway, senses, desk, text)
+                if row.version != underway.seen:
+                    await self._reread(underway, desk)
+                    underway.seen = row.version
+                writer, session, answer = await self._compose(underway, senses, desk, text, row)
                 try:
                     version = await writer.commit()
                 except Conflict:
@@ -237,10 +245,9 @@ class Turns:
         raise Unavailable("The session is being written elsewhere; send the turn again with the same request id.")
 
     async def _compose(
-        self, underway: Underway, senses: Senses, desk: TurnDesk, text: str
+        self, underway: Underway, senses: Senses, desk: TurnDesk, text: str, row: Row[Session]
     ) -> tuple[Writer, Session, Message]:
         scope, turn, place = underway.scope, underway.turn, key(underway.turn.request_id)
-        row = await self._journal.current(scope, turn.session_id)
         writer = await self._store.writer(scope)
         writer.expect(SESSIONS, row.key, row.version)
         writer.expect(TURNS, place, underway.version)
@@ -262,13 +269,11 @@ class Turns:
 
     def _account(self, writer: Writer, desk: TurnDesk, answer: Message) -> None:
         """Notes what the answer quotes, so that forgetting it takes the quote too."""
-        place = message_key(answer.session_id, answer.sent_at, answer.seq)
         for subject, words in desk.handed.items():
             if words and words in answer.text:
-                raw_id = bytes.fromhex(subject)
                 if subject in desk.versions:  # a memory must still be there, or its words are not for the disk
-                    writer.expect(MEMORIES, raw_id, desk.versions[subject])
-                writer.put(QUOTES, raw_id + answer.request_key, place)
+                    writer.expect(MEMORIES, bytes.fromhex(subject), desk.versions[subject])
+                note_quote(writer, subject, answer)
 
     async def _look_again(self, underway: Underway, senses: Senses, desk: TurnDesk) -> Answer | None:
         """After a conflict: the answer of whoever was faster, or None with what was forgotten meanwhile taken out."""
@@ -282,14 +287,14 @@ class Turns:
         for subject in list(desk.versions):
             memory = await sound(self._store, scope, subject)
             if memory is None:
-                desk.forgotten.append(desk.handed[subject])
+                desk.forgotten.append(desk.handed.pop(subject))
                 del desk.versions[subject]
             else:
                 desk.versions[subject] = memory.version
         message = await self._journal.message(scope, turn.session_id, turn.user_sent_at, turn.user_seq)
         if message is None:
             raise NotFound("session", turn.session_id)
-        desk.forgotten += await self._redacted(underway, desk)
+        desk.reread(message)
         if message.redacted:
             senses.appraisal, senses.percepts, senses.recalled = None, (), ()
         underway.message = message
@@ -297,11 +302,13 @@ class Turns:
         senses.recalled = tuple(hit for hit in senses.recalled if hit.memory.text not in gone)
         return None
 
-    async def _redacted(self, underway: Underway, desk: TurnDesk) -> list[str]:
-        """The words handed out of messages of this session that have lost them since."""
-        row = await self._journal.session(underway.scope, underway.turn.session_id)
-        recent = await self._journal.recent(underway.scope, row)
-        return [desk.handed.pop(each.id) for each in recent if each.redacted and each.id in desk.handed]
+    async def _reread(self, underway: Underway, desk: TurnDesk) -> None:
+        """Looks at the messages that were handed out of this session: they may have lost words since."""
+        for each in desk.shown:
+            message = await self._journal.message(underway.scope, each.session_id, each.sent_at, each.seq)
+            if message is None:
+                raise NotFound("session", each.session_id)
+            desk.reread(message)
 
     async def end(self, underway: Underway, state: str) -> None:
         """Notes that a turn failed or was interrupted, if its message is on disk and nobody has answered it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,10 +20,10 @@ from alejo.memory.remember import Item, Remember
 from alejo.plugins import PluginHost
 from alejo.storage import audit
 from alejo.storage.journal import Journal
-from alejo.storage.redaction import Redaction, sweep
+from alejo.storage.redaction import Redaction
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import put_memory, remove_memory
-from alejo.storage.store import Row, Store
+from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME
 from alejo.types import (
     EVERYTHING,
@@ -148,7 +148,7 @@ class Memories:
         """The user's pinned memories."""
         index: Index = await self._indexes.get(scope)
         rows = [await recall.sound(self._store, scope, each) for each in list(index.pinned)]
-        return [row.value for row in rows if row is not None]
+        return [recall.versioned(row.value, row.version) for row in rows if row is not None]
 
     async def get(self, scope: Scope, memory_id: str) -> Memory:
         """One memory. Raises NotFound."""
@@ -226,40 +226,40 @@ class Memories:
         """
         wanted = [(each, raw(each, f"memory_ids[{place}]")) for place, each in enumerate(dict.fromkeys(memory_ids))]
         body = digest(("forget", list(memory_ids), keep_messages))
-        for _ in range(_TRIES):
-            done = await self._requests.find(scope, request_id, "forget", body)
-            if done is not None:
-                await self._sweep(scope, memory_ids, keep_messages=keep_messages)
-                return done[0], done[1]
-            writer = await self._store.writer(scope)
-            redaction = Redaction(self._store, self._journal, scope, writer)
-            phrases: builtins.list[str] = []
-            subjects = set(memory_ids)
-            for memory_id, place in wanted:
-                row = await self._store.get(scope, MEMORIES, place)
-                if row is None:
+        sessions: set[str] = set()
+        while True:  # a conflict is an answer that quotes, or a message, that somebody else could commit
+            async with self._journal.locked(scope, sessions):  # so that busy ones cannot keep it from its turn
+                done = await self._requests.find(scope, request_id, "forget", body)
+                if done is not None:
+                    return done[0], done[1]
+                writer = await self._store.writer(scope)
+                redaction = Redaction(self._store, self._journal, scope, writer)
+                gone = await self._remove(scope, writer, wanted)
+                if not keep_messages:
+                    for memory in gone:
+                        await redaction.memory(memory)
+                if asked is not None:
+                    redaction.phrases(asked, [memory.text for memory in gone])
+                counts = len(gone), await redaction.apply()
+                self._requests.add(writer, request_id, "forget", body, counts)
+                try:
+                    await writer.commit()
+                except Conflict:
+                    sessions |= redaction.sessions
                     continue
+                return counts
+
+    async def _remove(self, scope: Scope, writer: Writer, wanted: Sequence[tuple[str, bytes]]) -> builtins.list[Memory]:
+        """Deletes memories in a batch; returns those that were there."""
+        gone: builtins.list[Memory] = []
+        for memory_id, place in wanted:
+            row = await self._store.get(scope, MEMORIES, place)
+            if row is not None:
                 writer.expect(MEMORIES, place, row.version)
                 remove_memory(writer, memory_id, row.value.sent_at)
                 audit.record(writer, "memory.forget", memory_id, self._clock.now())
-                phrases.append(row.value.text)
-                subjects.add(row.value.message_id)
-                if not keep_messages:
-                    await redaction.memory(row.value)
-            if asked is not None:
-                redaction.phrases(asked, phrases)
-            counts = len(phrases), await redaction.apply()
-            self._requests.add(writer, request_id, "forget", body, counts)
-            try:
-                await writer.commit()
-            except Conflict:
-                continue
-            late = await self._sweep(scope, subjects - {""}, keep_messages=keep_messages)
-            return counts[0], counts[1] + late
-        raise Conflict("The memories are being changed by somebody else; try again.")
-
-    async def _sweep(self, scope: Scope, subjects: Collection[str], *, keep_messages: bool) -> int:
-        return 0 if keep_messages else await sweep(self._store, self._journal, scope, subjects)
+                gone.append(row.value)
+        return gone
 
 
 def format_etag(version: int) -> str:

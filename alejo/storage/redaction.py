@@ -1,21 +1,22 @@
-"""Taking words out of what was said: the message a memory came from, and the answers that quoted it.
+"""Taking words out of what was said: the message a memory came from, the answers that quoted it, and the answers that
+quoted those.
 
 A redaction belongs to a batch. Everything it rewrites is expected to be as it was read, and the row of each session
 it touches is written anew: so a turn that goes on beside it, and every copy of the session in any process, must look
-again.
+again. An answer that quotes writes what it quotes into QUOTED in its own commit; a redaction expects those rows as they
+were before it looked for quotes: so an answer that is committed in between makes it a conflict.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from alejo.errors import Conflict
 from alejo.storage.journal import Journal, message_key
-from alejo.storage.store import Store, Writer
-from alejo.storage.tables import MESSAGES, QUOTES, SESSIONS, TURNS
+from alejo.storage.store import Row, Store, Writer
+from alejo.storage.tables import MESSAGES, QUOTED, QUOTES, SESSIONS, TURNS
 from alejo.types import Memory, Message, Scope
 
 FORGOTTEN = "[forgotten]"
@@ -23,63 +24,76 @@ _STEP = 1000
 
 
 class Redaction:
-    """What one batch takes the words out of. Collect with `memory` and `phrases`, then `apply` once."""
+    """What one batch takes the words out of. Collect with `memory` and `phrases`, then `apply` once.
+
+    `sessions` are those it writes in, as far as `apply` has found them.
+    """
 
     def __init__(self, store: Store, journal: Journal, scope: Scope, writer: Writer) -> None:
         self._store = store
         self._journal = journal
         self._scope = scope
         self._writer = writer
-        self._places: set[bytes] = set()
-        self._partly: dict[bytes, list[str]] = {}
+        self._wholly: list[bytes] = []
+        self._partly: list[tuple[bytes, Sequence[str]]] = []
+        self._subjects: set[str] = set()
+        self._done: set[bytes] = set()
+        self.sessions: set[str] = set()
+        self._turns: set[bytes] = set()
 
     async def memory(self, memory: Memory) -> None:
-        """Adds the message a memory came from, and every answer that quoted either."""
+        """Adds the message a memory came from, and every answer that quoted the memory."""
         if memory.message_seq:
-            self._places.add(message_key(memory.session_id, memory.sent_at, memory.message_seq))
-        for subject in filter(None, (memory.id, memory.message_id)):
-            await self.quotes(subject)
-
-    async def quotes(self, subject: str) -> None:
-        """Adds every answer that quoted a memory or message, by its id."""
-        after = b""
-        prefix = bytes.fromhex(subject)
-        while rows := await self._store.scan(self._scope, QUOTES, prefix, after=after, limit=_STEP):
-            for row in rows:
-                self._places.add(row.value)
-                self._writer.delete(QUOTES, row.key)
-            after = rows[-1].key
+            self._wholly.append(message_key(memory.session_id, memory.sent_at, memory.message_seq))
+        self._wholly += await self._quoting(memory.id, whole=True)
 
     def phrases(self, message: Message, phrases: Sequence[str]) -> None:
         """Adds a message of which only these phrases go: the one that asks to forget them."""
-        self._partly[message_key(message.session_id, message.sent_at, message.seq)] = list(phrases)
-
-    @property
-    def found(self) -> bool:
-        """Whether there is anything to take words out of."""
-        return bool(self._places or self._partly)
+        self._partly.append((message_key(message.session_id, message.sent_at, message.seq), phrases))
 
     async def apply(self) -> int:
-        """Rewrites it all in the batch; returns how many messages lose all their words."""
-        sessions: set[str] = set()
-        turns: set[bytes] = set()
+        """Rewrites it all in the batch, with the answers that quote it; returns how many messages lose all words."""
         count = 0
-        for place in sorted(self._places | self._partly.keys()):
-            row = await self._store.get(self._scope, MESSAGES, place)
-            if row is None or row.value.redacted:
-                continue
-            whole = place in self._places
-            bare = _bare(row.value) if whole else _without(row.value, self._partly[place])
-            self._writer.expect(MESSAGES, place, row.version)
-            self._writer.put(MESSAGES, place, bare)
-            sessions.add(bare.session_id)
-            count += whole
-            turns.add(bare.request_key)
-        for turn in sorted(turns - {b""}):
+        while self._wholly:
+            count += await self._rewrite(self._wholly.pop(), None)
+        while self._partly:
+            await self._rewrite(*self._partly.pop())
+        for turn in sorted(self._turns - {b""}):
             await self._turn(turn)
-        for session_id in sorted(sessions):
+        for session_id in sorted(self.sessions):
             await self._touch(session_id)
         return count
+
+    async def _rewrite(self, place: bytes, phrases: Sequence[str] | None) -> bool:
+        """Takes the phrases, or with None all words, out of a message; notes the answers that quote it to be next."""
+        if place in self._done:
+            return False
+        self._done.add(place)
+        row = await self._store.get(self._scope, MESSAGES, place)
+        if row is None or row.value.redacted:
+            return False
+        self._writer.expect(MESSAGES, place, row.version)
+        self._writer.put(MESSAGES, place, _bare(row.value) if phrases is None else _without(row.value, phrases))
+        self.sessions.add(row.value.session_id)
+        self._turns.add(row.value.request_key)
+        quoting = await self._quoting(row.value.id, whole=phrases is None)
+        if phrases is None:
+            self._wholly += quoting
+        else:
+            self._partly += [(each, phrases) for each in quoting]
+        return True
+
+    async def _quoting(self, subject: str, *, whole: bool) -> list[bytes]:
+        """Where the answers are that quote a memory or message, by its id. `whole`: they will no longer."""
+        if subject in self._subjects:
+            return []
+        self._subjects.add(subject)
+        place = bytes.fromhex(subject)
+        last = await self._store.get(self._scope, QUOTED, place)  # before the quotes: see above
+        self._writer.expect(QUOTED, place, last.version if last else None)
+        if whole:
+            return await take_quotes(self._store, self._scope, self._writer, subject)
+        return [row.value async for row in _quotes(self._store, self._scope, place)]
 
     async def _turn(self, place: bytes) -> None:
         """Takes out of a turn's row what it keeps of its messages' words."""
@@ -98,25 +112,30 @@ class Redaction:
             self._writer.put(SESSIONS, place, row.value)
 
 
-async def sweep(store: Store, journal: Journal, scope: Scope, subjects: Collection[str]) -> int:
-    """Takes out what was quoted of memories or messages while they were being forgotten; returns how many messages.
+def note_quote(writer: Writer, subject: str, answer: Message) -> None:
+    """Notes in the batch of an answer that it quotes a memory or message, by its id."""
+    place = bytes.fromhex(subject)
+    writer.put(QUOTES, place + answer.request_key, message_key(answer.session_id, answer.sent_at, answer.seq))
+    writer.put(QUOTED, place, b"")
 
-    Call it when they are gone: an answer committed later finds them missing, an earlier one has its quote noted here.
-    """
-    count = 0
-    while True:
-        writer = await store.writer(scope)
-        redaction = Redaction(store, journal, scope, writer)
-        for subject in subjects:
-            await redaction.quotes(subject)
-        if not redaction.found:
-            return count
-        redacted = await redaction.apply()
-        try:
-            await writer.commit()
-        except Conflict:
-            continue
-        count += redacted
+
+async def take_quotes(store: Store, scope: Scope, writer: Writer, subject: str) -> list[bytes]:
+    """Deletes in a batch what is noted of the quotes of a memory or message; returns where those answers are."""
+    place = bytes.fromhex(subject)
+    places: list[bytes] = []
+    async for row in _quotes(store, scope, place):
+        places.append(row.value)
+        writer.delete(QUOTES, row.key)
+    writer.delete(QUOTED, place)
+    return places
+
+
+async def _quotes(store: Store, scope: Scope, place: bytes) -> AsyncIterator[Row[bytes]]:
+    after = b""
+    while rows := await store.scan(scope, QUOTES, place, after=after, limit=_STEP):
+        for row in rows:
+            yield row
+        after = rows[-1].key
 
 
 def _bare(message: Message) -> Message:
@@ -133,3 +152,12 @@ def scrub(text: str, phrases: Sequence[str]) -> str:
         if phrase:
             text = re.sub(re.escape(phrase), FORGOTTEN, text, flags=re.IGNORECASE)
     return text
+
+
+def lost(before: str, after: str) -> list[str]:
+    """What a text has lost from one reading to the next: the whole, and the words that marks stand for now."""
+    phrases, rest = [before], before
+    for part in filter(None, after.split(FORGOTTEN)):
+        phrase, _, rest = rest.partition(part)
+        phrases.append(phrase)
+    return [*phrases, rest]

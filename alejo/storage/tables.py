@@ -104,5 +104,6 @@ AUDIT = Table("audit", AuditEntry)  # appended
 REQUESTS = Table("request", Remembered)  # SHA-256 of the request id, first 16
 TURNS = Table("turn", TurnRow)  # SHA-256 of the request id, first 16
 QUOTES = Table("quote", bytes)  # memory or message id (16) ‖ request key (16) → key of the answer that quotes it
+QUOTED = Table("quoted", bytes)  # memory or message id (16), empty, written anew with every quote of it
 ORIGINS = Table("origin", Origin)  # SHA-256 of the origin, first 16
 API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope

@@ -231,32 +231,40 @@ async def test_update_needs_the_version_that_was_read(bare: Assistant) -> None:
         await bare.memories.update(ADA, memory.id, {"sent_at": 1})
 
 
+async def test_what_is_pinned_has_its_version(bare: Assistant) -> None:
+    """Pinned memories come with their present version, as any others do."""
+    memory = (await bare.memories.remember(ADA, MemoryDraft("The gate", pinned=True))).memories[0]
+    assert await bare.memories.pinned(ADA) == [memory]
+    changed = await bare.memories.update(ADA, memory.id, {"text": "The door"})
+    assert await bare.memories.pinned(ADA) == [changed]
+
+
 async def test_forgetting_takes_the_message_and_its_quotes(assistant: Assistant) -> None:
     """Forgetting a memory redacts what the user said and every answer that quoted it, and all copies of turns."""
-    told = await assistant.conversation.chat(ADA, Ask("My locker code is 4711.", request_id="told"))
+    told = await assistant.conversation.chat(ADA, Ask("My locker code is heron.", request_id="told"))
     asked = await assistant.conversation.chat(ADA, Ask("What is my locker code?", told.session_id, "asked"))
-    assert "4711" in asked.message.text
+    assert "heron" in asked.message.text
     memory = asked.recalled[0].memory
     assert await assistant.memories.forget(ADA, [memory.id]) == (1, 2)
     messages, _ = await assistant.sessions.messages(ADA, told.session_id, Page())
-    assert not any("4711" in message.text for message in messages)
+    assert not any("heron" in message.text for message in messages)
     assert [message.redacted for message in messages] == [True, False, False, True]
     again = await assistant.conversation.chat(ADA, Ask("What is my locker code?", told.session_id, "asked"))
     assert again.replayed
-    assert "4711" not in repr(again)
+    assert "heron" not in repr(again)
     context, _ = await assistant.memories.context(ADA, "locker code", session_id=told.session_id)
-    assert "4711" not in context.text
+    assert "heron" not in context.text
     with pytest.raises(NotFound):
         await assistant.memories.get(ADA, memory.id)
 
 
 async def test_forgetting_may_keep_the_messages(assistant: Assistant) -> None:
     """With keep_messages the memory goes and what was said stays."""
-    told = await assistant.conversation.chat(ADA, Ask("My locker code is 4711."))
+    told = await assistant.conversation.chat(ADA, Ask("My locker code is heron."))
     hits, _, _ = await assistant.memories.recall(ADA, "locker code", Page())
     assert await assistant.memories.forget(ADA, [hits[0].memory.id], keep_messages=True) == (1, 0)
     messages, _ = await assistant.sessions.messages(ADA, told.session_id, Page())
-    assert messages[0].text == "My locker code is 4711."
+    assert messages[0].text == "My locker code is heron."
     assert await found(assistant, "locker code") == []
 
 

@@ -124,7 +124,7 @@ class Valve:
     async def still(self) -> None:
         """Waits until no commit is under way, also of those who no longer wait for theirs."""
         while self._under_way:
-            await within(asyncio.wait(self._under_way))
+            await within(asyncio.gather(*self._under_way, return_exceptions=True))
 
     async def commit(self, batch: Batch) -> int:
         """See Storage."""

@@ -11,7 +11,16 @@ from alejo import Assistant
 from alejo.errors import AlejoError, NotFound
 from alejo.roles import Turn
 from alejo.storage import tables
-from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME, MESSAGES, QUOTES, SESSIONS, TURNS, Table
+from alejo.storage.tables import (
+    MEMORIES,
+    MEMORIES_BY_TIME,
+    MESSAGES,
+    QUOTED,
+    QUOTES,
+    SESSIONS,
+    TURNS,
+    Table,
+)
 from alejo.types import Ask, MemoryDraft, MessageDraft, Page, Scope, SessionState
 
 from ..conftest import ADA
@@ -19,6 +28,7 @@ from .led import CODE, SECRET, Valve, brain, cut, insist, memories, said, second
 
 STEPS = 30
 TABLES = [each for each in vars(tables).values() if isinstance(each, Table)]
+OWN: list[Table[object]] = [SESSIONS, MESSAGES, MEMORIES, MEMORIES_BY_TIME, TURNS, QUOTES, QUOTED]  # type: ignore[list-item]
 Write = Callable[[Assistant, str], Awaitable[object]]
 
 
@@ -32,7 +42,7 @@ async def rows(assistant: Assistant, *wanted: Table[object], scope: Scope = ADA)
 
 async def left(assistant: Assistant, scope: Scope = ADA) -> list[object]:
     """What a deleted session left behind: its rows, and rows of any table that tell what was said in it."""
-    whole = await rows(assistant, SESSIONS, MESSAGES, MEMORIES, MEMORIES_BY_TIME, TURNS, QUOTES, scope=scope)  # type: ignore[arg-type]
+    whole = await rows(assistant, *OWN, scope=scope)
     return whole + [row for row in await rows(assistant, *TABLES, scope=scope) if SECRET in repr(row)]
 
 

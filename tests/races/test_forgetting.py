@@ -344,8 +344,8 @@ async def test_a_forget_while_a_cut_turn_is_noted(led: Assistant) -> None:
 
 
 @pytest.mark.parametrize("request_id", ["", "f"])
-async def test_a_forget_cut_when_it_is_on_disk(led: Assistant, request_id: str) -> None:
-    """A forget that ends on disk and unacknowledged takes, sent again, also what was quoted in between."""
+async def test_a_forget_cut_behind_an_answer(led: Assistant, request_id: str) -> None:
+    """A forget that ends unacknowledged while an answer that quotes overtakes it is not made; sent again it is."""
     valve, lead = Valve(led.storage), brain(led)
     other = second(led, valve)
     memory = await remember(led)
@@ -359,9 +359,44 @@ async def test_a_forget_cut_when_it_is_on_disk(led: Assistant, request_id: str) 
     await cut(forgetting)
     valve.open()
     await valve.still()
-    assert memory.id not in {each.id for each in await memories(led)}
-    assert await leaks(led) != []
-    await other.memories.forget(ADA, [memory.id], request_id=request_id)
+    assert memory.id in {each.id for each in await memories(led)}
+    assert await other.memories.forget(ADA, [memory.id], request_id=request_id) == (1, 1)
+    assert await leaks(led) == []
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+async def test_a_forget_cut_before_an_answer(led: Assistant, place: str) -> None:
+    """A forget that ends unacknowledged, and reaches the disk before an answer that quotes, leaves no words."""
+    valve, lead = Valve(led.storage), brain(led)
+    memory = await remember(led)
+    task = asyncio.create_task(led.conversation.chat(ADA, Ask(QUESTION)))
+    await within(lead.begun.wait())
+    valve.shut(place)
+    forgetting = asyncio.create_task(second(led, valve).memories.forget(ADA, [memory.id]))
+    await valve.reached()
+    await cut(forgetting)
+    valve.open()
+    await valve.still()
+    lead.says(CODE)
+    await within(task)
+    assert await leaks(led) == []
+
+
+async def test_a_forget_that_many_answers_overtake(led: Assistant) -> None:
+    """However many answers that quote are committed before it, a forget gets its turn and takes all of them."""
+    valve, lead = Valve(led.storage), brain(led)
+    memory = await remember(led)
+    lead.says(CODE)
+    valve.shut("before")
+    forgetting = asyncio.create_task(second(led, valve).memories.forget(ADA, [memory.id]))
+    for _ in range(12):
+        await valve.reached()
+        await led.conversation.chat(ADA, Ask(QUESTION))
+        valve.open()
+        valve.shut("before")
+    await valve.reached()
+    valve.open()
+    assert await within(forgetting) == (1, 12)
     assert await leaks(led) == []
 
 
