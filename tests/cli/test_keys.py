@@ -17,7 +17,7 @@ def test_a_key_works_until_it_is_revoked(home: Home) -> None:
     assert "Luna" not in home.run("chat", "--user", "ann", lines="What is my dog called?\n").stdout
     (row,) = home.json("keys", "list")
     assert (row["name"], row["tenant"], row["user"], row["revoked_at"]) == ("app", "shop", "ann", "")
-    assert token.split("_")[2] not in home.run("keys", "list").stdout
+    assert token[-43:] not in home.run("keys", "list").stdout
     assert home.run("chat", "--url", home.url, "--user", "bob", lines="help\n", code=77).stdout == ""
     home.run("keys", "revoke", "app")
     told = home.run("chat", "--url", home.url, lines="help\n", code=77).stderr

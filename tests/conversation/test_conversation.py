@@ -221,20 +221,20 @@ async def test_pictures_are_seen(assistant: Assistant) -> None:
 
 async def test_forgetting_in_words_takes_the_words(assistant: Assistant) -> None:
     """After "forget that …" the words are in no message, neither the user's, nor the answer's, nor the command's."""
-    told = await assistant.conversation.chat(ADA, Ask("My locker code is 4711."))
-    gone = await assistant.conversation.chat(ADA, Ask("Forget that my locker code is 4711", told.session_id))
+    told = await assistant.conversation.chat(ADA, Ask("My locker code is heron."))
+    gone = await assistant.conversation.chat(ADA, Ask("Forget that my locker code is heron", told.session_id))
     assert gone.commands == ("forget",)
-    assert "4711" not in repr((await assistant.sessions.messages(ADA, told.session_id, Page()))[0])
+    assert "heron" not in repr((await assistant.sessions.messages(ADA, told.session_id, Page()))[0])
     again = await assistant.conversation.chat(ADA, Ask("What is my locker code?", told.session_id))
-    assert "4711" not in repr(again)
+    assert "heron" not in repr(again)
 
 
 async def test_a_command_has_one_effect_though_its_turn_is_cut(assistant: Assistant) -> None:
     """A turn cut after its command remembered something remembers it once when it is sent again."""
-    ask = Ask("Remember that my locker code is 4711.", request_id="r")
+    ask = Ask("Remember that my locker code is heron.", request_id="r")
     async with aclosing(assistant.conversation.stream(ADA, ask)) as stream:
         assert isinstance(await anext(stream), Accepted)
-        assert "4711" in str(await anext(stream))
+        assert "heron" in str(await anext(stream))
     await assistant.conversation.close()
     assert await state(assistant, "r") == "interrupted"
     await assistant.conversation.chat(ADA, ask)
@@ -244,8 +244,8 @@ async def test_a_command_has_one_effect_though_its_turn_is_cut(assistant: Assist
 
 async def test_forgetting_what_was_remembered_by_command(assistant: Assistant) -> None:
     """The message "remember that …" loses its words too when the memory it made is forgotten."""
-    told = await assistant.conversation.chat(ADA, Ask("Remember that my locker code is 4711."))
+    told = await assistant.conversation.chat(ADA, Ask("Remember that my locker code is heron."))
     hits, _, _ = await assistant.memories.recall(ADA, "locker code", Page())
     assert [hit.memory.message_id for hit in hits] == [told.user_message.id]
     await assistant.memories.forget(ADA, [hits[0].memory.id])
-    assert "4711" not in repr((await assistant.sessions.messages(ADA, told.session_id, Page()))[0])
+    assert "heron" not in repr((await assistant.sessions.messages(ADA, told.session_id, Page()))[0])
