@@ -105,10 +105,11 @@ class _Library(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         say = get().error if record.levelno >= logging.ERROR else get().warning
         error = record.exc_info[1] if record.exc_info else None
-        extra = {"trace": trace(error)} if error is not None else {}
-        # What follows the first line may be a repr with content in it, as asyncio writes it.
-        template = str(record.msg).partition("\n")[0][:200]
-        say("a library reports", library=record.name, template=template, **extra)
+        extra: dict[str, Any] = {"trace": trace(error)} if error is not None else {}
+        if record.args and "%" in str(record.msg):
+            # A message without places to fill in may have been filled in by the library, with whose words nobody knows.
+            extra["template"] = str(record.msg).partition("\n")[0][:200]
+        say("a library reports", library=record.name, place=f"{record.module}:{record.lineno}", **extra)
 
 
 _lines: Lines | None = None

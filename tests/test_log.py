@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,13 +106,24 @@ def test_a_trace_has_places_and_no_words(written: io.StringIO) -> None:
 
 
 def test_libraries_are_heard_without_their_values(written: io.StringIO) -> None:
-    """A warning of the standard library's logging is a line with its template; what was filled in stays out."""
+    """A warning of the standard library's logging is told with its place and template; what was filled in stays out."""
     logging.getLogger("some.library").warning("could not read %s", "the user's words")
     logging.getLogger("some.library").info("not a warning")
-    logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: ValueError('the words')")
-    line, other = lines(written)
-    assert other["template"] == "Task exception was never retrieved"
-    assert (line["library"], line["template"]) == ("some.library", "could not read %s")
+    (line,) = lines(written)
+    assert (line["library"], line["level"], line["template"]) == ("some.library", "warning", "could not read %s")
+    assert re.fullmatch(r"test_log:\d+", line["place"])
+    assert "words" not in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    "message", ["Got the user's words", "100 % of the words", "never retrieved\nfuture: 'the words'"]
+)
+def test_a_library_that_fills_in_its_message_itself(written: io.StringIO, message: str) -> None:
+    """Of a message that has no places to fill in, as asyncio writes them, only who wrote it and where is told."""
+    logging.getLogger("some.library").error(message)
+    (line,) = lines(written)
+    assert (line["library"], line["level"], "template" in line) == ("some.library", "error", False)
+    assert line["place"].startswith("test_log:")
     assert "words" not in written.getvalue()
 
 
