@@ -9,6 +9,8 @@ from types import MappingProxyType
 from alejo.clock import Clock
 from alejo.types import PluginState
 
+RECOVERY = 10  # so many calls must succeed in a row before the failures behind them no longer count
+
 
 class Refusal(Exception):
     """Why a plugin is not loaded: one sentence, and what helps."""
@@ -24,7 +26,8 @@ class Event(enum.Enum):
 
     LOADED = "loaded"
     REFUSED = "refused"
-    SUCCEEDED = "a call succeeds"
+    SUCCEEDED = "the trial call succeeds"
+    RECOVERED = f"{RECOVERY} calls succeed in a row"
     FAILED = "a call fails or blocks"
     TRIPPED = "too many failures, or a stuck loop"
 
@@ -35,10 +38,10 @@ TRANSITIONS: Mapping[tuple[PluginState, Event], PluginState] = MappingProxyType(
         (PluginState.DISCOVERED, Event.REFUSED): PluginState.REJECTED,
         (PluginState.ACTIVE, Event.FAILED): PluginState.DEGRADED,
         (PluginState.ACTIVE, Event.TRIPPED): PluginState.QUARANTINED,
-        (PluginState.DEGRADED, Event.SUCCEEDED): PluginState.ACTIVE,
+        (PluginState.DEGRADED, Event.RECOVERED): PluginState.ACTIVE,
         (PluginState.DEGRADED, Event.FAILED): PluginState.DEGRADED,
         (PluginState.DEGRADED, Event.TRIPPED): PluginState.QUARANTINED,
-        (PluginState.QUARANTINED, Event.SUCCEEDED): PluginState.ACTIVE,
+        (PluginState.QUARANTINED, Event.SUCCEEDED): PluginState.DEGRADED,
         (PluginState.QUARANTINED, Event.TRIPPED): PluginState.QUARANTINED,
     }
 )
@@ -67,7 +70,8 @@ class Standing:
         self.hint = ""
         self.calls = 0
         self.failures = 0
-        self.streak = 0
+        self.streak = 0  # of failures
+        self._good = 0  # calls in a row that succeeded since it was last at fault
 
     def step(self, event: Event, reason: str = "", hint: str = "") -> None:
         """Takes a step of the table. Raises KeyError when the table has no such step."""
@@ -85,9 +89,14 @@ class Standing:
     def succeeded(self, *, trial: bool) -> None:
         """A call came back. An earlier call that comes back during quarantine proves nothing about the plugin now."""
         self._in_trial = self._in_trial and not trial
-        if self.state is PluginState.DEGRADED or trial:
-            self.streak = 0
-            self.step(Event.SUCCEEDED)
+        if self.state is PluginState.QUARANTINED and not trial:
+            return
+        self.streak = 0
+        self._good += 1
+        if self.state is PluginState.QUARANTINED:
+            self.step(Event.SUCCEEDED, "It was quarantined, and its trial call succeeded.")
+        elif self.state is PluginState.DEGRADED and self._good >= RECOVERY:
+            self.step(Event.RECOVERED)
 
     def failed(self, reason: str, *, trial: bool) -> None:
         """A call raised or ran out of time; `reason` is a clause such as "timeout after 5 s"."""
@@ -95,6 +104,7 @@ class Standing:
         self._in_trial = self._in_trial and not trial
         self.failures += 1
         self.streak += 1
+        self._good = 0
         if is_trial:
             self.trip(f"The trial call failed: {reason}.")
         elif self.state is PluginState.QUARANTINED:
@@ -110,12 +120,14 @@ class Standing:
 
     def blocked(self, reason: str) -> None:
         """The plugin's loop does not answer, though no deadline has passed yet."""
+        self._good = 0
         if self.state is not PluginState.QUARANTINED:
             self.step(Event.FAILED, reason)
 
     def trip(self, reason: str) -> None:
         """Quarantines the plugin from now on for the rest time."""
         self._in_trial = False
+        self._good = 0
         self._rested_at = self._clock.monotonic() + self._rest
         hint = f"It is tried again with the first call after {self._rest:g} s; see the log for where it failed."
         self.step(Event.TRIPPED, reason, hint)

@@ -60,7 +60,7 @@ async def test_a_stuck_plugin_is_quarantined(acting: Acting, clock: FakeClock, w
     # The next call, after the rest, has a fresh loop.
     clock.advance(30)
     assert await acting.do("please") == Appraisal(0.5, 0.5)
-    assert (acting.status.state, acting.status.stuck_threads) == (PluginState.ACTIVE, 1)
+    assert (acting.status.state, acting.status.stuck_threads) == (PluginState.DEGRADED, 1)
 
 
 async def test_a_spinning_thread_is_ended(acting: Acting) -> None:
@@ -76,7 +76,7 @@ async def test_a_spinning_thread_is_ended(acting: Acting) -> None:
 
 
 async def test_a_blocking_plugin_is_told_before_its_deadline(acting: Acting) -> None:
-    """A loop that is silent for 250 ms is told within a second; when it comes back in time all is well again."""
+    """A loop that is silent for 250 ms is told within a second; when it comes back in time its call succeeds."""
     started = time.monotonic()
     call = asyncio.create_task(acting.do("block"))
     status = await acting.until(lambda status: status.state is PluginState.DEGRADED)
@@ -84,7 +84,7 @@ async def test_a_blocking_plugin_is_told_before_its_deadline(acting: Acting) -> 
     assert status.reason == f"It blocks its event loop at {line('GATE.wait()')}."
     acting.module.GATE.set()
     assert await call == Appraisal(0.5, 0.5)
-    assert (acting.status.state, acting.status.stuck_threads) == (PluginState.ACTIVE, 0)
+    assert (acting.status.state, acting.status.stuck_threads) == (PluginState.DEGRADED, 0)
 
 
 async def test_the_server_goes_on(acting: Acting) -> None:
@@ -137,7 +137,7 @@ async def test_ignoring_a_cancellation_is_not_being_stuck(acting: Acting) -> Non
         with pytest.raises(PluginFailed):
             await acting.do("wait", timeout=0.3)
         await acting.do("please")
-    assert (acting.status.state, acting.status.stuck_threads) == (PluginState.ACTIVE, 0)
+    assert (acting.status.state, acting.status.stuck_threads) == (PluginState.DEGRADED, 0)
 
 
 async def test_a_task_that_exits_does_not_end_the_loop(acting: Acting) -> None:

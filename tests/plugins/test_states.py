@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alejo.clock import FakeClock
-from alejo.plugins.states import TRANSITIONS, Event, Standing, diagram
+from alejo.plugins.states import RECOVERY, TRANSITIONS, Event, Standing, diagram
 from alejo.types import PluginState
 
 
@@ -41,19 +41,35 @@ def test_every_state_can_be_reached() -> None:
 
 
 def test_failures_in_a_row_trip_the_circuit() -> None:
-    """The third failure in a row quarantines; a success before it takes everything back."""
+    """The third failure in a row quarantines; after a success between them it takes three again."""
     standing, seen = active(FakeClock())
     for fails in (True, True, False, True, True, True):
         standing.failed("ValueError at x.py:1", trial=False) if fails else standing.succeeded(trial=False)
-    degraded, works, quarantined = PluginState.DEGRADED, PluginState.ACTIVE, PluginState.QUARANTINED
-    assert seen == [degraded, degraded, works, degraded, degraded, quarantined]
+    assert seen == [PluginState.DEGRADED] * 4 + [PluginState.QUARANTINED]
     assert standing.failures == 5
     assert "3 calls failed in a row" in standing.reason
     assert "ValueError at x.py:1" in standing.reason
 
 
+def test_what_fails_now_and_then_is_degraded() -> None:
+    """A plugin one of whose last ten calls failed or blocked is degraded and says why; ten good ones make it active."""
+    standing, _ = active(FakeClock())
+    for _ in range(3):
+        standing.failed("ValueError at x.py:1", trial=False)
+        for _ in range(RECOVERY - 1):
+            standing.succeeded(trial=False)
+        assert (standing.state, standing.streak) == (PluginState.DEGRADED, 0)
+        assert "ValueError at x.py:1" in standing.reason
+    standing.blocked("It blocks.")
+    for _ in range(RECOVERY - 1):
+        standing.succeeded(trial=False)
+    assert (standing.state, standing.reason) == (PluginState.DEGRADED, "It blocks.")
+    standing.succeeded(trial=False)
+    assert (standing.state, standing.reason) == (PluginState.ACTIVE, "")
+
+
 def test_a_rested_plugin_gets_one_trial_at_a_time() -> None:
-    """No call is let through during the rest, exactly one after it, and its success ends the quarantine."""
+    """No call is let through during the rest, exactly one after it; its success and nine more end it all."""
     clock = FakeClock()
     standing, _ = active(clock, limit=1)
     standing.failed("timeout", trial=False)
@@ -62,7 +78,28 @@ def test_a_rested_plugin_gets_one_trial_at_a_time() -> None:
     clock.advance(0.1)
     assert [standing.admit(), standing.admit()] == [True, False]
     standing.succeeded(trial=True)
+    assert (standing.state, standing.streak) == (PluginState.DEGRADED, 0)
+    assert "trial" in standing.reason
+    for _ in range(RECOVERY - 1):
+        standing.succeeded(trial=False)
     assert (standing.state, standing.reason) == (PluginState.ACTIVE, "")
+
+
+def test_what_was_good_before_a_quarantine_does_not_count() -> None:
+    """A plugin whose loop hung is degraded for ten calls, however many succeeded before."""
+    clock = FakeClock()
+    standing, _ = active(clock)
+    for _ in range(2 * RECOVERY):
+        standing.succeeded(trial=False)
+    standing.trip("It hangs.")
+    clock.advance(30)
+    assert standing.admit()
+    standing.succeeded(trial=True)
+    for _ in range(RECOVERY - 2):
+        standing.succeeded(trial=False)
+    assert standing.state is PluginState.DEGRADED
+    standing.succeeded(trial=False)
+    assert standing.state is PluginState.ACTIVE
 
 
 def test_a_failed_trial_begins_another_rest() -> None:
