@@ -50,7 +50,7 @@ class Relay(grpc.GenericRpcHandler):
             metadata = {name: value for name, value in context.invocation_metadata() if name in _HANDED_ON}
             seconds = context.time_remaining()
             fault = self.faults.pop(method.rpartition("/")[2], None)
-            code, trailers = grpc.StatusCode.UNAVAILABLE, ()
+            code, details, trailers = grpc.StatusCode.UNAVAILABLE, "The way is cut.", ()
             try:
                 if fault != "refuse":
                     call = self._channel.stream_stream(method)(iter(frames), metadata=tuple(metadata.items()))
@@ -60,11 +60,11 @@ class Relay(grpc.GenericRpcHandler):
                     if fault is None:
                         code = grpc.StatusCode.OK
             except grpc.aio.AioRpcError as error:
-                code = error.code()
+                code, details = error.code(), error.details() or ""
                 trailers = tuple(pair for pair in error.trailing_metadata() or () if pair[0] in _HANDED_ON)
             self.seen.append(Seen(method, tuple(frames), metadata, seconds, code))
             if code is not grpc.StatusCode.OK:
-                await context.abort(code, "The way is cut.", trailers)
+                await context.abort(code, details, trailers)
 
         return grpc.stream_stream_rpc_method_handler(run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -149,6 +150,12 @@ def test_every_reason_is_told() -> None:
     """docs/errors.md has a row for every reason, with its status."""
     rows = [f"| `{one.name}` | {one.status.name} |" for one in REASONS.values()]
     assert [row for row in rows if row not in page("docs/errors.md")] == []
+
+
+def test_the_service_config_is_shown_as_it_is() -> None:
+    """docs/clients.md shows the service config that is shipped, number by number."""
+    (shown,) = (block.text for block in blocks("docs/clients.md", page("docs/clients.md")) if block.kind == "json")
+    assert json.loads(shown) == json.loads(page("alejo/service_config.json"))
 
 
 def test_every_exit_code_is_told() -> None:
