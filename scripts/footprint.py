@@ -1,4 +1,4 @@
-"""Measures what a server takes that nobody talks to: scripts/footprint.py [--idle SECONDS]
+"""Measures what a server takes that nobody talks to: scripts/footprint.py [--idle SECONDS] [--json FILE]
 
 In an environment of its own, holding only the server and its four plugins: the size on disk, the first start ever (the
 plugins are looked at in a child process), warm starts, and the memory and processor time of an idle server. Linux only.
@@ -11,7 +11,6 @@ import contextlib
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
+from alejo_bench.report import row, show, write_json
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from alejo import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 WARM_STARTS = 5
@@ -87,30 +89,34 @@ def processor(pid: int) -> float:
 
 
 def main() -> None:
-    """Measures and prints one figure a line."""
+    """Measures, and prints what `alejo bench` would."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--idle", type=float, default=30.0, help="seconds over which the idle server is watched")
-    idle = parser.parse_args().idle
+    parser.add_argument("--json", type=Path, help="write the figures as JSON lines")
+    arguments = parser.parse_args()
+    found: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder, "home")
         home.mkdir()
         programs = install(Path(folder, "environment"))
-        print(f"environment on disk   {size(programs.parent) / 1e6:8.1f} MB")
+        found["environment_mb", "MB"] = [size(programs.parent) / 1e6]
         with server(programs, home) as (_, seconds):
-            print(f"first start ever      {seconds:8.2f} s")
-        starts = []
+            found["first_start_s", "s"] = [seconds]
+        warm = found["warm_start_s", "s"] = []
         for _ in range(WARM_STARTS):
             with server(programs, home) as (_, seconds):
-                starts.append(seconds)
-        low, high = min(starts), max(starts)
-        print(f"warm start            {statistics.median(starts):8.2f} s   ({low:.2f} to {high:.2f}, n={WARM_STARTS})")
+                warm.append(seconds)
         with server(programs, home) as (process, _):
-            time.sleep(min(idle, 5.0))  # what starting left to do is no idling
+            time.sleep(min(arguments.idle, 5.0))  # what starting left to do is no idling
             before, began = processor(process.pid), time.perf_counter()
-            time.sleep(idle)
+            time.sleep(arguments.idle)
             share = (processor(process.pid) - before) / (time.perf_counter() - began)
-            print(f"idle memory (RssAnon) {anonymous(process.pid) / 1e6:8.1f} MB")
-            print(f"idle processor time   {share * 100:8.2f} %   of one core")
+            found["idle_rss_anon_mb", "MB"] = [anonymous(process.pid) / 1e6]
+            found["idle_cpu_percent", "%"] = [share * 100]
+    rows = [row("footprint", "server", "alejo", __version__, *name, rounds) for name, rounds in found.items()]
+    show(rows)
+    if arguments.json is not None:
+        write_json(rows, arguments.json)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
+import os
 import platform
 import statistics
 from collections.abc import Sequence
@@ -10,6 +13,8 @@ from pathlib import Path
 
 import click
 import msgspec
+
+from alejo.settings import OPTIONS
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -25,27 +30,44 @@ class Row(msgspec.Struct, frozen=True):
     high: float
     unit: str
     n: int
+    machine: str
+    config: str
+
+
+@functools.cache
+def machine() -> str:
+    """What it was measured on."""
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
+    return f"{platform.machine()}, {os.cpu_count()} CPUs, {system}, Python {platform.python_version()}"
+
+
+@functools.cache
+def config() -> str:
+    """A hash of the settings as they ship, under which everything is measured."""
+    return hashlib.sha256(repr([(each.name, each.default) for each in OPTIONS]).encode()).hexdigest()[:12]
 
 
 def row(bench: str, case: str, system: str, version: str, metric: str, unit: str, rounds: Sequence[float]) -> Row:
     """The row of a metric's rounds."""
     value = statistics.median(rounds)
-    return Row(bench, case, system, version, metric, value, min(rounds), max(rounds), unit, len(rounds))
+    low, high, n = min(rounds), max(rounds), len(rounds)
+    return Row(bench, case, system, version, metric, value, low, high, unit, n, machine(), config())
 
 
 def show(rows: Sequence[Row]) -> None:
     """Prints the table, under the machine it was measured on."""
-    click.echo(f"{platform.machine()}, {platform.system()} {platform.release()}, Python {platform.python_version()}")
+    click.echo(machine())
     head = ("case", "system", "metric", "median", "low", "high", "unit", "n")
     lines = [head] + [
-        (r.case, r.system, r.metric, _figure(r.value), _figure(r.low), _figure(r.high), r.unit, str(r.n)) for r in rows
+        (r.case, r.system, r.metric, figure(r.value), figure(r.low), figure(r.high), r.unit, str(r.n)) for r in rows
     ]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
+    """Three digits, or whole thousands."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
