@@ -1,6 +1,6 @@
 # Everything here sets itself up. Steps are told on stderr; stdout belongs to what was asked for.
 .DEFAULT_GOAL := help
-.PHONY: help install build generate check test bench run
+.PHONY: help install build generate check test bench run wheel
 BENCH ?= overhead
 
 help: ## Say what can be made.
@@ -31,3 +31,7 @@ bench: ## Measure: make bench BENCH=overhead ARGS=--quick
 run: ## Talk with the assistant: make run ARGS="..."
 	@scripts/setup.sh run
 	@.venv/bin/alejo chat $(ARGS)
+
+wheel: ## Build wheels of alejo and its plugins into dist/; where they are installed, no Rust is needed.
+	@scripts/setup.sh dev
+	@scripts/wheel.sh dist

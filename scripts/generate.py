@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from api import page as api_page
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from alejo.cli.exits import MEANINGS
 from alejo.cli.root import MODULES, alejo
@@ -39,32 +40,12 @@ def wire() -> Files:
 
 
 def api() -> Files:
-    """docs/api.md: a heading for every method, with the comments of the .proto files."""
+    """docs/api.md: every call and message, with the comments of the .proto files."""
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder, "image")
         _protoc("--include_source_info", f"--descriptor_set_out={image}")
         files = FileDescriptorSet.FromString(image.read_bytes()).file
-    lines = [
-        "# The calls",
-        "",
-        MARK.format("proto/"),
-        "",
-        "Requests and responses, field by field, are in [proto/alejo/v1](../proto/alejo/v1).",
-    ]
-    for file in files:
-        lines.extend(_services(file))
-    return {Path("docs/api.md"): ("\n".join(lines) + "\n").encode()}
-
-
-def _services(file: FileDescriptorProto) -> Iterator[str]:
-    comments = {tuple(place.path): place.leading_comments.strip() for place in file.source_code_info.location}
-    for i, service in enumerate(file.service):
-        yield from ("", f"## {service.name}", "", " ".join(comments[6, i].split()))
-        for j, method in enumerate(service.method):
-            asks = ("stream " if method.client_streaming else "") + method.input_type.rsplit(".", 1)[1]
-            gives = ("stream " if method.server_streaming else "") + method.output_type.rsplit(".", 1)[1]
-            yield from ("", f"### {service.name}.{method.name}", "")
-            yield f"`{asks}` → `{gives}`. {' '.join(comments[6, i, 2, j].split())}"
+    return {Path("docs/api.md"): api_page(files, MARK.format("proto/")).encode()}
 
 
 def _protoc(*outputs: str) -> None:

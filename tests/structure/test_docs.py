@@ -133,17 +133,24 @@ def test_every_hook_is_told() -> None:
 
 
 def test_every_call_is_told() -> None:
-    """docs/api.md has a heading for every method of every service."""
-    calls = []
-    for proto in (ROOT / "proto").rglob("*.proto"):
-        service = ""
-        for line in proto.read_text().splitlines():
-            if found := re.match(r"service (\w+)", line):
-                service = found[1]
-            if found := re.match(r"\s+rpc (\w+)", line):
-                calls.append(f"### {service}.{found[1]}\n")
-    assert len(calls) >= 20
-    assert [call for call in calls if call not in page("docs/api.md")] == []
+    """docs/api.md has a heading for every method, message and enum, and beneath it every field and every value."""
+    sections = dict(re.findall(r"^##+ (\S+)\n(.*?)(?=^#|\Z)", page("docs/api.md"), re.MULTILINE | re.DOTALL))
+    kind, name, missing, found = "", "", [], 0
+    for line in (line for proto in (ROOT / "proto").rglob("*.proto") for line in proto.read_text().splitlines()):
+        if opened := re.match(r"(service|message|enum) (\w+)", line):
+            kind, name = opened[1], opened[2]
+            told = name in sections
+        elif called := re.match(r"\s+rpc (\w+)", line):
+            told = f"{name}.{called[1]}" in sections
+        elif inside := re.match(r"\s+(?:[\w.<>, ]+ )?(\w+) = \d+;", line):
+            told = f"| `{inside[1]}` | " in sections.get(name, "")
+        else:
+            continue
+        found += 1
+        if not told:
+            missing.append(f"{kind} {name}: {line.strip()}")
+    assert found > 250
+    assert missing == []
 
 
 def test_every_reason_is_told() -> None:
