@@ -129,11 +129,15 @@ class Lane:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread.ident), ctypes.py_object(Interrupted))
 
     async def close(self, seconds: float) -> bool:
-        """Retires the lane and waits for its thread, at most `seconds`; returns whether it ended."""
+        """Retires the lane and waits for its thread, at most `seconds`, then interrupts it; returns whether it ended."""
         self.retire()
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), seconds)
-        return self._ended.is_set()
+        for patience in (seconds, BEAT):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), patience)
+            if self._ended.is_set():
+                return True
+            self.interrupt()  # the process may go on for long, and a loop in Python would burn a core all the while
+        return False
 
     # The watch
 

@@ -75,6 +75,19 @@ async def test_a_spinning_thread_is_ended(acting: Acting) -> None:
     assert not lane.thread.is_alive()
 
 
+async def test_closing_ends_a_spinning_thread(acting: Acting) -> None:
+    """A host that is closed while a plugin spins leaves no thread behind that burns a core."""
+    call = asyncio.create_task(acting.do("spin", timeout=30))
+    await acting.happens("STARTED")
+    lane = acting.slot().entry.lane
+    assert lane is not None
+    await acting.host.close()
+    with pytest.raises(PluginFailed):
+        await call
+    await asyncio.to_thread(lane.thread.join, 5)
+    assert not lane.thread.is_alive()
+
+
 async def test_a_blocking_plugin_is_told_before_its_deadline(acting: Acting) -> None:
     """A loop that is silent for 250 ms is told within a second; when it comes back in time its call succeeds."""
     started = time.monotonic()
