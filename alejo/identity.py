@@ -133,7 +133,9 @@ class Keys:
 
 def _principal(key: ApiKey, wanted: str | None) -> Principal:
     if not key.user:
-        return Principal(Scope(key.tenant, _check("x-alejo-user", wanted or "")), key.id)
+        if not wanted:
+            raise InvalidArgument.field("x-alejo-user", "is required: this key is bound to no user")
+        return Principal(Scope(key.tenant, _check("x-alejo-user", wanted)), key.id)
     if wanted is not None and wanted != key.user:
         raise PermissionDenied("This key acts for another user.", reason="WRONG_USER")
     return Principal(Scope(key.tenant, key.user), key.id, True)
