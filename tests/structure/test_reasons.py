@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -93,6 +94,26 @@ def test_what_is_sent_again_by_itself_is_what_the_table_says() -> None:
     assert codes == {one.status.name for one in REASONS.values() if one.retry is Retry.ITSELF}
     others = {one.status.name for one in REASONS.values() if one.retry is not Retry.ITSELF}
     assert not codes & others
+
+
+def test_every_word_of_a_plugin_that_could_not_answer_is_told() -> None:
+    """docs/errors.md and the comment of Degraded name the same words, and the code says no other."""
+    page, proto = ((ROOT / name).read_text() for name in ("docs/errors.md", "proto/alejo/v1/types.proto"))
+    told = set(re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE))
+    comment = re.search(r"Why, as a stable word: (.*)\n\s+string reason", proto)
+    assert comment
+    assert told == set(re.findall(r'"(\w+)"', comment[1]))
+    said = set()
+    for source in sources(ROOT / "alejo").values():
+        for node in ast.walk(ast.parse(source)):
+            match node:
+                case ast.Call(func=ast.Name(id="PluginFailed" | "Degraded"), args=[_, _, ast.Constant(value=word)]):
+                    said.add(word)
+                case ast.Call(
+                    func=ast.Name(id="Outcome"), keywords=[ast.keyword(arg="why", value=ast.Constant(value=word))]
+                ):
+                    said.add(word)
+    assert {"vacant", "timeout", "quarantined"} <= said <= told
 
 
 @pytest.mark.parametrize(("source", "found"), [
