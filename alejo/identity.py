@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 
@@ -23,6 +24,8 @@ from alejo.storage.tables import API_KEYS, ApiKey
 from alejo.types import Scope, Value
 
 LOCAL = Scope("local", "me")
+SCOPES = ("read", "write", "operator")
+EVERYTHING = frozenset(SCOPES)
 _TOKEN = re.compile(r"alejo_([0-9a-f]{32})_([A-Za-z0-9_-]{43})", re.ASCII)
 _FRESH_SECONDS = 1.0
 _REMEMBERED = 10_000
@@ -30,11 +33,12 @@ _MAX_USER = 128
 
 
 class Principal(Value, frozen=True):
-    """Who calls. `key_id` is empty for the local user; `bound` says that the key names its user."""
+    """Who calls, and what of SCOPES it may. `key_id` is empty for the local user; `bound`: the key names its user."""
 
     scope: Scope
     key_id: str = ""
     bound: bool = False
+    may: frozenset[str] = EVERYTHING
 
 
 class Keys:
@@ -47,16 +51,33 @@ class Keys:
         self._seen: dict[tuple[str, str | None], tuple[float, Principal]] = {}
         self._local: dict[str | None, Principal] = {None: Principal(LOCAL)}
 
-    async def add(self, name: str, *, tenant: str = "local", user: str = "") -> tuple[ApiKey, str]:
-        """Makes a key and returns it with its token, which is shown this once. Raises InvalidArgument."""
+    async def add(
+        self,
+        name: str,
+        *,
+        tenant: str = "local",
+        user: str = "",
+        scopes: Sequence[str] = ("read", "write"),
+        seconds: float | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Makes a key, which ends after `seconds`, and returns it with its token, which is shown this once.
+
+        Raises InvalidArgument, also for a key of one user that should be an operator's.
+        """
         if not 1 <= len(name) <= _MAX_USER:
             raise InvalidArgument.field("name", "must be 1 to 128 characters")
         _check("tenant", tenant)
         if user:
             _check("user", user)
+        if not scopes or not EVERYTHING.issuperset(scopes):
+            raise InvalidArgument.field("scope", f"must be of {', '.join(SCOPES)}")
+        if user and "operator" in scopes:
+            raise InvalidArgument.field("scope", "a key of one user cannot be an operator's")
         secret = secrets.token_bytes(32)
         now = self._clock.now()
-        key = ApiKey(self._ids.new(), name, tenant, user, hashlib.sha256(secret).digest(), now)
+        end = 0 if seconds is None else now + round(seconds * 1e6)
+        chosen = tuple(scope for scope in SCOPES if scope in scopes)
+        key = ApiKey(self._ids.new(), name, tenant, user, hashlib.sha256(secret).digest(), now, 0, end, chosen)
         writer = await self._store.writer(SYSTEM)
         writer.put(API_KEYS, bytes.fromhex(key.id), key)
         audit.record(writer, "key.add", key.id, now)
@@ -73,7 +94,7 @@ class Keys:
         return keys
 
     async def any(self) -> bool:
-        """Whether a key exists that is not revoked."""
+        """Whether a key exists that is not revoked. One that has expired counts: time alone must open no server."""
         return any(not key.revoked_at for key in await self.list())
 
     async def revoke(self, id_or_name: str) -> ApiKey:
@@ -94,8 +115,8 @@ class Keys:
     async def authenticate(self, token: str | None, wanted_user: str | None, *, local: bool) -> Principal:
         """Who calls, from the token and the user named beside it.
 
-        Raises Unauthenticated (no token, or not a valid one), InvalidArgument (a user is needed and missing, or not
-        1 to 128 characters), PermissionDenied (the key's user is another).
+        Raises Unauthenticated (no token, one that has expired, or no valid one), InvalidArgument (a user is needed and
+        missing, or not 1 to 128 characters), PermissionDenied (the key's user is another).
         """
         if token is None:
             if not local:
@@ -128,17 +149,20 @@ class Keys:
             or not hmac.compare_digest(hashlib.sha256(secret).digest(), row.value.secret_sha256)
         ):
             raise Unauthenticated("The key is not valid.", reason="KEY_INVALID")
+        if row.value.expires_at and row.value.expires_at <= self._clock.now():
+            raise Unauthenticated("The key has expired.", reason="KEY_EXPIRED")
         return row.value
 
 
 def _principal(key: ApiKey, wanted: str | None) -> Principal:
+    may = frozenset(key.scopes)
     if not key.user:
         if not wanted:
             raise InvalidArgument.field("x-alejo-user", "is required: this key is bound to no user")
-        return Principal(Scope(key.tenant, _check("x-alejo-user", wanted)), key.id)
+        return Principal(Scope(key.tenant, _check("x-alejo-user", wanted)), key.id, False, may)
     if wanted is not None and wanted != key.user:
         raise PermissionDenied("This key acts for another user.", reason="WRONG_USER")
-    return Principal(Scope(key.tenant, key.user), key.id, True)
+    return Principal(Scope(key.tenant, key.user), key.id, True, may)
 
 
 def _check(field: str, value: str) -> str:

@@ -57,8 +57,14 @@ OPTIONS = (
     ),
     Option("server.reflection", True, "Offer gRPC reflection."),
     Option("server.drain_seconds", 8.0, "How long calls in flight may take to finish after SIGTERM."),
+    Option("limits.connections_per_address", 128, "Open connections of one network address."),
+    Option("limits.calls", 1024, "Concurrent calls of all callers together. Health is not counted in any limit."),
     Option("limits.calls_per_address", 256, "Concurrent calls of one network address."),
     Option("limits.calls_per_key", 256, "Concurrent calls of one key."),
+    Option("limits.turns_per_key", 128, "Of these, turns: Chat and ChatStream. Without a key it is per address."),
+    Option("limits.streams_per_key", 64, "Of these, streams that clients keep open. Without a key it is per address."),
+    Option("limits.queue_seconds", 0.25, "Calls are refused while they would wait longer than this before they begin."),
+    Option("limits.first_message_seconds", 10.0, "How long a call may take to send its first message."),
     Option(
         "limits.unary_seconds", 30.0, "The longest a single call may take, and its deadline if the client sets none."
     ),

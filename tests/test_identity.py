@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from alejo import Assistant
 from alejo.clock import FakeClock
 from alejo.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
+from alejo.identity import EVERYTHING
+from alejo.storage.tables import ApiKey
 from alejo.types import Scope
 
 
@@ -92,3 +95,36 @@ async def test_revoking_needs_one_match(bare: Assistant) -> None:
     assert (await bare.keys.revoke(first.id)).revoked_at
     assert (await bare.keys.revoke("twin")).name == "twin"
     assert not await bare.keys.any()
+
+
+async def test_a_key_ends_when_it_says(bare: Assistant, clock: FakeClock) -> None:
+    """A key with an end is good until then, and refused a second later at the latest, under a reason of its own."""
+    key, token = await bare.keys.add("guest", seconds=60.0)
+    assert key.expires_at == clock.now() + 60_000_000
+    await bare.keys.authenticate(token, "ada", local=False)
+    clock.advance(59)
+    await bare.keys.authenticate(token, "ada", local=False)
+    clock.advance(1)
+    with pytest.raises(Unauthenticated) as caught:
+        await bare.keys.authenticate(token, "ada", local=False)
+    assert caught.value.reason == "KEY_EXPIRED"
+    assert await bare.keys.any(), "a server that asks for keys must not stop to because the last one expired"
+
+
+async def test_a_key_may_what_its_scopes_say(bare: Assistant) -> None:
+    """A key reads and writes unless it is made otherwise; no key of one user is an operator's."""
+    _, plain = await bare.keys.add("plain")
+    _, reader = await bare.keys.add("reader", user="ada", scopes=["read"])
+    assert (await bare.keys.authenticate(plain, "ada", local=False)).may == {"read", "write"}
+    assert (await bare.keys.authenticate(reader, None, local=False)).may == {"read"}
+    assert (await bare.keys.authenticate(None, None, local=True)).may == EVERYTHING
+    for user, scopes in (("ada", ["operator"]), ("", []), ("", ["root"])):
+        with pytest.raises(InvalidArgument) as caught:
+            await bare.keys.add("wrong", user=user, scopes=scopes)
+        assert caught.value.violations[0][0] == "scope"
+
+
+def test_a_key_from_before_scopes_opens() -> None:
+    """A row without the newer fields is a key that never ends and may read and write."""
+    row = msgspec.msgpack.decode(msgspec.msgpack.encode(["0" * 32, "a", "t", "", b"x", 1, 0]), type=ApiKey)
+    assert (row.expires_at, row.scopes) == (0, ("read", "write"))

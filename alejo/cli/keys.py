@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
     from alejo.storage.tables import ApiKey
 
 
+class Span(click.ParamType[float]):
+    """A time span such as 45m, 12h, 30d or 2w, in seconds."""
+
+    name = "time"
+    _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds. Fails unless they are at least one."""
+        found = re.fullmatch(r"([1-9][0-9]{0,5})([smhdw])", str(value), re.ASCII)
+        if found is None:
+            self.fail(f"{value!r} is not a number with s, m, h, d or w behind it, such as 30d.", param, ctx)
+        return float(found[1]) * self._SECONDS[found[2]]
+
+
 @click.group("keys")
 def command() -> None:
     """The keys that programs show to the server."""
@@ -29,19 +44,30 @@ def command() -> None:
 @click.argument("name")
 @click.option("--tenant", default="local", show_default=True, help="Whose key it is.")
 @click.option("--user", default="", help="The only user it may act for. Default: any user of the tenant.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(["read", "write", "operator"]),
+    help="What it may do; give it once for each. Default: read and write. An operator sees settings and plugins.",
+)
+@click.option("--expires", type=Span(), metavar="TIME", help="When it ends, such as 12h or 30d. Default: never.")
 @options.data
 @options.debug
-def add(name: str, tenant: str, user: str, data: str | None) -> None:
+def add(name: str, tenant: str, user: str, scopes: tuple[str, ...], expires: float | None, data: str | None) -> None:
     """Make a key and print it, once, on stdout."""
 
     async def run() -> tuple[ApiKey, str]:
         async with opened(options.settings(data__path=data), create=True) as keys:
-            return await keys.add(name, tenant=tenant, user=user)
+            return await keys.add(name, tenant=tenant, user=user, scopes=scopes or ("read", "write"), seconds=expires)
 
     key, token = options.run(run())
     click.echo(token)
     whom = f"the user {user}" if user else "any user, named in x-alejo-user,"
-    output.say(f"The key {output.one_line(key.name)} acts for {whom} of the tenant {tenant}. It is not shown again.")
+    until = f" until {output.iso(key.expires_at)}" if key.expires_at else ""
+    may = " and ".join("operate" if scope == "operator" else scope for scope in key.scopes)
+    output.say(f"The key {output.one_line(key.name)} acts for {whom} of the tenant {tenant}{until}.")
+    output.say(f"It may {may}. It is not shown again.")
 
 
 @command.command("list")
@@ -61,12 +87,14 @@ def list_(data: str | None, as_json: bool) -> None:
             "name": key.name,
             "tenant": key.tenant,
             "user": key.user,
+            "scopes": " ".join(key.scopes),
             "created_at": output.iso(key.created_at),
+            "expires_at": output.iso(key.expires_at),
             "revoked_at": output.iso(key.revoked_at),
         }
         for key in options.run(run())
     ]
-    columns = ["id", "name", "tenant", "user", "created_at", "revoked_at"]
+    columns = ["id", "name", "tenant", "user", "scopes", "created_at", "expires_at", "revoked_at"]
     output.listing(rows, columns, as_json=as_json, empty="There are no keys yet. Try: alejo keys add NAME")
 
 

@@ -8,6 +8,7 @@ client's earlier one reaches the call as a cancellation, from gRPC itself.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 import secrets
@@ -15,10 +16,11 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
 from google.protobuf.message import DecodeError, Message
+from google.rpc.status_pb2 import Status as RpcStatus
 
 from alejo import log, wire
 from alejo.errors import (
@@ -26,6 +28,7 @@ from alejo.errors import (
     DeadlineExceeded,
     InvalidArgument,
     PermissionDenied,
+    ResourceExhausted,
     StartupError,
     Status,
     Unavailable,
@@ -36,8 +39,10 @@ from alejo.storage import audit
 from alejo.types import Scope
 from alejo.v1.types_pb2 import Failure
 
+from .backlog import RETRY_SECONDS, Backlog
 from .inbox import Inbox
-from .methods import Access, Method
+from .limits import Limits
+from .methods import Access, Method, Room
 from .peers import Peer, Peers, Quota
 
 if TYPE_CHECKING:
@@ -51,6 +56,13 @@ _CANCELLED = int(Status.CANCELLED)
 _DEADLINE = int(Status.DEADLINE_EXCEEDED)
 _REQUEST_ID = "x-request-id"
 _LOGGABLE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}").fullmatch
+_EXHAUSTED = int(Status.RESOURCE_EXHAUSTED)
+_OVERLOADED = ResourceExhausted(
+    "The server has more to do than it can; try again in a moment.",
+    retry_after=RETRY_SECONDS,
+    subject="the server",
+    reason="OVERLOADED",
+)
 NOBODY = Scope("", "")
 
 
@@ -60,14 +72,17 @@ def draining() -> Unavailable:
 
 
 class Call:
-    """One call under way. `scope` is whose it is; an answer that waits for its client sets `idle`."""
+    """One call under way. `scope` is whose it is; an answer that waits for its client sets `idle`.
+
+    `wanted` is when its first message must have come, and never once it has.
+    """
 
     __slots__ = (
-        "address",
         "closing",
         "deadline",
         "ended",
         "gate",
+        "held",
         "idle",
         "key_id",
         "method",
@@ -79,6 +94,7 @@ class Call:
         "task",
         "token",
         "user",
+        "wanted",
     )
 
     def __init__(self, gate: Gate, method: _Way) -> None:
@@ -91,12 +107,13 @@ class Call:
         self.principal: Principal | None = None
         self.token: str | None = None
         self.user: str | None = None
-        self.address = ""
         self.key_id = ""
+        self.held: list[tuple[Quota, str]] = []
         self.closing: AlejoError | None = None
         self.ended: AlejoError | None = None
         self.idle = False
         self.deadline = self.started + method.seconds
+        self.wanted = self.started + gate.limits.first_message_seconds
         self.task: asyncio.Task[Any] | None = None
 
     def end(self, error: AlejoError) -> None:
@@ -104,6 +121,11 @@ class Call:
         if self.ended is None and self.task is not None:
             self.ended = error
             self.task.cancel()
+
+    def hold(self, quota: Quota, name: str) -> None:
+        """Counts the call against a quota for as long as it is under way. Raises ResourceExhausted."""
+        quota.take(name)
+        self.held.append((quota, name))
 
     async def confirm(self) -> None:
         """Looks at the caller's key again, so that a revocation reaches open streams. Raises Unauthenticated."""
@@ -120,11 +142,13 @@ class Call:
 class _Way:
     """What is known of a method before any call of it."""
 
-    __slots__ = ("access", "counts", "label", "parse", "seconds", "stream", "survives")
+    __slots__ = ("access", "counts", "label", "needs", "parse", "room", "seconds", "stream", "survives")
 
     def __init__(self, method: Method, counts: MethodCalls, seconds: float) -> None:
         self.label = method.label
         self.access = method.access
+        self.needs = method.access.needs
+        self.room = method.room
         self.counts = counts
         self.seconds = seconds
         self.stream = method.asks_many or method.gives_many
@@ -155,15 +179,13 @@ class Gate:
         keys: Keys,
         metrics: Metrics,
         *,
+        limits: Limits,
         local: frozenset[str],
         anyone: bool,
-        calls_per_address: int,
-        calls_per_key: int,
-        unary_seconds: float,
-        stream_seconds: float,
     ) -> None:
         """Peers of the kinds in `local` may go without a key; with `anyone`, all may as long as there are no keys."""
         self.keys = keys
+        self.limits = limits
         self.calls: set[Call] = set()
         self.empty = asyncio.Event()
         self.empty.set()
@@ -172,16 +194,24 @@ class Gate:
         self._metrics = metrics
         self._local = local
         self._anyone = anyone
-        self._seconds = (unary_seconds, stream_seconds)
-        self._tick = min(1.0, unary_seconds / 10, stream_seconds / 10)
+        self._seconds = (limits.unary_seconds, limits.stream_seconds)
+        self._tick = min(1.0, min(*self._seconds, limits.first_message_seconds) / 10)
         self._timer: asyncio.TimerHandle | None = None
-        self._addresses = Quota(calls_per_address, "from this address")
-        self._keys = Quota(calls_per_key, "with this key")
+        self.backlog = Backlog(limits.queue_seconds)
+        self._overloaded = _trailers(_OVERLOADED)
+        self._all = Quota(limits.calls, "calls of everybody")
+        self._addresses = Quota(limits.calls_per_address, "calls from this address")
+        self._keys = Quota(limits.calls_per_key, "calls with this key")
+        self._rooms = {
+            Room.TURN: Quota(limits.turns_per_key, "turns of this caller"),
+            Room.STREAM: Quota(limits.streams_per_key, "streams of this caller"),
+        }
         self._peers = Peers()
         self._log = log.get()
         self._prefix = f"{os.getpid():x}-{secrets.token_hex(4)}-"
         self._number = count(1)
         metrics.gauge("alejo_calls_in_flight", "Calls under way.", lambda: float(len(self.calls)))
+        metrics.gauge("alejo_queue_seconds", "How long a call waited to begin, when last seen.", self._queue)
 
     def unary(self, method: Method, answer: Callable[[Call, Any], Awaitable[Message]]) -> Behaviour:
         """The handler of a method with one request and one response."""
@@ -189,13 +219,15 @@ class Gate:
         parse = way.parse
         identify = self._identify if method.access is not Access.OPEN else None
 
-        async def run(raw: bytes, context: Context) -> bytes:
+        async def run(_: Any, context: Context) -> bytes:
+            if identify is not None and not self.backlog.admits():
+                await self._shed(way, context)
             call = Call(self, way)
             try:
                 self._admit(call, context)
                 if identify is not None:
                     await identify(call)
-                reply = (await answer(call, parse(raw))).SerializeToString()
+                reply = (await answer(call, parse(await _first(call, context)))).SerializeToString()
             except BaseException as error:  # noqa: BLE001  _fail always raises
                 await self._fail(call, context, error)
             self._leave(call, 0)
@@ -211,7 +243,9 @@ class Gate:
         identify = self._identify if method.access is not Access.OPEN else None
         many = method.asks_many
 
-        async def run(raw: Any, context: Context) -> None:
+        async def run(_: Any, context: Context) -> None:
+            if identify is not None and not self.backlog.admits():
+                await self._shed(way, context)
             call = Call(self, way)
             inbox = Inbox(call, context.read, parse) if many else None
             try:
@@ -219,7 +253,8 @@ class Gate:
                 if identify is not None:
                     await identify(call)
                 try:
-                    async with aclosing(answer(call, inbox or parse(raw))) as frames:
+                    request = inbox or parse(await _first(call, context))
+                    async with aclosing(answer(call, request)) as frames:
                         async for frame in frames:
                             await context.write(frame.SerializeToString())
                 finally:
@@ -236,7 +271,7 @@ class Gate:
         """The handler of every method that there is not."""
         way = self._way(Method("unknown", "unknown", Message, True, True, Access.OPEN))
 
-        async def run(raw: Any, context: Context) -> None:
+        async def run(_: Any, context: Context) -> None:
             call = Call(self, way)
             try:
                 self._admit(call, context)
@@ -250,34 +285,36 @@ class Gate:
         seconds = self._seconds[method.asks_many or method.gives_many]
         return _Way(method, self._metrics.method(method.label), seconds)
 
+    async def _shed(self, way: _Way, context: Context) -> NoReturn:
+        """Refuses a call that there is no time for: counted, and nothing else."""
+        way.counts.ended(_EXHAUSTED, 0.0)
+        await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _OVERLOADED.message, self._overloaded)
+
+    def _queue(self) -> float:
+        return self.backlog.delay
+
     def _admit(self, call: Call, context: Context) -> None:
         """Reads the metadata, counts the call and notes it. Raises what refuses it."""
         call.task = asyncio.current_task()
-        refused: str | None = None
-        for key, value in context.invocation_metadata() or ():
-            if key == "authorization":
-                refused = refused or ("authorization" if call.token is not None else None)
-                call.token = _bearer(str(value))
-            elif key == "x-alejo-user":
-                refused = refused or ("x-alejo-user" if call.user is not None else None)
-                call.user = str(value)
-            elif key == _REQUEST_ID:
-                call.request_id = _safe(value)
+        twice = _metadata(call, context)
         call.request_id = call.request_id or f"{self._prefix}{next(self._number):x}"
         call.peer = peer = self._peers[context.peer()]
+        way = call.method
         if self.draining:
             self.last_seen = call.started
-            if not call.method.survives:
+            if not way.survives:
                 raise draining()
-        if call.method.access is not Access.OPEN:
-            self._addresses.take(peer.address)
-            call.address = peer.address
+        if way.access is not Access.OPEN:
+            call.hold(self._all, "")
+            call.hold(self._addresses, peer.address)
+        elif way.room is Room.STREAM:
+            call.hold(self._rooms[Room.STREAM], peer.address)
         self.calls.add(call)
         self.empty.clear()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._tick, self._look)
-        if refused:
-            raise InvalidArgument.field(refused, "is given more than once")
+        if twice:
+            raise InvalidArgument.field(twice, "is given more than once")
 
     async def _identify(self, call: Call) -> None:
         peer = call.peer
@@ -285,10 +322,14 @@ class Gate:
         local = peer.kind in self._local or (self._anyone and call.token is None and not await self.keys.any())
         call.principal = principal = await self.keys.authenticate(call.token, call.user, local=local)
         if principal.key_id:
-            self._keys.take(principal.key_id)
             call.key_id = principal.key_id
-        if principal.bound and call.method.access is Access.OPERATOR:
-            raise PermissionDenied("A key that is bound to a user may not do this.")
+            call.hold(self._keys, principal.key_id)
+        way = call.method
+        if (room := self._rooms.get(way.room)) is not None:
+            call.hold(room, principal.key_id or peer.address)
+        if not way.needs <= principal.may:
+            missing = " and ".join(sorted(way.needs - principal.may))
+            raise PermissionDenied(f"The key lacks the scope {missing}.", reason="WRONG_SCOPE")
         call.scope = principal.scope
         audit.actor.set(principal.key_id)
 
@@ -340,11 +381,9 @@ class Gate:
             self.calls.discard(call)
             if not self.calls:
                 self.empty.set()
-        if call.address:
-            self._addresses.give(call.address)
-            call.address = ""
-        if call.key_id:
-            self._keys.give(call.key_id)
+        for quota, name in call.held:
+            quota.give(name)
+        call.held.clear()
         seconds = time.monotonic() - call.started
         method = call.method
         method.counts.ended(code, seconds)
@@ -357,7 +396,6 @@ class Gate:
             peer=call.peer.kind if call.peer is not None else "",
             key=call.key_id,
         )
-        call.key_id = ""
 
     def _look(self) -> None:
         """Ends calls whose time is over, and looks again while there are calls."""
@@ -366,6 +404,8 @@ class Gate:
         for call in self.calls:
             if call.deadline <= now:
                 call.end(DeadlineExceeded("The call took longer than this server allows."))
+            elif call.wanted <= now:
+                call.end(DeadlineExceeded("The call's first message did not come in time.", reason="NO_MESSAGE"))
         if self.calls:
             self._timer = asyncio.get_running_loop().call_later(self._tick, self._look)
 
@@ -385,10 +425,43 @@ class Gate:
             call.end(draining())
 
     def stop(self) -> None:
-        """Ends the timer."""
+        """Ends the timers."""
+        self.backlog.stop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _trailers(error: AlejoError, status: RpcStatus | None = None) -> tuple[tuple[str, str | bytes], ...]:
+    """What goes with the status of an error."""
+    details = ("grpc-status-details-bin", (status or wire.status.status(error)).SerializeToString())
+    if (wait := wire.status.retry_after(error)) is None:
+        return (details,)
+    return (details, ("grpc-retry-pushback-ms", str(round(wait * 1000))))
+
+
+def _metadata(call: Call, context: Context) -> str:
+    """Reads what a caller says of itself. Returns the name of a header that is there twice, or nothing."""
+    twice = ""
+    for key, value in context.invocation_metadata() or ():
+        if key == "authorization":
+            twice = twice or ("authorization" if call.token is not None else "")
+            call.token = _bearer(str(value))
+        elif key == "x-alejo-user":
+            twice = twice or ("x-alejo-user" if call.user is not None else "")
+            call.user = str(value)
+        elif key == _REQUEST_ID:
+            call.request_id = _safe(value)
+    return twice
+
+
+async def _first(call: Call, context: Context) -> bytes:
+    """The request of a call that has one. gRPC itself would wait for it for ever, so every method is read here."""
+    raw = await context.read()
+    call.wanted = math.inf
+    if raw is grpc.aio.EOF:
+        raise InvalidArgument("The call ended without a request.", reason="MALFORMED")
+    return cast(bytes, raw)
 
 
 def _bearer(value: str) -> str:

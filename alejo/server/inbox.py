@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -68,6 +69,7 @@ class Inbox(Generic[M]):
                     self._room.clear()
                     await self._room.wait()
                 raw = await self._read()
+                self._call.wanted = math.inf
                 if raw is grpc.aio.EOF:
                     break
                 frame = self._parse(raw)

@@ -17,38 +17,53 @@ from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, plugins_pb2, sessions_pb2
 
 
 class Access(enum.Enum):
-    """Who may call a method."""
+    """Who may call a method. A caller without a key, where that is allowed, has every scope."""
 
     OPEN = "anybody, without a key and without a quota"
-    USER = "the local user, or any key"
-    OPERATOR = "the local user, or a key that is not bound to a user"
+    READ = "a key with the scope read"
+    WRITE = "a key with the scope write: its answer tells at most what was written under the same request id or origin"
+    BOTH = "a key with the scopes read and write"
+    OPERATOR = "a key with the scope operator, which is never bound to a user"
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The scopes, of those in `identity`."""
+        return _NEEDS[self]
+
+
+_NEEDS = {
+    Access.OPEN: frozenset[str](),
+    Access.READ: frozenset({"read"}),
+    Access.WRITE: frozenset({"write"}),
+    Access.BOTH: frozenset({"read", "write"}),
+    Access.OPERATOR: frozenset({"operator"}),
+}
 
 ACCESS = {
-    "alejo.v1.ChatService/Chat": Access.USER,
-    "alejo.v1.ChatService/ChatStream": Access.USER,
-    "alejo.v1.ChatService/Converse": Access.USER,
-    "alejo.v1.MemoryService/Remember": Access.USER,
-    "alejo.v1.MemoryService/RememberStream": Access.USER,
-    "alejo.v1.MemoryService/Recall": Access.USER,
-    "alejo.v1.MemoryService/RecallStream": Access.USER,
-    "alejo.v1.MemoryService/BuildContext": Access.USER,
-    "alejo.v1.MemoryService/GetMemory": Access.USER,
-    "alejo.v1.MemoryService/ListMemories": Access.USER,
-    "alejo.v1.MemoryService/UpdateMemory": Access.USER,
-    "alejo.v1.MemoryService/Forget": Access.USER,
-    "alejo.v1.SessionsService/CreateSession": Access.USER,
-    "alejo.v1.SessionsService/GetSession": Access.USER,
-    "alejo.v1.SessionsService/ListSessions": Access.USER,
-    "alejo.v1.SessionsService/UpdateSession": Access.USER,
-    "alejo.v1.SessionsService/DeleteSession": Access.USER,
-    "alejo.v1.SessionsService/ListMessages": Access.USER,
-    "alejo.v1.PluginsService/ListPlugins": Access.USER,
-    "alejo.v1.PluginsService/GetPlugin": Access.USER,
+    "alejo.v1.ChatService/Chat": Access.BOTH,
+    "alejo.v1.ChatService/ChatStream": Access.BOTH,
+    "alejo.v1.ChatService/Converse": Access.BOTH,
+    "alejo.v1.MemoryService/Remember": Access.WRITE,
+    "alejo.v1.MemoryService/RememberStream": Access.WRITE,
+    "alejo.v1.MemoryService/Recall": Access.READ,
+    "alejo.v1.MemoryService/RecallStream": Access.READ,
+    "alejo.v1.MemoryService/BuildContext": Access.READ,
+    "alejo.v1.MemoryService/GetMemory": Access.READ,
+    "alejo.v1.MemoryService/ListMemories": Access.READ,
+    "alejo.v1.MemoryService/UpdateMemory": Access.BOTH,
+    "alejo.v1.MemoryService/Forget": Access.WRITE,
+    "alejo.v1.SessionsService/CreateSession": Access.WRITE,
+    "alejo.v1.SessionsService/GetSession": Access.READ,
+    "alejo.v1.SessionsService/ListSessions": Access.READ,
+    "alejo.v1.SessionsService/UpdateSession": Access.BOTH,
+    "alejo.v1.SessionsService/DeleteSession": Access.WRITE,
+    "alejo.v1.SessionsService/ListMessages": Access.READ,
+    "alejo.v1.PluginsService/ListPlugins": Access.READ,
+    "alejo.v1.PluginsService/GetPlugin": Access.READ,
     "alejo.v1.PluginsService/EnablePlugin": Access.OPERATOR,
     "alejo.v1.PluginsService/DisablePlugin": Access.OPERATOR,
     "alejo.v1.PluginsService/ReloadPlugin": Access.OPERATOR,
-    "alejo.v1.AdminService/GetInfo": Access.USER,
+    "alejo.v1.AdminService/GetInfo": Access.READ,
     "alejo.v1.AdminService/GetSettings": Access.OPERATOR,
     "grpc.health.v1.Health/Check": Access.OPEN,
     "grpc.health.v1.Health/List": Access.OPEN,
@@ -56,6 +71,16 @@ ACCESS = {
     "grpc.reflection.v1.ServerReflection/ServerReflectionInfo": Access.OPEN,
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Access.OPEN,
 }
+
+
+class Room(enum.Enum):
+    """What a call is counted among, so that calls of one sort leave room for those of another."""
+
+    FREE = "not counted at all: a look at the server's health"
+    CALL = "short, and needs no brain"
+    TURN = "a turn of a conversation"
+    STREAM = "stays open for as long as its client likes"
+
 
 OWN = (chat_pb2, memory_pb2, sessions_pb2, plugins_pb2, admin_pb2)
 OWN_SERVICES = tuple(service.full_name for file in OWN for service in file.DESCRIPTOR.services_by_name.values())
@@ -83,6 +108,15 @@ class Method(msgspec.Struct, frozen=True):
     def attribute(self) -> str:
         """The name of the method on the object that answers."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.name).lower()
+
+    @property
+    def room(self) -> Room:
+        """What its calls are counted among."""
+        if self.asks_many or (self.access is Access.OPEN and self.gives_many):
+            return Room.STREAM
+        if self.access is Access.OPEN:
+            return Room.FREE
+        return Room.TURN if self.service == "alejo.v1.ChatService" else Room.CALL
 
     @property
     def own(self) -> bool:

@@ -49,7 +49,7 @@ def describe(name: str) -> Peer:
 
 
 class Quota:
-    """A limit of concurrent calls by some name."""
+    """A limit of concurrent calls by some name. `what` is as in "calls of this address"."""
 
     def __init__(self, most: int, what: str) -> None:
         self._most = most
@@ -61,9 +61,9 @@ class Quota:
         held = self._held.get(name, 0)
         if held >= self._most:
             raise ResourceExhausted(
-                f"There are already {self._most:,} calls under way {self._what}.",
+                f"There are already {self._most:,} {self._what} under way.",
                 retry_after=0.1,
-                subject=f"calls {self._what}",
+                subject=self._what,
             )
         self._held[name] = held + 1
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import secrets
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +20,10 @@ from alejo.metrics import Metrics, Scrape
 from . import listen
 from .admin import AdminCalls
 from .chat import ChatCalls
-from .gate import Behaviour, Gate
+from .connections import Connections
+from .gate import Gate
 from .health import Health
+from .limits import Limits
 from .memory import MemoryCalls
 from .methods import HEALTH, OWN_SERVICES, REFLECTION, Method, methods
 from .plugins import PluginsCalls
@@ -41,13 +45,19 @@ _QUIET_SECONDS = 0.05
 class _Doors(grpc.GenericRpcHandler):
     """All methods behind one dictionary: methods registered with gRPC cost half a microsecond each in every call."""
 
-    def __init__(self, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]], unknown: Behaviour) -> None:
-        self._handlers = handlers
-        self._unknown: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(unknown)
+    def __init__(self, gate: Gate, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]) -> None:
+        self.handlers = handlers
+        self.probe = f"/{secrets.token_hex(16)}"  # known to this process alone
+        self._unknown: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(gate.unknown())
+        self._began = gate.backlog.began
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
-        """The handler of a call."""
-        return self._handlers.get(handler_call_details.method, self._unknown)
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler of a call, or None, to gRPC's own refusal, for a probe: that it came is all that it is for."""
+        handler = self.handlers.get(handler_call_details.method)
+        if handler is None and handler_call_details.method == self.probe:
+            self._began()
+            return None
+        return handler or self._unknown
 
 
 class Server:
@@ -67,6 +77,9 @@ class Server:
         self._server: grpc.aio.Server | None = None
         self._scrape: Scrape | None = None
         self._lock: ServerLock | None = None
+        self._connections: Connections | None = None
+        self._channel: grpc.aio.Channel | None = None
+        self._sent: deque[object] = deque(maxlen=1)  # a call whose object is gone would be cancelled
         self._hurry = asyncio.Event()
         self._stopped = asyncio.Event()
         self._draining: asyncio.Task[None] | None = None
@@ -88,7 +101,12 @@ class Server:
             listen.admit(settings, where, keys=await assistant.keys.any())
         tls = listen.credentials(settings) if tcp else None
         server = self._server = grpc.aio.server(options=listen.options(settings["limits.stream_seconds"]))
-        server.add_generic_rpc_handlers((self._doors(where),))
+        doors = self._doors(where)
+        server.add_generic_rpc_handlers((doors,))
+        # gRPC has a queue for each method that is registered with it: so looks at health wait for nothing else.
+        server.add_registered_method_handlers(
+            HEALTH, {name: doors.handlers[f"/{HEALTH}/{name}"] for name in ("Check", "List")}
+        )
         if tcp:
             self.port = listen.bind(server, where, tls)
             self.address = listen.Address(where.host, self.port)
@@ -96,12 +114,30 @@ class Server:
         if socket:
             listen.bind_socket(server, assistant.folder.socket_path)
             self.socket_path = assistant.folder.socket_path
+            self._probe(doors.probe)
         if metrics and settings["server.metrics_address"]:
             self._open_metrics()
         await server.start()
+        if self.port is not None:
+            self._connections = Connections(self.port, settings["limits.connections_per_address"])
+            self.metrics.gauge(
+                "alejo_connections_closed",
+                "Connections that were closed because their address had too many.",
+                self._closed_connections,
+            )
         # What stands now stands until the end: the collector need not look at it again with every sweep.
         gc.collect()
         gc.freeze()
+
+    def _closed_connections(self) -> float:
+        return float(self._connections.closed) if self._connections is not None else 0.0
+
+    def _probe(self, path: str) -> None:
+        """Lets the backlog call this server, as others do."""
+        assert self._gate is not None  # noqa: S101  made with the doors
+        channel = self._channel = grpc.aio.insecure_channel(f"unix:{self.socket_path}")
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+        self._gate.backlog.send = lambda: self._sent.append(call(b""))
 
     def _open_metrics(self) -> None:
         where = listen.address(self._assistant.settings, "server.metrics_address")
@@ -118,12 +154,9 @@ class Server:
         gate = self._gate = Gate(
             assistant.keys,
             self.metrics,
+            limits=Limits.of(settings),
             local=frozenset(kinds) if settings["server.local_user"] else frozenset(),
             anyone=not where.loopback and settings["server.allow_insecure"] == listen.INSECURE,
-            calls_per_address=settings["limits.calls_per_address"],
-            calls_per_key=settings["limits.calls_per_key"],
-            unary_seconds=settings["limits.unary_seconds"],
-            stream_seconds=settings["limits.stream_seconds"],
         )
         self._health = Health(assistant.plugins)
         self._count_plugins(assistant.plugins)
@@ -193,10 +226,14 @@ class Server:
             await asyncio.sleep(rest)
 
     async def _close(self) -> None:
-        if self._server is not None:
-            await self._server.stop(None)
         if self._gate is not None:
             self._gate.stop()
+        if self._channel is not None:
+            await self._channel.close()
+        if self._connections is not None:
+            self._connections.stop()
+        if self._server is not None:
+            await self._server.stop(None)
         if self._scrape is not None:
             scrape, self._scrape = self._scrape, None
             await asyncio.to_thread(scrape.close)
@@ -251,19 +288,18 @@ def services(assistant: Assistant) -> dict[str, object]:
 def doors(gate: Gate, answers: Mapping[str, object], *, reflection: bool) -> _Doors:
     """Every method behind the gate. Raises AttributeError for a method that nothing answers."""
     handlers = {f"/{one.label}": _handler(gate, one, answers[one.service]) for one in methods(reflection=reflection)}
-    return _Doors(handlers, gate.unknown())
+    return _Doors(gate, handlers)
 
 
 def _handler(gate: Gate, method: Method, answers: object) -> grpc.RpcMethodHandler[Any, Any]:
     answer = getattr(answers, method.attribute)
+    # To gRPC every request is a stream, which looks the same on the wire: so the gate reads it, after it has seen who
+    # calls, and within limits.first_message_seconds.
     if method.gives_many:
-        behaviour = gate.stream(method, answer)
-        if method.asks_many:
-            return grpc.stream_stream_rpc_method_handler(behaviour)
-        return grpc.unary_stream_rpc_method_handler(behaviour)
+        return grpc.stream_stream_rpc_method_handler(gate.stream(method, answer))
     if method.asks_many:
         raise AttributeError(f"{method.label}: the gate has no way for a stream with one response")
-    return grpc.unary_unary_rpc_method_handler(gate.unary(method, answer))
+    return grpc.stream_unary_rpc_method_handler(gate.unary(method, answer))
 
 
 async def serve(assistant: Assistant, *, announce: Callable[[Server], None] | None = None) -> None:

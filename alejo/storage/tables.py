@@ -84,7 +84,10 @@ class Origin(Value, frozen=True):
 
 
 class ApiKey(Value, frozen=True):
-    """A key that may call. Only the SHA-256 of its secret is kept. An empty user means any user of the tenant."""
+    """A key that may call. Only the SHA-256 of its secret is kept. An empty user means any user of the tenant.
+
+    `scopes` are of "read", "write" and "operator"; `expires_at` 0 means never.
+    """
 
     id: str
     name: str
@@ -93,6 +96,8 @@ class ApiKey(Value, frozen=True):
     secret_sha256: bytes
     created_at: int
     revoked_at: int = 0
+    expires_at: int = 0
+    scopes: tuple[str, ...] = ("read", "write")
 
 
 SESSIONS = Table("session", Session)  # session id (16)

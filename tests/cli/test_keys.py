@@ -33,3 +33,15 @@ def test_what_is_wrong_with_a_key_is_told(home: Home) -> None:
     assert "several keys have this name" in home.run("keys", "revoke", "twin", code=65).stderr
     assert "There is no key nobody" in home.run("keys", "revoke", "nobody", code=1).stderr
     assert "1 to 128" in home.run("keys", "add", "", code=65).stderr
+
+
+def test_a_key_with_an_end_and_scopes(home: Home) -> None:
+    """--expires and --scope are listed and told; what cannot be is refused."""
+    told = home.run("keys", "add", "guest", "--expires", "30d", "--scope", "read").stderr
+    assert "until 20" in told
+    assert "It may read." in told
+    (row,) = home.json("keys", "list")
+    assert row["scopes"] == "read"
+    assert row["expires_at"] > row["created_at"]
+    assert "such as 30d" in home.run("keys", "add", "bad", "--expires", "soon", code=2).stderr
+    assert "one user" in home.run("keys", "add", "bad", "--user", "ann", "--scope", "operator", code=65).stderr

@@ -109,11 +109,13 @@ async def test_who_passes_is_who_the_key_says(ring: Keyring) -> None:
 
 
 async def test_settings_are_for_operators(ring: Keyring) -> None:
-    """A key bound to a user may not read the settings; one of the tenant may; what is secret is hidden."""
+    """A key without the scope operator may not read the settings; one with it may; what is secret is hidden."""
     method = next(one for one in METHODS if one.name == "GetSettings")
     assert await code(ring.home, method, bearer(ring.bound)) is Code.PERMISSION_DENIED
+    assert await code(ring.home, method, bearer(ring.tenant, "eve")) is Code.PERMISSION_DENIED
+    _, token = await ring.home.assistant.keys.add("boss", tenant="acme", scopes=["operator"])
     get = ring.home.unary(method.label, admin_pb2.GetSettingsResponse)
-    shown = await within(get(admin_pb2.GetSettingsRequest(), metadata=bearer(ring.tenant, "eve")))
+    shown = await within(get(admin_pb2.GetSettingsRequest(), metadata=bearer(token, "eve")))
     values = {one.name: one.value for one in shown.settings}
     assert values["server.local_user"] == "false"
     assert list(values) == sorted(values)

@@ -24,6 +24,7 @@ from alejo.app import Assistant, open_assistant
 from alejo.metrics import Metrics
 from alejo.server import Server
 from alejo.server.gate import Call, Gate
+from alejo.server.limits import Limits
 from alejo.server.methods import methods
 from alejo.v1.chat_pb2 import ChatRequest
 
@@ -57,15 +58,12 @@ async def gate(kind: str, folder: Path) -> AsyncIterator[tuple[str, str, Assista
         door = Gate(
             assistant.keys,
             Metrics(),
+            limits=Limits.of(assistant.settings),
             local=frozenset(),
             anyone=False,
-            calls_per_address=256,
-            calls_per_key=256,
-            unary_seconds=30.0,
-            stream_seconds=3600.0,
         )
         chat = next(method for method in methods(reflection=False) if method.label == "alejo.v1.ChatService/Chat")
-        handler: Any = grpc.unary_unary_rpc_method_handler(door.unary(chat, _echo_behind))
+        handler: Any = grpc.stream_unary_rpc_method_handler(door.unary(chat, _echo_behind))
         async with _listening(chat.service, chat.name, handler) as address:
             yield address, token, None
 

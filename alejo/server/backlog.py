@@ -1,0 +1,100 @@
+"""How long calls wait before they begin, and which are refused while that is too long.
+
+gRPC takes calls in one by one, each after several turns of the event loop; under load they wait within gRPC, unseen,
+and those beyond some thousand end as CANCELLED. So while calls come, a small one of the server's own goes the same way,
+through its Unix socket: how long it took to begin is what others wait now. While that exceeds `limits.queue_seconds`, a
+share of the calls is refused before anything is done for them. The share is found as a TCP sender finds its rate, by
+multiplicative decrease and additive increase (Chiu and Jain, 1989), from the second late probe in a row on: as in CoDel
+(RFC 8289), a queue that soon empties again is no overload.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+_PULSE = 0.05
+_LESS = 0.7
+_MORE = 0.03
+_MUCH_MORE = 0.15  # when there is hardly a queue
+# A refusal costs the server about a sixth of a turn, so that with fewer turns than these it would do little else.
+_LEAST = 0.25
+RETRY_SECONDS = 1.0
+
+Send = Callable[[], None]
+
+
+class Backlog:
+    """Says which calls may begin. `send` sends a probe, and `began` is called when it begins; without, all may."""
+
+    def __init__(self, most: float) -> None:
+        self.share = 1.0
+        self.delay = 0.0
+        self.refused = 0
+        self.send: Send | None = None
+        self._most = most
+        self._late = 0
+        self._credit = 0.0
+        self._sent = 0.0
+        self._arrived = False
+        self._told = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def admits(self) -> bool:
+        """Whether the call that came now may begin."""
+        self._arrived = True
+        if self._timer is None and self.send is not None:
+            self._timer = asyncio.get_running_loop().call_later(_PULSE, self._pulse)
+        if self.share >= 1.0:
+            return True
+        self._credit += self.share
+        if self._credit < 1.0:
+            self.refused += 1
+            return False
+        self._credit -= 1.0
+        return True
+
+    def _pulse(self) -> None:
+        self._timer = None
+        if self.send is None:
+            return
+        now = time.monotonic()
+        if self._sent:
+            if now - self._sent > self._most and not self._told:  # however long it takes, it is one late probe
+                self._told = True
+                self.seen(now - self._sent)
+        elif self._arrived or self.share < 1.0:
+            self._arrived = self._told = False
+            self._sent = now
+            self.send()
+        else:
+            return
+        self._timer = asyncio.get_running_loop().call_later(_PULSE, self._pulse)
+
+    def began(self) -> None:
+        """The probe has begun."""
+        delay, self._sent = time.monotonic() - self._sent if self._sent else 0.0, 0.0
+        if self._told:
+            self.delay = delay
+        elif delay:
+            self.seen(delay)
+
+    def seen(self, delay: float) -> None:
+        """Learns how long a call waited, in seconds."""
+        self.delay = delay
+        if delay <= self._most:
+            self._late = 0
+            self.share = min(1.0, self.share + (_MORE if delay > self._most / 8 else _MUCH_MORE))
+            return
+        self._late += 1
+        if self._late > 1 or self.share < 1.0:
+            self.share = max(_LEAST, self.share * _LESS)
+
+    def stop(self) -> None:
+        """Sends no more probes and refuses nothing."""
+        self.send = None
+        self.share = 1.0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

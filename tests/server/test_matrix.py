@@ -1,0 +1,250 @@
+"""Every method for every sort of caller. A method without a row fails here, as does one whose row says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import msgspec
+import pytest
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+
+from alejo.server.methods import Access, Method, methods
+from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, plugins_pb2, sessions_pb2
+
+from .house import House, house, within
+
+Code = grpc.StatusCode
+METHODS = {one.label.removeprefix("alejo.v1."): one for one in methods(reflection=True)}
+COLUMNS = ("own user", "other user", "other tenant", "no key", "expired", "revoked", "wrong scope")
+CANARY = "xylophonic"
+
+
+class Ana(msgspec.Struct):
+    """What the user ana of the tenant acme has, by which others ask for it."""
+
+    session: str = ""
+    memory: str = ""
+    sessions: str = ""  # page tokens
+    memories: str = ""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """The request that asks for what is ana's, and what another user hears."""
+
+    request: Callable[[Ana], Message]
+    strangers: Code = Code.OK
+
+
+def chat(ana: Ana) -> chat_pb2.ChatRequest:
+    return chat_pb2.ChatRequest(session_id=ana.session, text="What is it called?")
+
+
+DRAFT = memory_pb2.RememberRequest(memory={"text": "The gate is green."})
+RECALL = memory_pb2.RecallRequest(query=CANARY)
+SYMBOL = reflection_pb2.ServerReflectionRequest(list_services="")
+ROWS = {
+    "ChatService/Chat": Row(chat, Code.NOT_FOUND),
+    "ChatService/ChatStream": Row(lambda ana: chat_pb2.ChatStreamRequest(chat=chat(ana)), Code.NOT_FOUND),
+    "ChatService/Converse": Row(lambda ana: chat_pb2.ConverseRequest(chat=chat(ana)), Code.NOT_FOUND),
+    "MemoryService/Remember": Row(lambda _: DRAFT),
+    "MemoryService/RememberStream": Row(lambda _: memory_pb2.RememberStreamRequest(remember=DRAFT)),
+    "MemoryService/Recall": Row(lambda _: RECALL),
+    "MemoryService/RecallStream": Row(lambda _: memory_pb2.RecallStreamRequest(recall=RECALL)),
+    "MemoryService/BuildContext": Row(
+        lambda ana: memory_pb2.BuildContextRequest(query=CANARY, session_id=ana.session), Code.NOT_FOUND
+    ),
+    "MemoryService/GetMemory": Row(lambda ana: memory_pb2.GetMemoryRequest(memory_id=ana.memory), Code.NOT_FOUND),
+    "MemoryService/ListMemories": Row(lambda ana: memory_pb2.ListMemoriesRequest(page_size=1, page_token=ana.memories)),
+    "MemoryService/UpdateMemory": Row(
+        lambda ana: memory_pb2.UpdateMemoryRequest(memory={"id": ana.memory, "pinned": True}), Code.NOT_FOUND
+    ),
+    "MemoryService/Forget": Row(lambda ana: memory_pb2.ForgetRequest(memory_ids=[ana.memory], keep_messages=True)),
+    "SessionsService/CreateSession": Row(
+        lambda ana: sessions_pb2.CreateSessionRequest(parent_id=ana.session), Code.NOT_FOUND
+    ),
+    "SessionsService/GetSession": Row(
+        lambda ana: sessions_pb2.GetSessionRequest(session_id=ana.session), Code.NOT_FOUND
+    ),
+    "SessionsService/ListSessions": Row(
+        lambda ana: sessions_pb2.ListSessionsRequest(page_size=1, page_token=ana.sessions)
+    ),
+    "SessionsService/UpdateSession": Row(
+        lambda ana: sessions_pb2.UpdateSessionRequest(session={"id": ana.session, "title": "x"}), Code.NOT_FOUND
+    ),
+    "SessionsService/DeleteSession": Row(
+        lambda ana: sessions_pb2.DeleteSessionRequest(session_id=ana.session), Code.NOT_FOUND
+    ),
+    "SessionsService/ListMessages": Row(
+        lambda ana: sessions_pb2.ListMessagesRequest(session_id=ana.session), Code.NOT_FOUND
+    ),
+    "PluginsService/ListPlugins": Row(lambda _: plugins_pb2.ListPluginsRequest()),
+    "PluginsService/GetPlugin": Row(lambda _: plugins_pb2.GetPluginRequest(name="brain")),
+    # Nobody's plugin: whoever may switch one hears that this one does not exist.
+    "PluginsService/EnablePlugin": Row(lambda _: plugins_pb2.EnablePluginRequest(name="nothing"), Code.NOT_FOUND),
+    "PluginsService/DisablePlugin": Row(lambda _: plugins_pb2.DisablePluginRequest(name="nothing"), Code.NOT_FOUND),
+    "PluginsService/ReloadPlugin": Row(lambda _: plugins_pb2.ReloadPluginRequest(name="nothing"), Code.NOT_FOUND),
+    "AdminService/GetInfo": Row(lambda _: admin_pb2.GetInfoRequest()),
+    "AdminService/GetSettings": Row(lambda _: admin_pb2.GetSettingsRequest()),
+    "grpc.health.v1.Health/Check": Row(lambda _: health_pb2.HealthCheckRequest()),
+    "grpc.health.v1.Health/List": Row(lambda _: health_pb2.HealthListRequest()),
+    "grpc.health.v1.Health/Watch": Row(lambda _: health_pb2.HealthCheckRequest()),
+    "grpc.reflection.v1.ServerReflection/ServerReflectionInfo": Row(lambda _: SYMBOL),
+    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Row(lambda _: SYMBOL),
+}
+
+
+SWITCHES = {"EnablePlugin", "DisablePlugin", "ReloadPlugin"}
+
+
+def expected(method: Method, row: Row, column: str) -> Code:
+    """What the table says of a method and a caller."""
+    if method.access is Access.OPEN or (column == "own user" and method.name not in SWITCHES):
+        return Code.OK
+    if column == "own user":
+        return Code.NOT_FOUND
+    if column in {"other user", "other tenant"}:
+        return row.strangers
+    return Code.PERMISSION_DENIED if column == "wrong scope" else Code.UNAUTHENTICATED
+
+
+class Table(msgspec.Struct):
+    """A server, what is ana's, and the metadata of each sort of caller."""
+
+    home: House
+    ana: Ana
+    callers: dict[str, list[tuple[str, str]]]
+    scoped: dict[str, list[tuple[str, str]]]
+
+    def of(self, method: Method, column: str) -> list[list[tuple[str, str]]]:
+        """The callers a column stands for."""
+        if column != "wrong scope":
+            return [self.callers[column]]
+        return [caller for scope, caller in self.scoped.items() if not method.access.needs <= set(scope.split())]
+
+
+@pytest.fixture
+async def table(tmp_path: Path) -> AsyncIterator[Table]:
+    async with house(tmp_path, parrot=False, plugins=None, server__local_user=False) as home:
+        keys = home.assistant.keys
+
+        async def caller(name: str, tenant: str, user: str, **more: Any) -> list[tuple[str, str]]:
+            _, token = await keys.add(name, tenant=tenant, **more)
+            return [("authorization", f"Bearer {token}"), ("x-alejo-user", user)]
+
+        every = ("read", "write", "operator")
+        callers = {
+            "own user": await caller("own", "acme", "ana", scopes=every),
+            "other user": await caller("other", "acme", "eve", scopes=every),
+            "other tenant": await caller("rival", "rival", "ana", scopes=every),
+            "no key": [("x-alejo-user", "ana")],
+            "expired": await caller("expired", "acme", "ana", scopes=every, seconds=0.0),
+            "revoked": await caller("revoked", "acme", "ana", scopes=every),
+        }
+        await keys.revoke("revoked")
+        scopes = ("read", "write", "operator", "read write")
+        scoped = {one: await caller(one, "acme", "ana", scopes=one.split()) for one in scopes}
+        yield Table(home, await lived(home, callers["own user"]), callers, scoped)
+
+
+async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
+    """Ana says and keeps something, and begins to list it."""
+
+    async def call(name: str, request: Message, answer: Any) -> Any:
+        return await within(home.unary(f"alejo.v1.{name}", answer)(request, metadata=metadata))
+
+    told = chat_pb2.ChatRequest(text=f"My {CANARY} cousin paints boats.")
+    said = await call("ChatService/Chat", told, chat_pb2.ChatResponse)
+    await call("SessionsService/CreateSession", sessions_pb2.CreateSessionRequest(), sessions_pb2.CreateSessionResponse)
+    draft = memory_pb2.RememberRequest(memory={"text": f"The {CANARY} gate is green."})
+    kept = await call("MemoryService/Remember", draft, memory_pb2.RememberResponse)
+    sessions = sessions_pb2.ListSessionsRequest(page_size=1)
+    memories = memory_pb2.ListMemoriesRequest(page_size=1)
+    return Ana(
+        said.session_id,
+        kept.memories[0].id,
+        (await call("SessionsService/ListSessions", sessions, sessions_pb2.ListSessionsResponse)).next_page_token,
+        (await call("MemoryService/ListMemories", memories, memory_pb2.ListMemoriesResponse)).next_page_token,
+    )
+
+
+RESPONSES = {
+    "Converse": chat_pb2.ConverseResponse,
+    "RememberStream": memory_pb2.RememberStreamResponse,
+    "RecallStream": memory_pb2.RecallStreamResponse,
+}
+
+
+async def outcome(home: House, method: Method, request: Message, metadata: Any) -> tuple[Code, bytes]:
+    """How a call ends, or what its one frame failed with, and all that its caller sees."""
+    raw = request.SerializeToString()
+    try:
+        if not method.gives_many:
+            return Code.OK, await within(home.unary(method.label)(raw, metadata=metadata))
+        asked: Any = iter([raw]) if method.asks_many else raw
+        call = home.stream(method.label, many=method.asks_many)(asked, metadata=metadata)
+        frames = []
+        while (frame := await within(call.read())) is not grpc.aio.EOF:
+            frames.append(frame)
+            if method.name == "Watch":
+                call.cancel()
+                break
+        else:
+            if await call.code() is not Code.OK:
+                return await call.code(), (await call.details()).encode()
+    except grpc.aio.AioRpcError as error:
+        return error.code(), repr((error.details(), error.trailing_metadata())).encode()
+    for frame in frames if method.name in RESPONSES else ():
+        said: Any = RESPONSES[method.name].FromString(frame)
+        if said.HasField("failure"):
+            return next(code for code in Code if code.value[0] == said.failure.code), frame
+    return Code.OK, b"\n".join(frames)
+
+
+def test_every_method_has_a_row() -> None:
+    """A method that is new, or gone, has to be entered here before anything else passes."""
+    assert set(ROWS) == set(METHODS)
+
+
+async def test_every_method_for_every_caller(table: Table) -> None:
+    """Each method does for each sort of caller what its row says, and tells nobody else a word of ana's."""
+    wrong = []
+    heard = set()
+    # What destroys comes last, so that everybody has asked for it by then.
+    order = sorted(METHODS, key=lambda name: name.endswith(("Forget", "DeleteSession")))
+    for name in order:
+        method, row = METHODS[name], ROWS[name]
+        for column in reversed(COLUMNS):
+            for metadata in table.of(method, column):
+                code, seen = await outcome(table.home, method, row.request(table.ana), metadata)
+                if code is not expected(method, row, column):
+                    wrong.append(f"{name} for {column}: {code.name}, not {expected(method, row, column).name}")
+                if CANARY.encode() in seen:
+                    heard.add(column)
+    assert wrong == []
+    assert heard == {"own user"}
+
+
+async def test_the_reasons_of_refusals(table: Table) -> None:
+    """A client can tell an expired key from a wrong one and a missing scope from another user's key."""
+    chat_method = METHODS["AdminService/GetSettings"]
+    request = admin_pb2.GetSettingsRequest()
+    said = {}
+    for name, metadata in {**table.callers, **table.scoped}.items():
+        code, seen = await outcome(table.home, chat_method, request, metadata)
+        if code is not Code.OK:
+            said[name] = next(
+                word for word in (b"KEY_EXPIRED", b"KEY_INVALID", b"KEY_REQUIRED", b"WRONG_SCOPE") if word in seen
+            )
+    assert said == {
+        "no key": b"KEY_REQUIRED",
+        "expired": b"KEY_EXPIRED",
+        "revoked": b"KEY_INVALID",
+        "read": b"WRONG_SCOPE",
+        "write": b"WRONG_SCOPE",
+        "read write": b"WRONG_SCOPE",
+    }
