@@ -1,0 +1,174 @@
+"""What keeps a server from being filled up by few."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2
+
+from alejo.server.backlog import Backlog
+from alejo.server.methods import Room, methods
+from alejo.v1 import chat_pb2, memory_pb2
+
+from .house import House, Refusal, house, refused, within
+
+Code = grpc.StatusCode
+CHAT = "alejo.v1.ChatService/Chat"
+RECALLS = "alejo.v1.MemoryService/RecallStream"
+METHODS = list(methods(reflection=True))
+
+
+async def silent(home: House, method: str) -> Refusal:
+    """How a call ends that never sends a message."""
+    call = home.stream(method, many=True)()
+    try:
+        await within(call.read())
+    except grpc.aio.AioRpcError as error:
+        return Refusal(error)
+    raise AssertionError(f"{method} answered nothing")
+
+
+async def test_a_call_must_begin_to_speak(tmp_path: Path) -> None:
+    """Every call, of whatever kind of method, ends when its first message does not come in time."""
+    async with house(tmp_path, limits__first_message_seconds=0.2) as home:
+        refusals = await asyncio.gather(*(silent(home, method.label) for method in METHODS))
+        assert {(one.code, one.info.reason) for one in refusals} == {(Code.DEADLINE_EXCEEDED, "NO_MESSAGE")}
+
+
+async def test_a_stream_that_has_begun_may_be_silent(tmp_path: Path) -> None:
+    """Once it has sent a message, a stream may wait as long as limits.stream_seconds lets it."""
+    async with house(tmp_path, limits__first_message_seconds=0.1, limits__stream_seconds=0.6) as home:
+        call = home.stream(RECALLS, memory_pb2.RecallStreamResponse, many=True)()
+        await call.write(memory_pb2.RecallStreamRequest(recall={"query": "cat"}))
+        assert (await within(call.read())).HasField("recalled")
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await within(call.read())
+        assert Refusal(ended.value).info.reason == "DEADLINE_EXCEEDED"
+
+
+async def test_a_call_without_a_message_is_malformed(home: House) -> None:
+    """A call that ends before it has said anything is told so."""
+    call = home.stream(CHAT, many=True)()
+    await call.done_writing()
+    refusal = await refused(call.read())
+    assert (refusal.code, refusal.info.reason) == (Code.INVALID_ARGUMENT, "MALFORMED")
+
+
+def test_every_method_has_its_room() -> None:
+    """Turns and streams are counted apart from short calls, and looks at health are not counted at all."""
+    rooms = {room: {one.name for one in METHODS if one.room is room} for room in Room}
+    assert rooms[Room.FREE] == {"Check", "List"}
+    assert rooms[Room.TURN] == {"Chat", "ChatStream"}
+    assert rooms[Room.STREAM] == {"Converse", "RememberStream", "RecallStream", "Watch", "ServerReflectionInfo"}
+
+
+async def test_turns_leave_room_for_other_calls(tmp_path: Path) -> None:
+    """When a caller has as many turns, streams or watches as it may, its other calls are still answered."""
+    async with house(tmp_path, limits__turns_per_key=1, limits__streams_per_key=1) as home:
+        chat = home.unary(CHAT, chat_pb2.ChatResponse)
+        held = asyncio.ensure_future(chat(chat_pb2.ChatRequest(text="wait")))
+        await within(home.parrot.waiting.wait())
+        refusal = await refused(chat(chat_pb2.ChatRequest(text="hello")))
+        assert refusal.details["QuotaFailure"].violations[0].subject == "turns of this caller"
+        ask = memory_pb2.RecallStreamRequest(recall={"query": "cat"})
+        first, second = (home.stream(RECALLS, memory_pb2.RecallStreamResponse, many=True)() for _ in range(2))
+        await first.write(ask)
+        assert (await within(first.read())).HasField("recalled")
+        assert (await refused(second.read())).code is Code.RESOURCE_EXHAUSTED
+        watch = home.stream("grpc.health.v1.Health/Watch", health_pb2.HealthCheckResponse)
+        assert (await refused(watch(health_pb2.HealthCheckRequest()).read())).code is Code.RESOURCE_EXHAUSTED
+        await within(home.unary("alejo.v1.AdminService/GetInfo")(b""))
+        first.cancel()
+        home.parrot.released.set()
+        await within(held)
+
+
+async def test_all_callers_together_are_limited(tmp_path: Path) -> None:
+    """Calls of everybody have a limit too, from which health is exempt."""
+    async with house(tmp_path, limits__calls=1) as home:
+        chat = home.unary(CHAT, chat_pb2.ChatResponse)
+        held = asyncio.ensure_future(chat(chat_pb2.ChatRequest(text="wait")))
+        await within(home.parrot.waiting.wait())
+        refusal = await refused(chat(chat_pb2.ChatRequest(text="hello")))
+        assert (refusal.code, set(refusal.details)) == (Code.RESOURCE_EXHAUSTED, {"RetryInfo", "QuotaFailure"})
+        await within(home.unary("grpc.health.v1.Health/Check")(b""))
+        home.parrot.released.set()
+        await within(held)
+
+
+def knock(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), 10)
+
+
+async def test_an_address_has_so_many_connections(tmp_path: Path) -> None:
+    """Silent connections above an address's share are closed, older ones stay, and the log says whose they were."""
+    async with house(tmp_path, limits__connections_per_address=4) as home:
+        connections, port = home.server._connections, home.server.port
+        assert connections
+        assert port
+        await within(home.unary("alejo.v1.AdminService/GetInfo")(b""))  # the first of the four
+        older = [knock(port) for _ in range(3)]
+        while len(connections._known) < 4:  # gRPC may not have accepted all of them yet
+            assert await within(connections.look()) == 0
+        newer = [knock(port) for _ in range(5)]
+        while connections.closed < len(newer):
+            await within(connections.look())
+        for one in newer:
+            assert await asyncio.to_thread(ended, one)
+        assert not any(ended(one, 0.0) for one in older)
+        await within(home.unary("alejo.v1.AdminService/GetInfo")(b""))
+        for one in (*older, *newer):
+            one.close()
+        lines = [line for line in home.log() if line["event"] == "connections closed"]
+        assert {address for line in lines for address in line["addresses"]} == {"127.0.0.1"}
+
+
+def ended(one: socket.socket, seconds: float = 10.0) -> bool:
+    """Whether the other end closes it in time: what gRPC had said before comes first."""
+    one.settimeout(seconds)
+    try:
+        while one.recv(4096):
+            pass
+    except ConnectionResetError:
+        return True
+    except (BlockingIOError, TimeoutError):
+        return False
+    return True
+
+
+def test_a_standing_queue_closes_the_gate_in_part() -> None:
+    """One late probe is a burst; from the second on a share is refused, never all; without a queue all may again."""
+    backlog = Backlog(0.1)
+    backlog.seen(0.5)
+    assert all(backlog.admits() for _ in range(100))
+    for _ in range(20):
+        backlog.seen(0.5)
+    assert sum(backlog.admits() for _ in range(1000)) == pytest.approx(250, abs=1)
+    assert backlog.refused == pytest.approx(750, abs=1)
+    backlog.seen(0.09)
+    assert 0.25 < backlog.share < 0.3
+    for _ in range(6):
+        backlog.seen(0.001)
+    assert all(backlog.admits() for _ in range(100))
+
+
+async def test_what_is_refused_says_when_to_come_again(home: House) -> None:
+    """An overloaded server refuses with RESOURCE_EXHAUSTED and a delay, and answers health; the probes end that."""
+    gate = home.server._gate
+    assert gate
+    chat = home.unary(CHAT, chat_pb2.ChatResponse)
+    gate.backlog.share = 0.0
+    refusal = await refused(chat(chat_pb2.ChatRequest(text="hello")))
+    assert (refusal.code, refusal.info.reason) == (Code.RESOURCE_EXHAUSTED, "OVERLOADED")
+    assert set(refusal.details) == {"RetryInfo", "QuotaFailure"}
+    assert refusal.trailers["grpc-retry-pushback-ms"] == "1000"
+    await within(home.unary("grpc.health.v1.Health/Check")(b""))
+    async with asyncio.timeout(10):
+        while gate.backlog.share < 1.0:
+            await home.unary("grpc.health.v1.Health/Check")(b"")
+    assert gate.backlog.delay < 5
+    assert (await within(chat(chat_pb2.ChatRequest(text="hello")))).message.text == "hello"
