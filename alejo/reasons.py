@@ -69,6 +69,18 @@ _REASONS = (
         "Look at `alejo keys list` where the server runs; make a new key.",
     ),
     Reason(
+        "KEY_EXPIRED",
+        errors.Unauthenticated,
+        "The key had an end, which has passed.",
+        "Make another: `alejo keys add NAME --expires 30d`.",
+    ),
+    Reason(
+        "WRONG_SCOPE",
+        errors.PermissionDenied,
+        "The key is good, and its scopes do not allow this call.",
+        "Use a key that may: docs/api.md says of each call what it needs, `alejo keys add NAME --scope …` makes one.",
+    ),
+    Reason(
         "NOT_ALLOWED",
         errors.PermissionDenied,
         "The key is good and may not make this call.",
@@ -113,6 +125,13 @@ _REASONS = (
         Retry.AFTER_DELAY,
     ),
     Reason(
+        "OVERLOADED",
+        errors.ResourceExhausted,
+        "The server has more calls than it can answer; nothing was done. Health is still answered.",
+        "Wait as long as RetryInfo says, and longer each time.",
+        Retry.AFTER_DELAY,
+    ),
+    Reason(
         "STORAGE_FULL",
         errors.StorageFull,
         "There is no room for writes. Reading, forgetting and deleting work.",
@@ -124,6 +143,13 @@ _REASONS = (
         errors.DeadlineExceeded,
         "The call took longer than the client's deadline or the server's limit. It may have been done all the same.",
         "Send the same request id again: what was done is told, not done twice. Give the call more time.",
+        Retry.YES,
+    ),
+    Reason(
+        "NO_MESSAGE",
+        errors.DeadlineExceeded,
+        "The call began, and its first message did not come within `limits.first_message_seconds`. Nothing was done.",
+        "Open a stream when there is something to send.",
         Retry.YES,
     ),
     Reason(

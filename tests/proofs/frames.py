@@ -24,7 +24,7 @@ def frame(kind: int, payload: bytes = b"", *, flags: int = 0, stream: int = 0) -
 
 
 def block(pairs: Pairs) -> bytes:
-    """A header block of literal fields without indexing (RFC 7541, 6.2.2), names and values of under 127 bytes or any."""
+    """A header block of literal fields without indexing (RFC 7541, 6.2.2)."""
     return b"".join(b"\0" + _string(name) + _string(value) for name, value in pairs)
 
 

@@ -1,15 +1,16 @@
 """A client in a process of its own that calls at a steady rate, however the server fares: `python load.py SPEC`.
 
-SPEC is JSON: address, method, request (hexadecimal), users, rate (calls a second; or at_once, so many callers each of
-which calls again when it was answered), connections, seconds, key (a token, or nothing). It speaks HTTP/2 by itself,
-since a client of gRPC would need as much of the machine as the server it calls. Prints "ready", and at the end JSON: for
-each call when it was made (Unix time), the seconds until it was answered, and "answered", "refused" (by a status without
-a message), "reset", or "lost" (not within five seconds after the last).
+SPEC is JSON: address, method, request (hexadecimal), users, seconds, connections, and rate (calls a second) or at_once
+(so many callers each of which calls again when it was answered). It speaks HTTP/2 by itself: a client of gRPC would
+need as much of the machine as the server it calls. Prints "ready", and at the end JSON: for each call when it was made
+(Unix time), the seconds until its end, and "answered", "refused" (a status without a message), "reset" or "lost" (not
+within five seconds after the last).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import sys
@@ -74,17 +75,18 @@ class Load:
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec = spec
         self.found: list[tuple[float, float, str]] = []
-        key = (("authorization", f"Bearer {spec['key']}"),) if spec.get("key") else ()
         path = f"/{spec['method']}"
         names = [(("x-alejo-user", f"user-{n}"),) for n in range(spec["users"])] or [()]
-        self._blocks = [frames.request(path, *key, *name) for name in names]
+        self._blocks = [frames.request(path, *name) for name in names]
         self._body = frames.message(bytes.fromhex(spec["request"]))
         self._number = 0
         self._end = 0.0
+        self._ended = asyncio.Event()
 
     def ended(self, connection: Connection, began: float, took: float, how: str) -> None:
         """A call has ended; in a closed loop the next one follows."""
         self.found.append((began, took, how))
+        self._ended.set()
         if self.spec.get("at_once") and time.monotonic() < self._end and how != "lost":
             self._call(connection)
 
@@ -92,13 +94,19 @@ class Load:
         self._number += 1
         connection.call(self._blocks[self._number % len(self._blocks)], self._body)
 
+    async def _done(self) -> None:
+        while len(self.found) < self._number:
+            self._ended.clear()
+            await self._ended.wait()
+
     async def run(self) -> None:
         """All of them."""
         loop, spec = asyncio.get_running_loop(), self.spec
         host, _, port = spec["address"].rpartition(":")
-        connections = []
-        for _ in range(spec.get("connections", 1)):
-            connections.append((await loop.create_connection(lambda: Connection(self), host, int(port)))[1])
+        connections = [
+            (await loop.create_connection(lambda: Connection(self), host, int(port)))[1]
+            for _ in range(spec.get("connections", 1))
+        ]
         print("ready", flush=True)
         due = time.monotonic()
         self._end = due + spec["seconds"]
@@ -111,9 +119,9 @@ class Load:
             self._call(connections[number % len(connections)])
             number += 1
             due += chance.expovariate(spec["rate"])
-        until = self._end + PATIENCE
-        while (len(self.found) < self._number or time.monotonic() < self._end) and time.monotonic() < until:
-            await asyncio.sleep(0.02)
+        await asyncio.sleep(max(0.0, self._end - time.monotonic()))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._done(), PATIENCE)
         for one in connections:
             one.close()
         await asyncio.sleep(0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -20,11 +22,27 @@ from alejo.v1 import chat_pb2, memory_pb2, sessions_pb2
 
 from .caller import METHODS, Caller, Reply
 from .canaries import Canaries
-from .house import House
+from .house import SECONDS, House, free_port
+from .size import size
 
 TENANTS = 3
-USERS = 20
-CALLS = 60  # of each method, with another user's things
+USERS = size(20, 100)
+CALLS = size(60, 500)  # of each method, with another user's things
+# Names that are prefixes of each other, or would end a name, a path, a key or a filter if they were not kept apart.
+NAMES = (
+    "al",
+    "ali",
+    "alice",
+    "alice:",
+    "al/ice",
+    "al\0ice",
+    "al\0",
+    "al%",
+    "al%00ice",
+    "../alice",
+    "' OR 1=1 --",
+    "AL",
+)
 # What a caller may hear of its own words is no leak, so it says others' words only in these places.
 WORDS = ("code", "gate", "cousin", "boats", "summer", "the code of the gate", "What is the code of the gate?")
 
@@ -170,24 +188,39 @@ class Thief(msgspec.Struct):
         return {"query": self.chance.choice(WORDS), "text": self.chance.choice(WORDS), "name": "brain"}.get(name, "")
 
 
-async def _keys(house: House) -> list[str]:
-    """A key for each tenant, which may act for any of its users."""
+async def _credentials(house: House) -> list[list[tuple[str, str]]]:
+    """The metadata of each user: a key of their own, or their tenant's and their name where a header can carry it."""
     chosen = settings.read(house.environment, {})
     async with alejo.open(settings=chosen, entry_points=[]) as assistant:
-        return [(await assistant.keys.add("any", tenant=f"tenant-{number}"))[1] for number in range(TENANTS)]
+        add = assistant.keys.add
+        tenants = ["t", "t:al", "t\0"]
+        assert len(tenants) == TENANTS
+        every = ("read", "write", "operator")
+        keys = [(await add("any", tenant=tenant, scopes=every))[1] for tenant in tenants]
+        made = []
+        for number in range(USERS):
+            # Users of other tenants have the same names.
+            turn, tenant = divmod(number, TENANTS)
+            name = NAMES[turn] if turn < len(NAMES) else f"{NAMES[turn % len(NAMES)]}{turn}"
+            if "\0" in name:
+                _, token = await add("one", tenant=tenants[tenant], user=name)
+                made.append([("authorization", f"Bearer {token}")])
+            else:
+                made.append([("authorization", f"Bearer {keys[tenant]}"), ("x-alejo-user", name)])
+        return made
 
 
 async def test_no_word_of_another_user(house: House, chance: random.Random) -> None:
-    """20 users of 3 tenants call every method with each other's identifiers and tokens, and hear only themselves."""
-    keys = await _keys(house)
+    """Users call every method with each other's identifiers and tokens, and hear only themselves, wherever told."""
+    metrics = free_port()
+    house.environment |= {"ALEJO_SERVER_METRICS_ADDRESS": f"127.0.0.1:{metrics}", "ALEJO_LOG_LEVEL": "debug"}
+    credentials = await _credentials(house)
     await house.start()
     async with AsyncExitStack() as stack:
         users = []
-        for number in range(USERS):
+        for number, metadata in enumerate(credentials):
             channel = await stack.enter_async_context(house.channel())
-            # Users of other tenants have the same names.
-            key, name = keys[number % TENANTS], f"user-{number // TENANTS}"
-            caller = Caller(channel, ("authorization", f"Bearer {key}"), ("x-alejo-user", name))
+            caller = Caller(channel, *metadata)
             users.append(User(str(number), caller, Canaries(chance)))
             await users[-1].live()
         before = [[reply.raw for reply in await user.all()] for user in users]
@@ -205,11 +238,22 @@ async def test_no_word_of_another_user(house: House, chance: random.Random) -> N
             assert [each for each in users if each.canaries.seen(after)] == [user]
             gone = [word for word in user.canaries.words if word in b"".join(owned).decode(errors="replace")]
             assert not [word for word in gone if word.encode() not in after], "another has changed or deleted it"
+        told = await asyncio.to_thread(_scraped, metrics)
     await house.stop()
+    assert b"alejo_calls_total" in told
+    everywhere = told + "\n".join(house.log).encode()
+    assert [user for user in users if user.canaries.seen(everywhere)] == []
     print({name: dict(counts) for name, counts in codes.items()})
     for name, counts in codes.items():
         assert counts["INTERNAL"] + counts["UNKNOWN"] == 0, name
-        assert counts["OK"] + counts["NOT_FOUND"] >= CALLS / 4, f"{name} {counts}: most calls were no real ones"
+        real = counts["OK"] + counts["NOT_FOUND"] + counts["FAILED_PRECONDITION"]
+        assert real >= CALLS / 4, f"{name} {counts}: most calls were no real ones"
+
+
+def _scraped(port: int) -> bytes:
+    """What the metrics say."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=SECONDS) as answer:
+        return bytes(answer.read())
 
 
 def _thefts(users: list[User], chance: random.Random) -> Iterator[tuple[str, tuple[Message, ...], User]]:
