@@ -93,7 +93,7 @@ class PermissionDenied(AlejoError):
     """The key is known and may not do this."""
 
     status = Status.PERMISSION_DENIED
-    reason = "NOT_ALLOWED"
+    reason = "WRONG_SCOPE"
 
 
 class NotFound(AlejoError):

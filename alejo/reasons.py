@@ -81,12 +81,6 @@ _REASONS = (
         "Use a key that may: docs/api.md says of each call what it needs, `alejo keys add NAME --scope …` makes one.",
     ),
     Reason(
-        "NOT_ALLOWED",
-        errors.PermissionDenied,
-        "The key is good and may not make this call.",
-        "Use a key that may: docs/api.md says of each call who may make it.",
-    ),
-    Reason(
         "WRONG_USER",
         errors.PermissionDenied,
         "The key is bound to a user, and `x-alejo-user` names another one.",

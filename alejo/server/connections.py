@@ -8,6 +8,7 @@ looks only when there are so many descriptors that an address could have too man
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections import defaultdict
@@ -63,21 +64,27 @@ class Connections:
         for number, name in enumerate(os.listdir("/dev/fd")):
             if number % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
-            try:
-                # A descriptor of our own: the one with this number may be closed, and be another's, at any moment.
-                with socket.socket(fileno=os.dup(int(name))) as one:
-                    if one.family not in {socket.AF_INET, socket.AF_INET6} or one.getsockname()[1] != self._port:
-                        continue
-                    place = one.getpeername()
-                    if end is not None and place in end:
-                        one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # no socket, or closed meanwhile
-            yield place
+            with contextlib.suppress(OSError), _copy(int(name)) as one:  # no socket, or closed meanwhile
+                if one.family not in {socket.AF_INET, socket.AF_INET6} or one.getsockname()[1] != self._port:
+                    continue
+                place = one.getpeername()
+                if end is not None and place in end:
+                    one.shutdown(socket.SHUT_RDWR)
+                yield place
 
     def stop(self) -> None:
         """Looks no more."""
         self._task.cancel()
+
+
+def _copy(descriptor: int) -> socket.socket:
+    """A socket by a descriptor of our own: its first may be closed, and be another's, at any moment. Raises OSError."""
+    copy = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=copy)
+    except BaseException:
+        os.close(copy)
+        raise
 
 
 def _name(place: Any) -> str:

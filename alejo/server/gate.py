@@ -329,7 +329,7 @@ class Gate:
             call.hold(room, principal.key_id or peer.address)
         if not way.needs <= principal.may:
             missing = " and ".join(sorted(way.needs - principal.may))
-            raise PermissionDenied(f"The key lacks the scope {missing}.", reason="WRONG_SCOPE")
+            raise PermissionDenied(f"The key lacks the scope {missing}.")
         call.scope = principal.scope
         audit.actor.set(principal.key_id)
 

@@ -17,13 +17,14 @@ from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, plugins_pb2, sessions_pb2
 
 
 class Access(enum.Enum):
-    """Who may call a method. A caller without a key, where that is allowed, has every scope."""
+    """Who may call a method."""
 
     OPEN = "anybody, without a key and without a quota"
-    READ = "a key with the scope read"
-    WRITE = "a key with the scope write: its answer tells at most what was written under the same request id or origin"
-    BOTH = "a key with the scopes read and write"
-    OPERATOR = "a key with the scope operator, which is never bound to a user"
+    READ = "the local user, or a key with the scope read"
+    # Its answer tells at most what was written under the same request id or origin.
+    WRITE = "the local user, or a key with the scope write"
+    BOTH = "the local user, or a key with the scopes read and write"
+    OPERATOR = "the local user, or a key with the scope operator, which is never bound to a user"
 
     @property
     def needs(self) -> frozenset[str]:

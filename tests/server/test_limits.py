@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from pathlib import Path
 
@@ -112,8 +113,10 @@ async def test_an_address_has_so_many_connections(tmp_path: Path) -> None:
         assert port
         await within(home.unary("alejo.v1.AdminService/GetInfo")(b""))  # the first of the four
         older = [knock(port) for _ in range(3)]
+        descriptors = len(os.listdir("/dev/fd"))
         while len(connections._known) < 4:  # gRPC may not have accepted all of them yet
             assert await within(connections.look()) == 0
+        assert len(os.listdir("/dev/fd")) <= descriptors + 4, "looking leaves nothing open"
         newer = [knock(port) for _ in range(5)]
         while connections.closed < len(newer):
             await within(connections.look())
