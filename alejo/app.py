@@ -32,6 +32,8 @@ from alejo.storage.store import Store
 from alejo.types import Accepted, Answer, Ask, Hit, Memory, MemoryDraft, Page, Scope, Session
 
 _MIB = 1 << 20
+# Observers are told after the fact; one that is slow must not hold up the end.
+_TELLING_SECONDS = 0.5
 
 
 class Assistant:
@@ -106,7 +108,9 @@ class Assistant:
         """Waits for what is under way, then closes plugins and storage."""
         await self.conversation.close()
         if self._telling:
-            await asyncio.wait(self._telling)
+            _, late = await asyncio.wait(self._telling, timeout=_TELLING_SECONDS)
+            for task in late:
+                task.cancel()
         await self.plugins.close()
         await self.store.close()
 

@@ -210,9 +210,10 @@ class Client:
         call = self._memory.RememberStream(requests(), metadata=self._metadata)
         try:
             async for response in call:
-                if response.WhichOneof("result") == "failure":
+                result = response.WhichOneof("result")
+                if result == "failure":
                     yield _failure(response.failure)
-                else:
+                elif result == "remembered":  # behind any other frame comes the status that ends the stream
                     yield read.kept(response.remembered)
         except grpc.aio.AioRpcError as error:
             raise _error(error, self.target) from None

@@ -46,6 +46,9 @@ class Status(enum.IntEnum):
     UNAUTHENTICATED = 16
 
 
+DRAINING = "DRAINING"  # the reason of every call that a server refuses or ends because it stops
+
+
 class AlejoError(Exception):
     """The root. `message` is one sentence a client may see; `reason` a stable UPPER_SNAKE word."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 
 from alejo.client import NOT_REACHABLE, new_request_id
-from alejo.errors import AlejoError, Unavailable
+from alejo.errors import DRAINING, AlejoError, Unavailable
 from alejo.types import Answer, Ask, Memory
 
 from . import output
@@ -36,9 +37,12 @@ class Talk:
             try:
                 return await self._once(ask, show)
             except Unavailable as error:
-                if error.reason != NOT_REACHABLE or attempt == _ATTEMPTS:
+                if error.reason not in {NOT_REACHABLE, DRAINING} or attempt == _ATTEMPTS:
                     raise
-                await self.link.reopen()
+                if error.reason == DRAINING:  # another server of that address may take over
+                    await asyncio.sleep(error.retry_after)
+                else:
+                    await self.link.reopen()
                 output.say("\n(The server went away; asking again.)", dim=True)
         raise AssertionError
 

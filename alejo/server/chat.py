@@ -38,11 +38,14 @@ class ChatCalls:
         self, call: Call, request: pb.ChatStreamRequest
     ) -> AsyncGenerator[pb.ChatStreamResponse, None]:
         """One turn, piece by piece."""
+        request_id = request.chat.request_id
+        call.farewell = lambda: pb.ChatStreamResponse(draining=write.draining([request_id]))
         async with aclosing(self._conversation.stream(call.scope, read.ask(request.chat))) as events:
             async for event in events:
                 if isinstance(event, str):
                     yield pb.ChatStreamResponse(delta=event)
                 elif isinstance(event, Accepted):
+                    request_id = event.request_id
                     yield pb.ChatStreamResponse(accepted=write.accepted(event))
                 else:
                     yield pb.ChatStreamResponse(done=write.answer(event))
@@ -51,6 +54,7 @@ class ChatCalls:
         """Many turns, in order. A turn that fails or is cancelled is told in a frame, and the stream goes on."""
         desk = _Turns(self._conversation, call)
         inbox.look = desk.look
+        call.farewell = lambda: pb.ConverseResponse(draining=write.draining(desk.unanswered))
         while frames := await inbox.take():
             async with aclosing(desk.answer(frames[0])) as answers:
                 async for answer in answers:
@@ -74,9 +78,16 @@ class _Turns:
         self._conversation = conversation
         self._call = call
         self._request_id = ""
+        self._open = False
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
         self._waiting: deque[_Waiting] = deque()
+
+    @property
+    def unanswered(self) -> list[str]:
+        """The request ids of the turn that is being answered and of those that wait, in order."""
+        waiting = [each.request_id for each in self._waiting if not each.cancelled]
+        return [self._request_id, *waiting] if self._open else waiting
 
     def look(self, frame: pb.ConverseRequest) -> bool:
         """Stops the turn that a Cancel frame names, even one that has not begun. Any other Cancel does nothing."""
@@ -97,6 +108,7 @@ class _Turns:
         """The frames of one turn, the last of them `done` or `failure`."""
         self._request_id = frame.chat.request_id
         self._cancelled = self._waiting.popleft().cancelled
+        self._open = True
         pipe = _Pipe()
         self._task = asyncio.create_task(self._run(frame, pipe))
         if self._cancelled:
@@ -105,6 +117,7 @@ class _Turns:
         try:
             while (response := await pipe.get()) is not None:
                 yield response
+                self._open = not response.HasField("done")
             error = self._outcome(self._task)
         finally:
             task, self._task = self._task, None
@@ -114,6 +127,7 @@ class _Turns:
         if error is not None:
             failure = self._call.failure(error)
             yield pb.ConverseResponse(request_id=self._request_id, failure=failure)
+            self._open = False
 
     def _outcome(self, task: asyncio.Task[None]) -> BaseException | None:
         if task.cancelled():

@@ -8,6 +8,7 @@ client's earlier one reaches the call as a cancellation, from gRPC itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import re
@@ -24,6 +25,7 @@ from google.rpc.status_pb2 import Status as RpcStatus
 
 from alejo import log, wire
 from alejo.errors import (
+    DRAINING,
     AlejoError,
     DeadlineExceeded,
     InvalidArgument,
@@ -64,23 +66,27 @@ _OVERLOADED = ResourceExhausted(
     reason="OVERLOADED",
 )
 NOBODY = Scope("", "")
+# So long a last frame may take; what remains of the drain is for the status behind it.
+_PARTING_SECONDS = 0.15
 
 
 def draining() -> Unavailable:
     """The error of every call that a draining server ends or refuses."""
-    return Unavailable("The server is draining; try again in a moment.", reason="DRAINING")
+    return Unavailable("The server is draining; try again in a moment.", reason=DRAINING)
 
 
 class Call:
     """One call under way. `scope` is whose it is; an answer that waits for its client sets `idle`.
 
     `wanted` is when its first message must have come, and never once it has.
+    A stream's answer sets `farewell`: it makes the last frame, if the server stops before the stream ends.
     """
 
     __slots__ = (
         "closing",
         "deadline",
         "ended",
+        "farewell",
         "gate",
         "held",
         "idle",
@@ -112,6 +118,7 @@ class Call:
         self.closing: AlejoError | None = None
         self.ended: AlejoError | None = None
         self.idle = False
+        self.farewell: Callable[[], Message] | None = None
         self.deadline = self.started + method.seconds
         self.wanted = self.started + gate.limits.first_message_seconds
         self.task: asyncio.Task[Any] | None = None
@@ -261,6 +268,7 @@ class Gate:
                     if inbox is not None:
                         await inbox.close()
             except BaseException as error:  # noqa: BLE001  _fail always raises
+                await self._part(call, context, error)
                 await self._fail(call, context, error)
             self._leave(call, 0)
             context.set_trailing_metadata(((_REQUEST_ID, call.request_id),))
@@ -332,6 +340,16 @@ class Gate:
             raise PermissionDenied(f"The key lacks the scope {missing}.")
         call.scope = principal.scope
         audit.actor.set(principal.key_id)
+
+    async def _part(self, call: Call, context: Context, error: BaseException) -> None:
+        """Writes the last frame of a stream that ends because the server drains. A reader that is slow misses it."""
+        ended = error if isinstance(error, AlejoError) else call.ended
+        if call.farewell is None or ended is None or ended.reason != DRAINING:
+            return
+        # `_fail` tells a cancellation that came meanwhile from our own, and hands it on.
+        with contextlib.suppress(grpc.aio.BaseError, asyncio.InvalidStateError, asyncio.CancelledError, TimeoutError):
+            async with asyncio.timeout(_PARTING_SECONDS):
+                await context.write(call.farewell().SerializeToString())
 
     async def _fail(self, call: Call, context: Context, error: BaseException) -> NoReturn:
         """Ends a call with the status of an error. What came from outside to stop it goes on its way."""
@@ -419,10 +437,11 @@ class Gate:
                 if call.idle:
                     call.end(call.closing)
 
-    def end(self) -> None:
-        """Ends every call."""
+    def end(self) -> int:
+        """Ends every call; returns how many there were."""
         for call in self.calls:
             call.end(draining())
+        return len(self.calls)
 
     def stop(self) -> None:
         """Ends the timers."""

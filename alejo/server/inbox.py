@@ -35,6 +35,11 @@ class Inbox(Generic[M]):
         self._pump: asyncio.Task[None] | None = None
         self.look: Callable[[M], bool] | None = None
 
+    @property
+    def unread(self) -> list[M]:
+        """The frames that are here and were not taken, in order."""
+        return [frame for frame, _ in self._frames]
+
     async def take(self, most: int = 1) -> list[M]:
         """The next frames, at most `most` of those that are here; waits for one. Empty at the end of the stream.
 

@@ -35,9 +35,14 @@ class MemoryCalls:
         self, call: Call, inbox: Inbox[pb.RememberStreamRequest]
     ) -> AsyncGenerator[pb.RememberStreamResponse, None]:
         """Remembers what has arrived together in one commit, never waiting for more to come."""
+        frames: list[pb.RememberStreamRequest] = []
+        call.farewell = lambda: pb.RememberStreamResponse(
+            draining=write.draining(one.remember.request_id for one in (*frames, *inbox.unread))
+        )
         while frames := await inbox.take(FRAMES):
             for response in await self._remember(call, frames):
                 yield response
+                del frames[0]
 
     async def _remember(self, call: Call, frames: list[pb.RememberStreamRequest]) -> list[pb.RememberStreamResponse]:
         answers: list[pb.RememberStreamResponse | None] = []
@@ -75,6 +80,7 @@ class MemoryCalls:
         self, call: Call, inbox: Inbox[pb.RecallStreamRequest]
     ) -> AsyncGenerator[pb.RecallStreamResponse, None]:
         """Many recalls, in order."""
+        call.farewell = lambda: pb.RecallStreamResponse(draining=write.draining(()))
         while frames := await inbox.take():
             try:
                 rules.check(frames[0])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from alejo import log
 from alejo.metrics import Metrics, Scrape
 
 from . import listen
@@ -198,9 +199,10 @@ class Server:
                 health.drain()
                 gate.close()
                 await self._emptied(gate, max(0.0, seconds - _LAST_SECONDS))
-                gate.end()
+                unfinished = gate.end()
                 await self._emptied(gate, _LAST_SECONDS / 2)
                 await self._quieted(gate, end)
+                log.get().info("drained", seconds=round(seconds - (end - time.monotonic()), 3), unfinished=unfinished)
             if self._server is not None:
                 hurried = self._hurry.is_set()
                 await self._server.stop(None if hurried else min(_LAST_SECONDS, max(0.1, end - time.monotonic())))

@@ -197,6 +197,7 @@ class ChatStreamResponse(_message.Message):
     ACCEPTED_FIELD_NUMBER: _builtins.int
     DELTA_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
     delta: _builtins.str
     """Then, any number: a provisional piece of the answer's text."""
     @_builtins.property
@@ -207,18 +208,23 @@ class ChatStreamResponse(_message.Message):
     def done(self) -> Global___ChatResponse:
         """Last: the acknowledgement, with the whole answer."""
 
+    @_builtins.property
+    def draining(self) -> _types_pb2.Draining:
+        """Last instead: the server stops, and the turn could not be finished."""
+
     def __init__(
         self,
         *,
         accepted: Global___Accepted | None = ...,
         delta: _builtins.str = ...,
         done: Global___ChatResponse | None = ...,
+        draining: _types_pb2.Draining | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "frame", b"frame"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "frame", b"frame"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "frame", b"frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "frame", b"frame"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["accepted", "delta", "done"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["accepted", "delta", "done", "draining"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 
@@ -325,6 +331,7 @@ class ConverseResponse(_message.Message):
     DELTA_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The request id of the turn the frame belongs to."""
     delta: _builtins.str
@@ -341,6 +348,10 @@ class ConverseResponse(_message.Message):
     def failure(self) -> _types_pb2.Failure:
         """This turn failed or was cancelled; the stream goes on."""
 
+    @_builtins.property
+    def draining(self) -> _types_pb2.Draining:
+        """The last frame, of no turn: the server stops."""
+
     def __init__(
         self,
         *,
@@ -349,12 +360,13 @@ class ConverseResponse(_message.Message):
         delta: _builtins.str = ...,
         done: Global___ChatResponse | None = ...,
         failure: _types_pb2.Failure | None = ...,
+        draining: _types_pb2.Draining | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "failure", b"failure", "frame", b"frame"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "failure", b"failure", "frame", b"frame"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "failure", b"failure", "frame", b"frame", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "failure", b"failure", "frame", b"frame", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["accepted", "delta", "done", "failure"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["accepted", "delta", "done", "failure", "draining"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 

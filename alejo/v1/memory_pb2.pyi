@@ -289,6 +289,7 @@ class RememberStreamResponse(_message.Message):
 
     REMEMBERED_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def remembered(self) -> Global___RememberResponse:
         """It is on disk."""
@@ -297,17 +298,22 @@ class RememberStreamResponse(_message.Message):
     def failure(self) -> _types_pb2.Failure:
         """It was refused; the stream goes on."""
 
+    @_builtins.property
+    def draining(self) -> _types_pb2.Draining:
+        """The last frame: the server stops."""
+
     def __init__(
         self,
         *,
         remembered: Global___RememberResponse | None = ...,
         failure: _types_pb2.Failure | None = ...,
+        draining: _types_pb2.Draining | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "remembered", b"remembered", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "failure", b"failure", "remembered", b"remembered", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "remembered", b"remembered", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "failure", b"failure", "remembered", b"remembered", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["remembered", "failure"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["remembered", "failure", "draining"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
@@ -495,6 +501,7 @@ class RecallStreamResponse(_message.Message):
 
     RECALLED_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recalled(self) -> Global___RecallResponse:
         """What was found."""
@@ -503,17 +510,22 @@ class RecallStreamResponse(_message.Message):
     def failure(self) -> _types_pb2.Failure:
         """It was refused; the stream goes on."""
 
+    @_builtins.property
+    def draining(self) -> _types_pb2.Draining:
+        """The last frame: the server stops."""
+
     def __init__(
         self,
         *,
         recalled: Global___RecallResponse | None = ...,
         failure: _types_pb2.Failure | None = ...,
+        draining: _types_pb2.Draining | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "recalled", b"recalled", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "failure", b"failure", "recalled", b"recalled", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "recalled", b"recalled", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "failure", b"failure", "recalled", b"recalled", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["recalled", "failure"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["recalled", "failure", "draining"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61lejo/v1/types.proto\x12\x08\x61lejo.v1\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"3\n\x04Part\x12 \n\x05image\x18\x01 \x01(\x0b\x32\x0f.alejo.v1.ImageH\x00\x42\t\n\x07\x63ontent\":\n\x05Image\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x03 \x01(\t\"\xe6\x02\n\x07Message\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x1c\n\x04role\x18\x04 \x01(\x0e\x32\x0e.alejo.v1.Role\x12\x0f\n\x07speaker\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x1d\n\x05parts\x18\x07 \x03(\x0b\x32\x0e.alejo.v1.Part\x12+\n\x07sent_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x08metadata\x18\n \x03(\x0b\x32\x1f.alejo.v1.Message.MetadataEntry\x12\x10\n\x08redacted\x18\x0b \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8e\x03\n\x06Memory\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1e\n\x05layer\x18\x02 \x01(\x0e\x32\x0f.alejo.v1.Layer\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0f\n\x07speaker\x18\x05 \x01(\t\x12\x12\n\nsession_id\x18\x06 \x01(\t\x12\x12\n\nmessage_id\x18\x07 \x01(\t\x12+\n\x07sent_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nimportance\x18\n \x01(\x01\x12\x0e\n\x06pinned\x18\x0b \x01(\x08\x12\x10\n\x08\x61rchived\x18\x0c \x01(\x08\x12\x30\n\x08metadata\x18\r \x03(\x0b\x32\x1e.alejo.v1.Memory.MetadataEntry\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\x08\x45vidence\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"n\n\x03Hit\x12 \n\x06memory\x18\x01 \x01(\x0b\x32\x10.alejo.v1.Memory\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x10\n\x08\x63overage\x18\x03 \x01(\x01\x12$\n\x08\x65vidence\x18\x04 \x03(\x0b\x32\x12.alejo.v1.Evidence\"R\n\tAppraisal\x12\x0f\n\x07valence\x18\x01 \x01(\x01\x12\x0f\n\x07\x61rousal\x18\x02 \x01(\x01\x12#\n\x08\x65motions\x18\x03 \x03(\x0b\x32\x11.alejo.v1.Emotion\"8\n\x07\x45motion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08strength\x18\x02 \x01(\x01\x12\r\n\x05words\x18\x03 \x03(\t\"\xc2\x01\n\x07Percept\x12\x0c\n\x04part\x18\x01 \x01(\x05\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\x12,\n\x08taken_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63olours\x18\x06 \x03(\t\x12\x11\n\tsharpness\x18\x07 \x01(\x01\x12\x17\n\x0fperceptual_hash\x18\x08 \x01(\t\x12\x0f\n\x07summary\x18\t \x01(\t\"8\n\x08\x44\x65graded\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0e\n\x06plugin\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"O\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12%\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x14.google.protobuf.Any*_\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02\x12\x0f\n\x0bROLE_SYSTEM\x10\x03\x12\r\n\tROLE_TOOL\x10\x04*\x84\x01\n\x05Layer\x12\x15\n\x11LAYER_UNSPECIFIED\x10\x00\x12\x13\n\x0fLAYER_IMMEDIATE\x10\x01\x12\x11\n\rLAYER_WORKING\x10\x02\x12\x12\n\x0eLAYER_EPISODIC\x10\x03\x12\x12\n\x0eLAYER_SEMANTIC\x10\x04\x12\x14\n\x10LAYER_PROCEDURAL\x10\x05\x42:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61lejo/v1/types.proto\x12\x08\x61lejo.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"3\n\x04Part\x12 \n\x05image\x18\x01 \x01(\x0b\x32\x0f.alejo.v1.ImageH\x00\x42\t\n\x07\x63ontent\":\n\x05Image\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x03 \x01(\t\"\xe6\x02\n\x07Message\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x1c\n\x04role\x18\x04 \x01(\x0e\x32\x0e.alejo.v1.Role\x12\x0f\n\x07speaker\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x1d\n\x05parts\x18\x07 \x03(\x0b\x32\x0e.alejo.v1.Part\x12+\n\x07sent_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x08metadata\x18\n \x03(\x0b\x32\x1f.alejo.v1.Message.MetadataEntry\x12\x10\n\x08redacted\x18\x0b \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8e\x03\n\x06Memory\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1e\n\x05layer\x18\x02 \x01(\x0e\x32\x0f.alejo.v1.Layer\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0f\n\x07speaker\x18\x05 \x01(\t\x12\x12\n\nsession_id\x18\x06 \x01(\t\x12\x12\n\nmessage_id\x18\x07 \x01(\t\x12+\n\x07sent_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nimportance\x18\n \x01(\x01\x12\x0e\n\x06pinned\x18\x0b \x01(\x08\x12\x10\n\x08\x61rchived\x18\x0c \x01(\x08\x12\x30\n\x08metadata\x18\r \x03(\x0b\x32\x1e.alejo.v1.Memory.MetadataEntry\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\x08\x45vidence\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"n\n\x03Hit\x12 \n\x06memory\x18\x01 \x01(\x0b\x32\x10.alejo.v1.Memory\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x10\n\x08\x63overage\x18\x03 \x01(\x01\x12$\n\x08\x65vidence\x18\x04 \x03(\x0b\x32\x12.alejo.v1.Evidence\"R\n\tAppraisal\x12\x0f\n\x07valence\x18\x01 \x01(\x01\x12\x0f\n\x07\x61rousal\x18\x02 \x01(\x01\x12#\n\x08\x65motions\x18\x03 \x03(\x0b\x32\x11.alejo.v1.Emotion\"8\n\x07\x45motion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08strength\x18\x02 \x01(\x01\x12\r\n\x05words\x18\x03 \x03(\t\"\xc2\x01\n\x07Percept\x12\x0c\n\x04part\x18\x01 \x01(\x05\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\x12,\n\x08taken_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63olours\x18\x06 \x03(\t\x12\x11\n\tsharpness\x18\x07 \x01(\x01\x12\x17\n\x0fperceptual_hash\x18\x08 \x01(\t\x12\x0f\n\x07summary\x18\t \x01(\t\"8\n\x08\x44\x65graded\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0e\n\x06plugin\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"O\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12%\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x14.google.protobuf.Any\"O\n\x08\x44raining\x12\x13\n\x0brequest_ids\x18\x01 \x03(\t\x12.\n\x0bretry_delay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*_\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02\x12\x0f\n\x0bROLE_SYSTEM\x10\x03\x12\r\n\tROLE_TOOL\x10\x04*\x84\x01\n\x05Layer\x12\x15\n\x11LAYER_UNSPECIFIED\x10\x00\x12\x13\n\x0fLAYER_IMMEDIATE\x10\x01\x12\x11\n\rLAYER_WORKING\x10\x02\x12\x12\n\x0eLAYER_EPISODIC\x10\x03\x12\x12\n\x0eLAYER_SEMANTIC\x10\x04\x12\x14\n\x10LAYER_PROCEDURAL\x10\x05\x42:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,34 +39,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGE_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_MEMORY_METADATAENTRY']._loaded_options = None
   _globals['_MEMORY_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_ROLE']._serialized_start=1616
-  _globals['_ROLE']._serialized_end=1711
-  _globals['_LAYER']._serialized_start=1714
-  _globals['_LAYER']._serialized_end=1846
-  _globals['_PART']._serialized_start=94
-  _globals['_PART']._serialized_end=145
-  _globals['_IMAGE']._serialized_start=147
-  _globals['_IMAGE']._serialized_end=205
-  _globals['_MESSAGE']._serialized_start=208
-  _globals['_MESSAGE']._serialized_end=566
-  _globals['_MESSAGE_METADATAENTRY']._serialized_start=519
-  _globals['_MESSAGE_METADATAENTRY']._serialized_end=566
-  _globals['_MEMORY']._serialized_start=569
-  _globals['_MEMORY']._serialized_end=967
-  _globals['_MEMORY_METADATAENTRY']._serialized_start=519
-  _globals['_MEMORY_METADATAENTRY']._serialized_end=566
-  _globals['_EVIDENCE']._serialized_start=969
-  _globals['_EVIDENCE']._serialized_end=1024
-  _globals['_HIT']._serialized_start=1026
-  _globals['_HIT']._serialized_end=1136
-  _globals['_APPRAISAL']._serialized_start=1138
-  _globals['_APPRAISAL']._serialized_end=1220
-  _globals['_EMOTION']._serialized_start=1222
-  _globals['_EMOTION']._serialized_end=1278
-  _globals['_PERCEPT']._serialized_start=1281
-  _globals['_PERCEPT']._serialized_end=1475
-  _globals['_DEGRADED']._serialized_start=1477
-  _globals['_DEGRADED']._serialized_end=1533
-  _globals['_FAILURE']._serialized_start=1535
-  _globals['_FAILURE']._serialized_end=1614
+  _globals['_ROLE']._serialized_start=1729
+  _globals['_ROLE']._serialized_end=1824
+  _globals['_LAYER']._serialized_start=1827
+  _globals['_LAYER']._serialized_end=1959
+  _globals['_PART']._serialized_start=126
+  _globals['_PART']._serialized_end=177
+  _globals['_IMAGE']._serialized_start=179
+  _globals['_IMAGE']._serialized_end=237
+  _globals['_MESSAGE']._serialized_start=240
+  _globals['_MESSAGE']._serialized_end=598
+  _globals['_MESSAGE_METADATAENTRY']._serialized_start=551
+  _globals['_MESSAGE_METADATAENTRY']._serialized_end=598
+  _globals['_MEMORY']._serialized_start=601
+  _globals['_MEMORY']._serialized_end=999
+  _globals['_MEMORY_METADATAENTRY']._serialized_start=551
+  _globals['_MEMORY_METADATAENTRY']._serialized_end=598
+  _globals['_EVIDENCE']._serialized_start=1001
+  _globals['_EVIDENCE']._serialized_end=1056
+  _globals['_HIT']._serialized_start=1058
+  _globals['_HIT']._serialized_end=1168
+  _globals['_APPRAISAL']._serialized_start=1170
+  _globals['_APPRAISAL']._serialized_end=1252
+  _globals['_EMOTION']._serialized_start=1254
+  _globals['_EMOTION']._serialized_end=1310
+  _globals['_PERCEPT']._serialized_start=1313
+  _globals['_PERCEPT']._serialized_end=1507
+  _globals['_DEGRADED']._serialized_start=1509
+  _globals['_DEGRADED']._serialized_end=1565
+  _globals['_FAILURE']._serialized_start=1567
+  _globals['_FAILURE']._serialized_end=1646
+  _globals['_DRAINING']._serialized_start=1648
+  _globals['_DRAINING']._serialized_end=1727
 # @@protoc_insertion_point(module_scope)

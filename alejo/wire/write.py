@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -32,6 +33,12 @@ from alejo.types import (
 from alejo.v1 import chat_pb2, memory_pb2, plugins_pb2, sessions_pb2, types_pb2
 
 _MILLION = 1_000_000
+
+
+def draining(request_ids: Iterable[str], seconds: int = 1) -> types_pb2.Draining:
+    """The last frame of a stream of a server that stops: what it did not answer, and the seconds to wait."""
+    named = [each for each in request_ids if each]
+    return types_pb2.Draining(request_ids=named, retry_delay=Duration(seconds=seconds))
 
 
 def moment(time: int) -> Timestamp:

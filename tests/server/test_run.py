@@ -142,10 +142,50 @@ async def test_a_turn_under_way_finishes_before_its_stream_ends(tmp_path: Path) 
         home.parrot.released.set()
         while frames[-1].WhichOneof("frame") != "done":
             frames.append(await within(call.read()))
+        last = await within(call.read())
+        assert last.draining.request_ids == ["hello"]
+        assert last.draining.retry_delay.seconds == 1
         assert await ended(call) is Code.UNAVAILABLE
         assert frames[-1].done.request_id == "wait"
         assert {frame.request_id for frame in frames} == {"wait"}
         await within(draining)
+
+
+async def test_a_turn_that_is_cut_is_named_in_the_last_frame(tmp_path: Path) -> None:
+    """When the time of a drain is over, each stream says which request to send again before it ends as UNAVAILABLE."""
+    async with house(tmp_path) as home:
+        converse = home.stream(CONVERSE, chat_pb2.ConverseResponse, many=True)()
+        for text in ("wait", "hello"):
+            await converse.write(chat_pb2.ConverseRequest(chat={"text": text, "request_id": text}))
+        accepted = await within(converse.read())
+        stream = home.stream("alejo.v1.ChatService/ChatStream", chat_pb2.ChatStreamResponse)
+        chat = stream(chat_pb2.ChatStreamRequest(chat={"text": "wait"}))
+        made = (await within(chat.read())).accepted.request_id
+        await within(home.server.drain(0.6))
+        assert accepted.request_id == "wait"
+        assert (await within(converse.read())).draining.request_ids == ["wait", "hello"]
+        assert (await within(chat.read())).draining.request_ids == [made]
+        for call in (converse, chat):
+            assert await ended(call) is Code.UNAVAILABLE
+        (drained_line,) = (line for line in home.log() if line["event"] == "drained")
+        assert drained_line["unfinished"] == 2
+
+
+async def test_a_slow_reader_does_not_hold_the_server(tmp_path: Path) -> None:
+    """A client that reads nothing misses the last frame, and the server ends in its time."""
+    async with house(tmp_path) as home:
+        stream = home.stream(CONVERSE, chat_pb2.ConverseResponse, many=True)()
+        for number in range(16):
+            await stream.write(
+                chat_pb2.ConverseRequest(chat={"text": "many" + "x" * 30_000, "request_id": str(number)})
+            )
+        assert home.server._gate is not None
+        while not home.server._gate.calls:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        started = time.monotonic()
+        await within(home.server.drain(1.0))
+        assert time.monotonic() - started < 2
+        stream.cancel()
 
 
 async def test_idle_streams_do_not_hold_the_server(tmp_path: Path) -> None:
@@ -166,7 +206,8 @@ async def test_idle_streams_do_not_hold_the_server(tmp_path: Path) -> None:
         await within(home.server.drain(30.0))
         assert time.monotonic() - started < 10
         for call in calls:
-            assert await within(call.code()) is Code.UNAVAILABLE
+            assert (await within(call.read())).HasField("draining")
+            assert await ended(call) is Code.UNAVAILABLE
 
 
 async def test_it_starts_again_after_it_stopped(tmp_path: Path) -> None:
