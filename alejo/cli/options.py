@@ -21,6 +21,9 @@ T = TypeVar("T")
 debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 data = click.option("--data", metavar="FOLDER", help="The data folder. [setting data.path]")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+without_key_check = click.option(
+    "--without-key-check", is_flag=True, help="Check sums alone, and open nothing: the master key is not here."
+)
 _URL = click.option("--url", metavar="URL", help="The server to speak to, instead of the data folder's. [client.url]")
 _KEY = click.option("--key", metavar="KEY", help="The key to show it. Better: the environment variable ALEJO_API_KEY.")
 _USER = click.option("--user", metavar="NAME", help="The user to act for.")

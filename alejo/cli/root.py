@@ -17,13 +17,16 @@ from . import exits, output
 
 ENTRY_POINTS = "alejo.commands"
 MODULES = {
+    "backup": "backup",
     "chat": "chat",
+    "completion": "completion",
     "config": "config",
     "doctor": "doctor",
     "help": "guide",
     "import": "importing",
     "keys": "keys",
     "plugins": "plugins",
+    "restore": "restore",
     "serve": "serve",
     "sessions": "sessions",
 }

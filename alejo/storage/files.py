@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import glob
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from alejo.errors import StartupError
 
@@ -44,10 +48,53 @@ def write_new(path: Path, content: bytes) -> None:
         os.link(temporary, path)  # a rename would replace a file that somebody put there without the lock
     finally:
         temporary.unlink()
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(directory: Path) -> None:
+@contextlib.contextmanager
+def arriving(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file of mode 0600 and its name for now; it gets the name `path` at the end of the block, synced.
+
+    What a process that was killed leaves behind under the other name, the next one for the same path removes. Raises
+    FileExistsError if `path` is there, or OSError; then, as after any error of the block, nothing is left.
+    """
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    prefix = f"{TEMPORARY}-{path.name}-"
+    for left in path.parent.glob(f"{glob.escape(prefix)}*"):
+        _remove_if_left(left)
+    descriptor, name = tempfile.mkstemp(prefix=prefix, dir=path.parent)
+    with open(descriptor, "w+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield file, Path(name)
+            file.flush()
+            os.fsync(descriptor)
+            _name(Path(name), path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+    sync(path.parent)
+
+
+def _name(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links, such as that of a memory stick
+        os.rename(temporary, path)
+
+
+def _remove_if_left(path: Path) -> None:
+    """Removes a temporary file that no living process holds."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+
+
+def sync(directory: Path) -> None:
+    """Syncs a folder: the names in it are on disk. Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

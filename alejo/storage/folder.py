@@ -30,7 +30,7 @@ from alejo.storage.keyring import Keyring
 
 FORMAT = 1
 MARKER = "alejo.json"
-DAMAGED = 65  # EX_DATAERR of sysexits(3)
+DAMAGED = 74  # EX_IOERR of sysexits(3)
 
 # A Unix socket's address holds 108 bytes on Linux, fewer elsewhere, and gRPC puts "unix:" before it.
 _SOCKET_PATH_BYTES = 100
@@ -40,7 +40,9 @@ class _Format(msgspec.Struct):
     format: Annotated[int, msgspec.Meta(ge=1)]
 
 
-class _Marker(_Format):
+class Marker(_Format):
+    """What makes a folder a data folder. `key_check` recognises its master key."""
+
     id: str
     created_at: int
     key_check: str
@@ -49,7 +51,7 @@ class _Marker(_Format):
 class Folder:
     """An opened data folder. `key_made` says that its master key was made now and should be backed up."""
 
-    def __init__(self, path: Path, key_file: Path, keyring: Keyring, marker: _Marker, *, key_made: bool) -> None:
+    def __init__(self, path: Path, key_file: Path, keyring: Keyring, marker: Marker, *, key_made: bool) -> None:
         self.path = path
         self.key_file = key_file
         self.keyring = keyring
@@ -68,12 +70,12 @@ class Folder:
         else or of a newer format, or a key that is missing, wrong, unsafe or inside the folder.
         """
         path, key_file = Path(os.path.abspath(data_path)), Path(os.path.abspath(key_file))
-        _check_outside(path, key_file)
+        check_outside(path, key_file)
         try:
             marker = _read_marker(path)
             if marker is not None:
-                return cls(path, key_file, _existing_keyring(path, key_file, marker), marker, key_made=False)
-            _check_empty(path)
+                return cls(path, key_file, unlock(key_file, marker, path), marker, key_made=False)
+            check_empty(path)
             if not create:
                 raise StartupError(f"There is no data folder at {path}.", hint="alejo serve", exit_code=CONFIGURATION)
             return cls._make(path, key_file, clock or SystemClock())
@@ -99,19 +101,19 @@ class Folder:
         with locked(path):
             marker = _read_marker(path)
             if marker is not None:  # another process was first
-                return cls(path, key_file, _existing_keyring(path, key_file, marker), marker, key_made=False)
-            _check_empty(path)
+                return cls(path, key_file, unlock(key_file, marker, path), marker, key_made=False)
+            check_empty(path)
             with contextlib.suppress(PermissionError):  # a mounted volume may belong to another user
                 path.chmod(0o700)
             key, made = keyfile.read_or_make(key_file)
             keyring = Keyring(key)
             identifier = secrets.token_hex(16)
-            marker = _Marker(FORMAT, identifier, clock.now(), keyring.check(identifier))
+            marker = Marker(FORMAT, identifier, clock.now(), keyring.check(identifier))
             write_new(path / MARKER, msgspec.json.format(msgspec.json.encode(marker), indent=2) + b"\n")
             return cls(path, key_file, keyring, marker, key_made=made)
 
 
-def _check_outside(path: Path, key_file: Path) -> None:
+def check_outside(path: Path, key_file: Path) -> None:
     """Refuses a key beside the data it protects: whoever copies the folder would have both."""
     really = Path(os.path.realpath(path)), Path(os.path.realpath(key_file))
     for folder, file in ((path, key_file), really):
@@ -123,27 +125,31 @@ def _check_outside(path: Path, key_file: Path) -> None:
             )
 
 
-def _read_marker(path: Path) -> _Marker | None:
+def _read_marker(path: Path) -> Marker | None:
     try:
-        text = (path / MARKER).read_bytes()
+        return parse_marker((path / MARKER).read_bytes(), path)
     except FileNotFoundError:
         return None
+
+
+def parse_marker(text: bytes, path: Path) -> Marker:
+    """The marker of the data folder, or of the backup of one, at `path`. Raises StartupError: newer, or damaged."""
     try:
         number = msgspec.json.decode(text, type=_Format).format
         if number > FORMAT:
             raise StartupError(
-                f"The data folder {path} has format {number}; this version reads up to format {FORMAT}.",
+                f"The data in {path} have format {number}; this version reads up to format {FORMAT}.",
                 hint="Update ALEJO; nothing was changed.",
                 exit_code=DAMAGED,
             )
-        return msgspec.json.decode(text, type=_Marker)
+        return msgspec.json.decode(text, type=Marker)
     except msgspec.MsgspecError:
         raise StartupError(
-            f"{path / MARKER} is damaged.", hint="Restore it from your backup.", exit_code=DAMAGED
+            f"The {MARKER} of {path} is damaged.", hint="Restore it from your backup.", exit_code=DAMAGED
         ) from None
 
 
-def _check_empty(path: Path) -> None:
+def check_empty(path: Path) -> None:
     """Refuses a folder of something else. What a start that was killed left behind does not count."""
     try:
         names = os.listdir(path)
@@ -157,7 +163,8 @@ def _check_empty(path: Path) -> None:
         )
 
 
-def _existing_keyring(path: Path, key_file: Path, marker: _Marker) -> Keyring:
+def unlock(key_file: Path, marker: Marker, path: Path) -> Keyring:
+    """The keys of the data at `path`, a folder or a backup. Raises StartupError: the key is missing, or another's."""
     key = keyfile.read(key_file)
     if key is None:
         raise StartupError(

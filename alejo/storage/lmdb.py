@@ -35,6 +35,7 @@ GROUP_BYTES = 8 << 20
 READER_CHECK_SECONDS = 60.0
 KNOWN_VERSIONS = 16_384
 SEQUENCE = b"\0sequence"  # no table begins with NUL
+DAMAGED = 74  # EX_IOERR of sysexits(3)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -160,7 +161,7 @@ class LmdbStorage:
     def open(cls, path: Path, *, map_size: int, max_size: int) -> LmdbStorage:
         """Opens or makes the folder `path`. Sizes are in bytes. Raises StartupError, saying what helps."""
         if max_size < 256 * PAGE:
-            raise StartupError("The storage needs at least 1 MiB.", hint="Raise data.max_size_mb.")
+            raise StartupError("The storage needs at least 1 MiB.", hint="Raise data.max_size_mb.", exit_code=78)
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             _make(path)
@@ -176,6 +177,7 @@ class LmdbStorage:
             raise StartupError(
                 f"The storage in {path} was written by another version of LMDB.",
                 hint="Open it with the program that made it, or use another data folder.",
+                exit_code=DAMAGED,
             ) from error
         except lmdb.Error as error:
             if "already open" in str(error):
@@ -183,11 +185,13 @@ class LmdbStorage:
                     f"The storage in {path} is open in this process already.", hint="Use the object that is open."
                 ) from error
             raise StartupError(
-                f"The storage in {path} cannot be opened.", hint="Check the folder's rights and the disk."
+                f"The storage in {path} cannot be opened ({error}).",
+                hint="Check the folder's rights and the disk, or restore a backup: alejo restore FILE --to FOLDER.",
+                exit_code=DAMAGED,
             ) from error
         except OSError as error:
             raise StartupError(
-                f"The folder {path} cannot be made: {error.strerror}.", hint="Name another data folder."
+                f"The folder {path} cannot be made: {error.strerror}.", hint="Name another data folder.", exit_code=73
             ) from error
         if kind := network_filesystem(path):
             structlog.get_logger().warning("storage is on a network file system, where locks may fail", kind=kind)

@@ -125,7 +125,7 @@ def test_a_folder_that_cannot_be_opened_is_told(home: Home) -> None:
     home.key.chmod(0o600)
     marker = home.data / "alejo.json"
     marker.write_text(marker.read_text().replace('"format": 1', '"format": 99'))
-    assert "Update ALEJO" in home.run("serve", code=65).stderr
+    assert "Update ALEJO" in home.run("serve", code=74).stderr
     other = home.folder / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")

@@ -208,7 +208,7 @@ def test_a_newer_folder_is_untouched(data: Path, key: Path) -> None:
             shutil.rmtree(key.parent)
         before = everything(data.parent)
         error = refused(data, key)
-        assert str(error) == f"The data folder {data} has format 2; this version reads up to format 1."
+        assert str(error) == f"The data in {data} have format 2; this version reads up to format 1."
         assert everything(data.parent) == before
 
 
@@ -229,7 +229,7 @@ def test_a_damaged_marker_is_refused(data: Path, key: Path, text: str) -> None:
     Folder.open(data, key)
     (data / "alejo.json").write_text(text, "latin-1")
     before = everything(data.parent)
-    assert str(refused(data, key)) == f"{data / 'alejo.json'} is damaged."
+    assert str(refused(data, key)) == f"The alejo.json of {data} is damaged."
     assert everything(data.parent) == before
 
 

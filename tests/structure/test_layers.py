@@ -31,7 +31,7 @@ DOORS = {
     "grpc_status": ("server", "client"),
     "alejo.v1": ("server", "client", "wire"),
     "pluggy": ("hooks", "plugins"),
-    "lmdb": ("storage.lmdb",),
+    "lmdb": ("storage.lmdb", "storage.snapshot"),
     "tomllib": ("settings",),
     "cryptography": ("storage",),
     "prometheus_client": ("metrics",),

@@ -1,0 +1,84 @@
+"""A data file as one moment of it: read record by record beside whoever writes to it, and made anew from such records.
+
+Only for a process that has not opened the same file otherwise, as LMDB allows one environment of a file in a process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import lmdb
+
+from alejo.errors import StartupError
+
+DAMAGED = 74  # EX_IOERR of sysexits(3)
+# Records in one transaction of a file that is made: it keeps the pages it changed in memory.
+_STEP = 4096
+_MIB = 1 << 20
+# What a record takes at most for each of its bytes: one of just over half a page gets a whole page to itself.
+_SPREAD = 4
+
+
+def records(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Every stored key and value of the data file in the folder `path`, in key order, as of the first one taken.
+
+    Pages that writers free stay taken until the last. Raises StartupError when the file cannot be read.
+    """
+    data = path / "data.mdb"
+    if not data.exists():  # the folder was made, and nothing kept in it yet
+        return
+    try:
+        size = data.stat().st_size
+        with (
+            lmdb.open(
+                str(path), readonly=True, create=False, map_size=size, mode=0o600, max_readers=512
+            ) as environment,
+            _begun(environment) as txn,
+            txn.cursor() as cursor,
+        ):
+            yield from cursor
+    except (lmdb.Error, OSError) as error:
+        raise StartupError(
+            f"The records in {path} cannot be read ({error}).",
+            hint="alejo doctor, and your backup",
+            exit_code=DAMAGED,
+        ) from None
+
+
+def _begun(environment: lmdb.Environment) -> lmdb.Transaction[bytes]:
+    while True:
+        try:
+            return environment.begin()
+        except lmdb.MapResizedError:  # a writer has grown the file since it was opened
+            environment.set_mapsize(0)
+
+
+def build(path: Path, rows: Iterable[tuple[bytes, bytes]], size: int) -> None:
+    """Makes the folder `path` with a data file of these records, and syncs it.
+
+    `rows` are in key order and have at most `size` bytes. Raises ValueError when they are out of order, OSError.
+    """
+    path.mkdir(mode=0o700)
+    rows = iter(rows)
+    try:
+        # Nobody sees the folder until it is whole, so one sync at the end is enough.
+        with lmdb.open(str(path), map_size=_SPREAD * size + 64 * _MIB, mode=0o600, sync=False) as environment:
+            while step := list(islice(rows, _STEP)):
+                with environment.begin(write=True) as txn:
+                    if not all(txn.put(key, value, append=True) for key, value in step):
+                        raise ValueError("The records are out of order.")
+            environment.sync(True)
+    except lmdb.Error as error:
+        raise OSError(getattr(error, "code", 0), str(error), str(path)) from None
+    with contextlib.suppress(FileNotFoundError):
+        (path / "lock.mdb").unlink()
+    for each in (path / "data.mdb", path):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
