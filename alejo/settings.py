@@ -221,7 +221,7 @@ def _toml(path: Path, *, required: bool) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StartupError(f"{path} is not valid TOML: {error}.", hint="alejo config show", exit_code=78) from None
     except OSError as error:
-        raise StartupError(f"{path} cannot be read: {error.strerror}.", exit_code=78) from None
+        raise StartupError(f"{path} cannot be read: {error.strerror}.", hint=f"ls -l {path}", exit_code=78) from None
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

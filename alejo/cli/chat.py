@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alejo.errors import NotFound, StartupError
+
 from . import options
+from .exits import Exit
 
 if TYPE_CHECKING:
+    from alejo.client import Client
     from alejo.settings import Settings
 
 
@@ -26,6 +30,15 @@ def command(data: str | None, url: str | None, key: str | None, user: str | None
     return options.run(_chat(settings, user or "", session))
 
 
+async def _known(client: Client, session_id: str) -> str:
+    try:
+        return (await client.session(session_id)).id
+    except NotFound:
+        raise StartupError(
+            f"There is no session {session_id}.", hint="alejo sessions list", exit_code=Exit.FAILED
+        ) from None
+
+
 async def _chat(settings: Settings, user: str, session: str) -> int:
     from . import lines, link, output, talk  # noqa: PLC0415 - grpc is not needed to show --help
 
@@ -35,7 +48,7 @@ async def _chat(settings: Settings, user: str, session: str) -> int:
         await reached.client.info()  # a wrong key or a server that is not there ends the chat before its first line
         conversation = talk.Talk(reached)
         if session:
-            conversation.session_id = (await reached.client.session(session)).id
+            conversation.session_id = await _known(reached.client, session)
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             return await lines.converse(conversation)
         from . import terminal  # noqa: PLC0415 - prompt_toolkit takes 0.3 s, which a pipe need not pay

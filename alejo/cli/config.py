@@ -96,7 +96,11 @@ def init(force: bool) -> None:
             f"{path} is there already.", hint="alejo config init --force", exit_code=Exit.CANNOT_CREATE
         ) from None
     except OSError as error:
-        raise StartupError(f"{path} cannot be written: {error.strerror}.", exit_code=Exit.CANNOT_CREATE) from None
+        raise StartupError(
+            f"{path} cannot be written: {error.strerror}.",
+            hint="Set ALEJO_CONFIG to a file in a folder that you may write.",
+            exit_code=Exit.CANNOT_CREATE,
+        ) from None
     path.chmod(0o600)
     output.say(f"Written: {path}")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from alejo.errors import StartupError
 
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
+
+def folders(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Lets a shell complete an option with the folders there are."""
+    return [CompletionItem(incomplete, type="dir")]
+
+
 debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
-data = click.option("--data", metavar="FOLDER", help="The data folder. [setting data.path]")
+data = click.option("--data", metavar="FOLDER", shell_complete=folders, help="The data folder. [setting data.path]")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 without_key_check = click.option(
     "--without-key-check", is_flag=True, help="Check sums alone, and open nothing: the master key is not here."

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from alejo import errors
-from alejo.errors import AlejoError
+from alejo.errors import AlejoError, Status
 
 # A memory may come from anywhere: its escape sequences must not reach the terminal.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -23,6 +23,8 @@ _HINTS = (
     (errors.PluginFailed, "alejo plugins list"),
     (errors.StorageFull, "alejo doctor, where the server runs"),
     (errors.DataLoss, "alejo doctor, where the server runs, and your backup"),
+    (errors.DeadlineExceeded, "the same again; alejo doctor, where the server runs, says more"),
+    (errors.Conflict, "the same again"),
     (errors.Unavailable, "the same again in a moment; alejo doctor says more"),
 )
 
@@ -48,17 +50,23 @@ def say(text: str = "", **style: Any) -> None:
     click.secho(text, err=True, **style)
 
 
-def report(error: AlejoError) -> None:
-    """Prints what is wrong in one sentence, and what helps."""
-    say(f"alejo: {one_line(error.message)}", fg="red")
-    helps = hint(error)
+def report(error: AlejoError, otherwise: str = "") -> None:
+    """Prints what is wrong in one sentence, and what helps; `otherwise` if nothing of its own does."""
+    say(f"alejo: {_sentence(one_line(error.message))}", fg="red")
+    helps = hint(error) or otherwise
     if helps:
         say(f"  Try: {one_line(helps)}")
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def hint(error: AlejoError) -> str:
     """What helps against an error; its own hint, or that of its kind. Empty if nothing is known."""
     own = str(getattr(error, "hint", ""))
+    if not own and error.status is Status.INTERNAL:
+        return "the server's log, which tells more"
     return own or next((text for kind, text in _HINTS if isinstance(error, kind)), "")
 
 

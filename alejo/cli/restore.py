@@ -11,7 +11,13 @@ from . import options, output
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--to", "target", metavar="FOLDER", help="The data folder to make. [setting data.path]")
+@click.option(
+    "--to",
+    "target",
+    metavar="FOLDER",
+    shell_complete=options.folders,
+    help="The data folder to make. [setting data.path]",
+)
 @options.without_key_check
 @options.debug
 def command(file: Path, target: str | None, without_key_check: bool) -> None:

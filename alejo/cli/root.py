@@ -121,7 +121,7 @@ def run(arguments: list[str]) -> int:
     except AlejoError as error:
         if "--debug" in arguments:
             raise
-        output.report(error)
+        output.report(error, "the same command with --help, which says what it takes")
         return exits.code(error)
     except Exception as error:
         if "--debug" in arguments:

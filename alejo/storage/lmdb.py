@@ -182,7 +182,9 @@ class LmdbStorage:
         except lmdb.Error as error:
             if "already open" in str(error):
                 raise StartupError(
-                    f"The storage in {path} is open in this process already.", hint="Use the object that is open."
+                    f"The storage in {path} is open in this process already.",
+                    hint="Use the object that is open.",
+                    exit_code=DAMAGED,
                 ) from error
             raise StartupError(
                 f"The storage in {path} cannot be opened ({error}).",

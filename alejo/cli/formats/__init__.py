@@ -47,7 +47,9 @@ def _text(path: Path) -> str:
             f"{path} is a folder, not a file.", hint=f"alejo import {path}/conversations.json", exit_code=NO_INPUT
         ) from None
     except OSError as error:
-        raise StartupError(f"{path} cannot be read: {error.strerror}.", exit_code=NO_INPUT) from None
+        raise StartupError(
+            f"{path} cannot be read: {error.strerror}.", hint=f"ls -l {path}", exit_code=NO_INPUT
+        ) from None
 
 
 def _is_lines(text: str) -> bool:
