@@ -39,7 +39,7 @@ def show(data: str | None, as_json: bool) -> None:
 
     found = options.settings(data__path=data)
     statuses, declared = options.run(loaded_here(found))
-    rows = [_row(setting) for setting in (*found.all(), *declared)]
+    rows = [as_row(setting) for setting in (*found.all(), *declared)]
     rows += _undeclared(found, statuses, {row["name"] for row in rows})
     if not as_json:
         output.say(f"File: {settings.file()}{'' if settings.file().exists() else ' (not there: alejo config init)'}")
@@ -48,7 +48,8 @@ def show(data: str | None, as_json: bool) -> None:
     output.listing(rows, ["name", "value", "source", "help"], as_json=as_json, empty="", widths=80)
 
 
-def _row(setting: Setting) -> dict[str, Any]:
+def as_row(setting: Setting) -> dict[str, Any]:
+    """A setting as `config show` lists it, what is secret hidden."""
     option = setting.option
     hidden = option.secret and setting.value
     return {

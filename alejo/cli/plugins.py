@@ -129,9 +129,10 @@ async def _changed(settings: Settings, user: str, act: str, name: str) -> Plugin
 @command.command("show")
 @click.argument("name")
 @click.option("--markdown", is_flag=True, help="Print a table of its settings for a README.")
+@options.as_json
 @options.data
 @options.debug
-def show(name: str, data: str | None, markdown: bool) -> None:
+def show(name: str, data: str | None, as_json: bool, markdown: bool) -> None:
     """Tell what a plugin is, and the settings it declares: values, defaults, environment variables."""
     from alejo.errors import StartupError  # noqa: PLC0415 - not needed to show --help
     from alejo.settings import toml  # noqa: PLC0415
@@ -142,6 +143,11 @@ def show(name: str, data: str | None, markdown: bool) -> None:
     if status is None:
         raise StartupError(f"No plugin {name} is installed here.", hint="alejo plugins list")
     own = [setting for setting in found if setting.option.name.startswith(f"plugin.{name}.")]
+    if as_json:
+        from .config import as_row  # noqa: PLC0415 - see above
+
+        output.listing([as_row(one) for one in own], [], as_json=True, empty="")
+        return
     if markdown:
         click.echo("| setting | default | environment | |\n|---|---|---|---|")
         for one in own:

@@ -32,7 +32,7 @@ class Switches:
             return
         try:
             self.off = frozenset(msgspec.json.decode(path.read_bytes(), type=_State).disabled)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # what is wrong with the folder is told when it is opened
             return
         except (OSError, msgspec.MsgspecError):
             raise StartupError(

@@ -1,10 +1,11 @@
 """Backups: one file that holds a data folder at one moment, as sealed as it lies there, without the key.
 
-The file is a tar archive of three members:
+The file is a tar archive of these members:
 
     alejo.json      the folder's marker, as it is
+    plugins.json    which plugins are switched off, as it is; if there is one
     records         every record: length of the key (2 bytes), of the value (4), big-endian; the key; the value
-    manifest.json   format, when and from what it was made, the number of records, bytes and SHA-256 of the other two
+    manifest.json   format, when and from what it was made, the number of records, bytes and SHA-256 of the others
 
 It holds records, not pages: it needs no LMDB of the same version or machine to be read, and nothing in it was deleted
 before. It is read back from the disk, and every record opened with the key, before it gets its name.
@@ -39,6 +40,8 @@ CANNOT_CREATE = 73  # EX_CANTCREAT of sysexits(3)
 DAMAGED = 74
 NO_INPUT = 66
 _RECORDS, _MANIFEST = "records", "manifest.json"
+# What else lies in a folder and is not made anew by a start: whoever adds such a file adds its name.
+BESIDE = ("plugins.json",)
 _BLOCK = 512  # of a tar archive
 _SMALL = 1 << 20  # more than a marker or a manifest ever takes
 
@@ -67,7 +70,7 @@ class _Version(msgspec.Struct):
 
 
 class Archive:
-    """A backup that is read. Its parts are checked as they are read. A context manager."""
+    """A backup that is read, each part checked as it is. `files` lie beside the marker. A context manager."""
 
     def __init__(self, path: Path) -> None:
         """Opens it and reads what it says of itself. Raises StartupError: not there, no backup, newer, damaged."""
@@ -89,11 +92,13 @@ class Archive:
                     exit_code=DAMAGED,
                 )
             self.manifest = msgspec.json.decode(text, type=Manifest)
-            self.marker = self._small(MARKER)
-            if set(self.manifest.members) != {MARKER, _RECORDS}:
+            if set(self.manifest.members) != set(self._places) - {_MANIFEST}:
                 raise self._damaged()
-            if self.manifest.members[MARKER] != Member(len(self.marker), hashlib.sha256(self.marker).hexdigest()):
-                raise self._damaged()
+            self.files = {name: self._small(name) for name in self._places if name not in {_RECORDS, _MANIFEST}}
+            for name, content in self.files.items():
+                if self.manifest.members[name] != Member(len(content), hashlib.sha256(content).hexdigest()):
+                    raise self._damaged()
+            self.marker = self.files.pop(MARKER)
         except (msgspec.MsgspecError, KeyError):
             self._file.close()
             raise self._damaged() from None
@@ -109,7 +114,8 @@ class Archive:
         except (tarfile.TarError, OSError, ValueError):
             members = []
         places = {one.name: (one.offset_data, one.size) for one in members if one.type == tarfile.REGTYPE}
-        if list(places) != [MARKER, _RECORDS, _MANIFEST] or len(members) != len(places):
+        beside = [name for name in BESIDE if name in places]
+        if list(places) != [MARKER, *beside, _RECORDS, _MANIFEST] or len(members) != len(places):
             raise StartupError(
                 f"{self.path} is not a backup of ALEJO, or not a whole one.",
                 hint="Take another backup; alejo backup --verify FILE tells whether one is sound.",
@@ -178,8 +184,9 @@ def back_up(folder: Folder, records: Path, file: Path, clock: Clock) -> tuple[Ma
     made_at = clock.now()
     try:
         with arriving(file) as (out, place):
-            marker = (folder.path / MARKER).read_bytes()
-            members = {MARKER: _add(out, MARKER, made_at, [marker])}
+            members = {}
+            for name in (MARKER, *(name for name in BESIDE if (folder.path / name).exists())):
+                members[name] = _add(out, name, made_at, [(folder.path / name).read_bytes()])
             count = itertools.count()
             rows = (row for row in _framed(snapshot.records(records)) if next(count) >= 0)
             members[_RECORDS] = _add(out, _RECORDS, made_at, rows)
@@ -344,6 +351,8 @@ def _build(archive: Archive, target: Path) -> None:
         if digest.hexdigest() != archive.manifest.members[_RECORDS].sha256:
             raise OSError(errno.EIO, "what was written reads otherwise")
         (place / "records").rename(target / "records")
+        for name, content in archive.files.items():
+            write_new(target / name, content)
         sync(target)
         write_new(target / MARKER, archive.marker)
     except BaseException:
@@ -357,4 +366,6 @@ def _clear(target: Path) -> None:
     place = target / f"{TEMPORARY}-restore"
     if place.is_dir() and not (target / MARKER).exists():
         shutil.rmtree(target / "records", ignore_errors=True)
+        for name in BESIDE:
+            (target / name).unlink(missing_ok=True)
         shutil.rmtree(place)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from alejo.storage.backup import BESIDE
+
 from .home import Home
 
 
@@ -22,6 +24,10 @@ def test_a_backup_is_taken_beside_the_server_and_restored(home: Home) -> None:
     done = home.run("restore", str(file), "--to", str(there))
     assert f"{there} is as it was at {told['made_at']}" in done.stderr
     assert "alejo keys list" in done.stderr
+    home.run("plugins", "disable", "vision")
+    made_anew = {"server.lock", "alejo.sock"}
+    told_of = {"alejo.json", "records", *BESIDE}
+    assert {path.name for path in home.data.iterdir()} - made_anew == told_of, "is it in a backup?"
     assert "green" in home.run("chat", "--data", str(there), lines="what is the tea?\n").stdout
 
 

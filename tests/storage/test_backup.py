@@ -53,6 +53,7 @@ async def remembered(path: Path, folder: Folder) -> list[str]:
 
 async def test_what_is_restored_is_what_was_kept(folder: Folder, tmp_path: Path) -> None:
     """A restored folder opens with the same key and remembers the same; it can be written to."""
+    (folder.path / "plugins.json").write_text('{"off": []}')
     file, there = tmp_path / "b.tar", tmp_path / "there"
     manifest, closed = take(folder, file)
     assert closed == 0
@@ -60,7 +61,8 @@ async def test_what_is_restored_is_what_was_kept(folder: Folder, tmp_path: Path)
     assert backup.verify(file, folder.key_file) == backup.restore(file, there, folder.key_file) == manifest
     assert manifest.records > 60
     assert manifest.folder == folder.id
-    assert sorted(path.name for path in there.iterdir()) == [MARKER, "records"]
+    assert sorted(path.name for path in there.iterdir()) == [MARKER, "plugins.json", "records"]
+    assert (there / "plugins.json").read_text() == '{"off": []}'
     assert {stat.S_IMODE(path.stat().st_mode) for path in there.rglob("*")} == {0o600, 0o700}
     assert await remembered(there, folder) == sorted(f"{WORDS} {number}" for number in range(20))
     take(Folder.open(there, folder.key_file), tmp_path / "again.tar")
@@ -199,6 +201,7 @@ async def test_what_a_killed_one_left_is_cleared(folder: Folder, tmp_path: Path)
     there = tmp_path / "there"
     (there / ".alejo-new-restore" / "records").mkdir(parents=True)
     (there / "records").mkdir()
+    (there / "plugins.json").write_text("half")
     (there / "records" / "data.mdb").write_bytes(b"half")
     assert "holds files" in refused(lambda: Folder.open(there, folder.key_file)).message
     backup.restore(tmp_path / "b.tar", there, folder.key_file)
