@@ -240,9 +240,10 @@ class Client:
         call = self._memory.RecallStream(requests(), metadata=self._metadata)
         try:
             async for response in call:
-                if response.WhichOneof("result") == "failure":
+                result = response.WhichOneof("result")
+                if result == "failure":
                     yield _failure(response.failure)
-                else:
+                elif result == "recalled":
                     yield [read.hit(hit) for hit in response.recalled.hits]
         except grpc.aio.AioRpcError as error:
             raise _error(error, self.target) from None
@@ -354,9 +355,10 @@ class Talk:
                     raise _failure(response.failure)
                 if frame == "delta":
                     yield response.delta
-                else:
-                    yield read.answer(response.done) if frame == "done" else read.accepted(response.accepted)
-                if frame == "done":
+                elif frame == "accepted":
+                    yield read.accepted(response.accepted)
+                elif frame == "done":
+                    yield read.answer(response.done)
                     return
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             self._request_id = ""
