@@ -340,13 +340,16 @@ class Talk:
         self._call = call
         self._target = target
         self._request_id = ""
+        self._coming: asyncio.Task[Any] | None = None
 
     async def say(self, ask: Ask) -> AsyncGenerator[Accepted | str | Answer, None]:
         """One turn as it is answered. Closing the iterator cancels it. Raises what ended it; the stream goes on."""
         chat = _chat(ask)
         self._request_id = chat.request_id
         try:
-            await self._call.write(chat_pb2.ConverseRequest(chat=chat))
+            # What came between turns is that the server ends the stream; a write would now fail and hide it.
+            if self._coming is None or not self._coming.done():
+                await self._call.write(chat_pb2.ConverseRequest(chat=chat))
             async for response in self._frames(chat.request_id):
                 frame = response.WhichOneof("frame")
                 if frame in {"done", "failure"}:
@@ -374,10 +377,22 @@ class Talk:
                 await self._call.write(chat_pb2.ConverseRequest(cancel=chat_pb2.Cancel(request_id=request_id)))
 
     async def _frames(self, request_id: str) -> AsyncGenerator[Any, None]:
-        while (response := await self._call.read()) is not grpc.aio.EOF:
+        while (response := await self._read()) is not grpc.aio.EOF:
             if response.request_id == request_id:  # not of an earlier turn whose reader left
                 yield response
         raise asyncio.InvalidStateError
+
+    async def _read(self) -> Any:
+        """The next frame. One read is always under way, so that a frame between turns does not wait for the next."""
+        coming = self._coming or self._begin()
+        response = await asyncio.shield(coming)
+        self._begin()
+        return response
+
+    def _begin(self) -> asyncio.Task[Any]:
+        self._coming = coming = asyncio.create_task(self._call.read())
+        coming.add_done_callback(lambda done: done.cancelled() or done.exception())  # told by the next read, if any
+        return coming
 
     async def _end(self) -> AlejoError:
         """Why the stream is over."""
@@ -456,7 +471,7 @@ def _error(error: grpc.aio.AioRpcError, target: str) -> AlejoError:
     if details:
         return status.error(code, error.details() or "", details)
     # The server gives details with every status of its own: this one was made on the way.
-    if code in {Status.UNAVAILABLE, Status.CANCELLED}:
+    if code in {Status.UNAVAILABLE, Status.CANCELLED, Status.INTERNAL}:
         return Unavailable(f"No server answers at {target}.", reason=NOT_REACHABLE)
     if code == Status.DEADLINE_EXCEEDED:
         return DeadlineExceeded(f"The server at {target} did not answer in time.")

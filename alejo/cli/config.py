@@ -13,10 +13,8 @@ from . import options, output
 from .exits import Exit
 
 if TYPE_CHECKING:
-    from alejo.settings import Setting, Settings
+    from alejo.settings import Settings
     from alejo.types import PluginStatus
-
-_HIDDEN = "(hidden)"
 
 
 @click.group("config")
@@ -39,27 +37,13 @@ def show(data: str | None, as_json: bool) -> None:
 
     found = options.settings(data__path=data)
     statuses, declared = options.run(loaded_here(found))
-    rows = [as_row(setting) for setting in (*found.all(), *declared)]
+    rows = [output.setting(setting) for setting in (*found.all(), *declared)]
     rows += _undeclared(found, statuses, {row["name"] for row in rows})
     if not as_json:
         output.say(f"File: {settings.file()}{'' if settings.file().exists() else ' (not there: alejo config init)'}")
         for row in rows:
-            row["value"] = _HIDDEN if row["value"] == _HIDDEN else settings.toml(row["value"])
+            row["value"] = output.HIDDEN if row["value"] == output.HIDDEN else settings.toml(row["value"])
     output.listing(rows, ["name", "value", "source", "help"], as_json=as_json, empty="", widths=80)
-
-
-def as_row(setting: Setting) -> dict[str, Any]:
-    """A setting as `config show` lists it, what is secret hidden."""
-    option = setting.option
-    hidden = option.secret and setting.value
-    return {
-        "name": option.name,
-        "value": _HIDDEN if hidden else setting.value,
-        "source": setting.source,
-        "default": option.default,
-        "environment": option.variable,
-        "help": option.help,
-    }
 
 
 def _undeclared(found: Settings, statuses: list[PluginStatus], known: set[str]) -> list[dict[str, Any]]:
@@ -68,7 +52,7 @@ def _undeclared(found: Settings, statuses: list[PluginStatus], known: set[str]) 
     return [
         {
             "name": name,
-            "value": _HIDDEN,
+            "value": output.HIDDEN,
             "source": "file",
             "default": None,
             "environment": "",

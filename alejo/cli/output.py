@@ -7,13 +7,17 @@ import enum
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from alejo import errors
 from alejo.errors import AlejoError, Status
 
+if TYPE_CHECKING:
+    from alejo.settings import Setting
+
+HIDDEN = "(hidden)"
 # A memory may come from anywhere: its escape sequences must not reach the terminal.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -92,6 +96,19 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
+
+
+def setting(one: Setting) -> dict[str, Any]:
+    """A setting as listings show it, what is secret hidden."""
+    option = one.option
+    return {
+        "name": option.name,
+        "value": HIDDEN if option.secret and one.value else one.value,
+        "source": one.source,
+        "default": option.default,
+        "environment": option.variable,
+        "help": option.help,
+    }
 
 
 def listing(

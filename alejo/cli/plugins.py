@@ -144,9 +144,7 @@ def show(name: str, data: str | None, as_json: bool, markdown: bool) -> None:
         raise StartupError(f"No plugin {name} is installed here.", hint="alejo plugins list")
     own = [setting for setting in found if setting.option.name.startswith(f"plugin.{name}.")]
     if as_json:
-        from .config import as_row  # noqa: PLC0415 - see above
-
-        output.listing([as_row(one) for one in own], [], as_json=True, empty="")
+        output.listing([output.setting(one) for one in own], [], as_json=True, empty="")
         return
     if markdown:
         click.echo("| setting | default | environment | |\n|---|---|---|---|")

@@ -66,8 +66,8 @@ _OVERLOADED = ResourceExhausted(
     reason="OVERLOADED",
 )
 NOBODY = Scope("", "")
-# So long a last frame may take; what remains of the drain is for the status behind it.
-_PARTING_SECONDS = 0.15
+# So long a client may take to read the last frame and hang up; what remains of the drain is for the status behind it.
+_PARTING_SECONDS = 0.2
 
 
 def draining() -> Unavailable:
@@ -264,11 +264,13 @@ class Gate:
                     async with aclosing(answer(call, request)) as frames:
                         async for frame in frames:
                             await context.write(frame.SerializeToString())
+                except BaseException as error:
+                    await self._part(call, context, inbox, error)
+                    raise
                 finally:
                     if inbox is not None:
                         await inbox.close()
             except BaseException as error:  # noqa: BLE001  _fail always raises
-                await self._part(call, context, error)
                 await self._fail(call, context, error)
             self._leave(call, 0)
             context.set_trailing_metadata(((_REQUEST_ID, call.request_id),))
@@ -341,8 +343,11 @@ class Gate:
         call.scope = principal.scope
         audit.actor.set(principal.key_id)
 
-    async def _part(self, call: Call, context: Context, error: BaseException) -> None:
-        """Writes the last frame of a stream that ends because the server drains. A reader that is slow misses it."""
+    async def _part(self, call: Call, context: Context, inbox: Inbox[Any] | None, error: BaseException) -> None:
+        """Writes the last frame of a stream that ends because the server drains. A reader that is slow misses it.
+
+        Then waits a moment for the client to hang up: one that is writing when the status comes may lose the frame.
+        """
         ended = error if isinstance(error, AlejoError) else call.ended
         if call.farewell is None or ended is None or ended.reason != DRAINING:
             return
@@ -350,6 +355,8 @@ class Gate:
         with contextlib.suppress(grpc.aio.BaseError, asyncio.InvalidStateError, asyncio.CancelledError, TimeoutError):
             async with asyncio.timeout(_PARTING_SECONDS):
                 await context.write(call.farewell().SerializeToString())
+                if inbox is not None:
+                    await inbox.hung_up()
 
     async def _fail(self, call: Call, context: Context, error: BaseException) -> NoReturn:
         """Ends a call with the status of an error. What came from outside to stop it goes on its way."""

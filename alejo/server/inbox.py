@@ -89,6 +89,15 @@ class Inbox(Generic[M]):
             self._ended = True
             self._filled.set()
 
+    async def hung_up(self) -> None:
+        """Waits until the client has said its last, and throws away what it still says."""
+        while self._pump is not None and not self._ended:
+            self._frames.clear()
+            self._bytes = 0
+            self._room.set()
+            self._filled.clear()
+            await self._filled.wait()
+
     async def close(self) -> None:
         """Stops reading."""
         if self._pump is not None and not self._pump.done():
