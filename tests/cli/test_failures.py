@@ -250,9 +250,11 @@ def test_the_master_key_is_not_right(used: Home, harm: Callable[[Path], None], w
 def test_there_is_no_room(used: Home) -> None:
     """With a full data folder what writes ends with 74 (a chat's line with 1); what reads and backs up still works."""
     used.environment |= {"ALEJO_DATA_MAX_SIZE_MB": "1", "ALEJO_DATA_MAP_SIZE_MB": "1"}
-    big = "".join(json.dumps(TALK[1] | {"id": f"m{n}", "text": "x" * 20_000}) + "\n" for n in range(80))
-    (used.folder / "talk.jsonl").write_text(json.dumps(TALK[0]) + "\n" + big)
-    told(call(used, "import"), 74, "no room", "alejo doctor")
+    for size in (20_000, 500):  # the small ones fill what the large ones leave
+        messages = (TALK[1] | {"id": f"{size}-{number}", "text": "x" * size} for number in range(1_600_000 // size))
+        lines = "".join(json.dumps(one) + "\n" for one in (TALK[0], *messages))
+        (used.folder / "talk.jsonl").write_text(lines)
+        told(call(used, "import"), 74, "no room", "alejo doctor")
     told(call(used, "chat", lines="x" * 30_000 + "\n"), 1, "no room", "alejo doctor")
     for name in ("sessions list", "keys list", "backup"):
         assert call(used, name).returncode == 0
