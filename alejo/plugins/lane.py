@@ -129,7 +129,7 @@ class Lane:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread.ident), ctypes.py_object(Interrupted))
 
     async def close(self, seconds: float) -> bool:
-        """Retires the lane and waits for its thread, at most `seconds`, then interrupts it; returns whether it ended."""
+        """Retires the lane, waits for its thread at most `seconds`, then interrupts it; returns whether it ended."""
         self.retire()
         for patience in (seconds, BEAT):
             with contextlib.suppress(asyncio.TimeoutError):
