@@ -154,13 +154,22 @@ class Directories(msgspec.Struct, frozen=True):
     cache: Path
 
 
-def read(environment: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Reads every setting. Raises StartupError naming the setting, where it stands and what it should be."""
+def read(
+    environment: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    plugins: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
+    """Reads every setting; `plugins` are tables that stand for those of the file.
+
+    Raises StartupError naming the setting, where it stands and what it should be.
+    """
     environment = os.environ if environment is None else environment
     directories = _directories(environment)
     path = file(environment)
     table = _toml(path, required="ALEJO_CONFIG" in environment)
-    plugins = {name: _source(name, given, path) for name, given in table.pop("plugin", {}).items()}
+    tables = {
+        name: _source(name, given, path) for name, given in (table.pop("plugin", {}) | dict(plugins or {})).items()
+    }
     values = {option.name: Setting(option, option.default, "default") for option in OPTIONS}
     for name, value in _flatten(table).items():
         values[name] = _setting(name, value, "file", str(path))
@@ -172,7 +181,7 @@ def read(environment: Mapping[str, str] | None = None, overrides: Mapping[str, A
         if value is not None:
             values[name] = _setting(name, value, "command line", name)
     variables = {name: value for name, value in environment.items() if name.startswith(PLUGIN_VARIABLES)}
-    return Settings(values, plugins, directories, variables)
+    return Settings(values, tables, directories, variables)
 
 
 def file(environment: Mapping[str, str] | None = None) -> Path:
@@ -235,11 +244,11 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _source(name: str, given: Any, path: Path) -> Source:
-    if not isinstance(given, dict):
+    if not isinstance(given, Mapping):
         raise StartupError(
             f"{path}: plugin.{name} must be a table.", hint=f"Write it as [plugin.{name}].", exit_code=78
         )
-    return Source(given, file=path.name)
+    return Source(dict(given), file=path.name)
 
 
 def _setting(name: str, value: Any, source: str, place: str) -> Setting:

@@ -26,7 +26,8 @@ class Candidate:
     distribution: str
     version: str
     trusted: bool
-    given: object | None = None  # the plugin itself, handed over by a program instead of being imported
+    # The plugin itself, handed over by a program instead of being imported.
+    given: object | None = dataclasses.field(default=None, compare=False)
 
     @property
     def package(self) -> str:

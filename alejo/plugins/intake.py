@@ -70,6 +70,9 @@ class Intake:
             return named[0] if named else None
         (plugin,) = wanted  # of several that claim a name at most one is admitted
         verdicts = await self._judge([plugin.candidate])
+        if plugin.candidate.given is not None:
+            await self._load(plugin, verdicts[plugin.candidate], others)
+            return plugin
         with contextlib.suppress(Refusal), modules.afresh(plugin.candidate):
             refusal = await self._load(plugin, verdicts[plugin.candidate], others)
             if refusal is not None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import alejo_dice
 import pytest
 from alejo_dice import Dice
 
@@ -24,3 +28,16 @@ async def test_a_seed_repeats_the_throws() -> None:
 async def test_what_is_no_throw_is_explained(arguments: str) -> None:
     """Anything else than a throw is answered with how to say it."""
     assert "like this: dice 2d6" in await Dice(7).run(arguments, None)
+
+
+async def test_a_seed_is_a_setting(alejo_assistant: Callable[..., Any]) -> None:
+    """In a whole assistant the command throws as its seed says."""
+    async with alejo_assistant(alejo_dice, settings={"dice": {"seed": 7}}) as assistant:
+        answer = await assistant.chat("dice 9d99")
+        assert answer.message.text == await Dice(7).run("9d99", None)
+
+
+async def test_a_wrong_seed_is_refused(alejo_host: Callable[..., Any]) -> None:
+    """A seed that is no number is told with file and key."""
+    async with alejo_host(alejo_dice, settings={"dice": {"seed": "seven"}}) as host:
+        assert host.status().reason == "alejo.toml: plugin.dice.seed: expected int | null, got str."

@@ -1,27 +1,36 @@
-"""The distribution as the host meets it."""
+"""The plugin in a real host, and in a whole assistant."""
 
 from __future__ import annotations
 
-import inspect
-from importlib.metadata import entry_points
+import alejo_brain
+import pytest
 
-import pluggy
+from alejo import testing
+from alejo.errors import PluginFailed
+from alejo.types import PluginState
 
-from alejo.hooks import PROJECT, Specs
-from alejo.types import CommandSpec
+
+async def test_the_host_takes_a_brain_and_six_commands() -> None:
+    """It is loaded, fills both roles, and answers in pieces from another loop too."""
+    async with testing.host(alejo_brain) as host:
+        assert host.status().state is PluginState.ACTIVE, host.status().reason
+        assert host.status().roles == ("brain", "command")
+        specs = [slot.spec for slot in host.plugins.every("command") if slot.spec]
+        assert [spec.name for spec in specs] == ["remember", "recall", "forget", "list", "help", "time"]
+        assert "".join([piece async for piece in host.stream("brain", "respond", testing.turn("help"))])
 
 
-def test_the_entry_point_registers_a_brain_and_six_commands() -> None:
-    """The entry point loads, its hooks fit the specifications, and they return the roles' objects."""
-    (entry,) = entry_points(group="alejo", name="brain")
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(Specs)
-    manager.register(entry.load())
-    manager.check_pending()
-    (brain,) = manager.hook.alejo_register_brain(settings={})
-    (commands,) = manager.hook.alejo_register_commands(settings={})
-    assert inspect.isasyncgenfunction(brain.respond)
-    assert [command.spec.name for command in commands] == ["remember", "recall", "forget", "list", "help", "time"]
-    assert all(
-        isinstance(command.spec, CommandSpec) and inspect.iscoroutinefunction(command.run) for command in commands
-    )
+async def test_it_runs_the_commands_of_others_in_an_assistant() -> None:
+    """A turn that begins with the name of another plugin's command is answered by that command."""
+    async with testing.assistant(alejo_brain, testing.Chaos()) as assistant:
+        assert (await assistant.chat("chaos nothing")).message.text == "Done."
+
+
+async def test_chaos_beside_it_changes_nothing() -> None:
+    """A plugin that is stuck in its command does not hold up the brain's own."""
+    chaos = testing.Chaos()
+    async with testing.host(alejo_brain, chaos, plugins__call_seconds=0.2) as host:
+        with pytest.raises(PluginFailed):
+            await host.run("chaos", "block", timeout=0.1)
+        assert await host.run("time")
+        chaos.release()

@@ -1,21 +1,16 @@
-"""The distribution as the host meets it."""
+"""The plugin in a real host."""
 
 from __future__ import annotations
 
-import inspect
-from importlib.metadata import entry_points
+import alejo_emotion
 
-import pluggy
-
-from alejo.hooks import PROJECT, Specs
+from alejo import testing
+from alejo.types import Appraisal, PluginState
 
 
-def test_the_entry_point_registers_an_emotion_model() -> None:
-    """The entry point loads, its hook fits the specification, and it returns an object of the role."""
-    (entry,) = entry_points(group="alejo", name="emotion")
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(Specs)
-    manager.register(entry.load())
-    manager.check_pending()
-    (model,) = manager.hook.alejo_register_emotion(settings={})
-    assert inspect.iscoroutinefunction(model.appraise)
+async def test_the_host_takes_an_emotion_model() -> None:
+    """It is loaded, fills the role, and what it answers passes the host's check from another loop too."""
+    async with testing.host(alejo_emotion) as host:
+        assert host.status().state is PluginState.ACTIVE, host.status().reason
+        appraisal: Appraisal = await host.call("emotion", "appraise", "I am so happy!")
+        assert appraisal.valence > 0

@@ -1,21 +1,19 @@
-"""The distribution as the host meets it."""
+"""The plugin in a real host."""
 
 from __future__ import annotations
 
-import inspect
-from importlib.metadata import entry_points
+import alejo_memory
 
-import pluggy
-
-from alejo.hooks import PROJECT, Specs
+from alejo import testing
+from alejo.types import MemoryDraft, PluginState
 
 
-def test_the_entry_point_registers_a_memory_strategy() -> None:
-    """The entry point loads, its hook fits the specification, and it returns an object of the role."""
-    (entry,) = entry_points(group="alejo", name="memory")
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(Specs)
-    manager.register(entry.load())
-    manager.check_pending()
-    (strategy,) = manager.hook.alejo_register_memory(settings={})
-    assert all(inspect.iscoroutinefunction(getattr(strategy, name)) for name in ("keep", "complete", "plan"))
+async def test_the_host_takes_a_memory_strategy() -> None:
+    """It is loaded, fills the role, and all it answers passes the host's checks from another loop too."""
+    async with testing.host(alejo_memory) as host:
+        assert host.status().state is PluginState.ACTIVE, host.status().reason
+        (kept,) = await host.call("memory", "keep", testing.message("My dog is called Luna."))
+        assert kept.layer is not None
+        completed: MemoryDraft = await host.call("memory", "complete", MemoryDraft("The key is under the mat."))
+        assert completed.layer is not None
+        assert await host.call("memory", "plan", "Who is Luna?")

@@ -1,22 +1,31 @@
-"""The distribution as the host meets it."""
+"""The plugin in a real host."""
 
 from __future__ import annotations
 
-import inspect
-from importlib.metadata import entry_points
+import io
 
-import pluggy
-from alejo_vision import Settings
+import alejo_vision
+import PIL.Image
+import pytest
 
-from alejo.hooks import PROJECT, Specs
+from alejo import testing
+from alejo.errors import InvalidArgument
+from alejo.types import Image, Percept, PluginState
 
 
-def test_the_entry_point_registers_vision() -> None:
-    """The entry point loads, its hook fits the specification, and it returns an object of the role."""
-    (entry,) = entry_points(group="alejo", name="vision")
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(Specs)
-    manager.register(entry.load())
-    manager.check_pending()
-    (vision,) = manager.hook.alejo_register_vision(settings=Settings())
-    assert inspect.iscoroutinefunction(vision.perceive)
+async def test_the_host_takes_an_eye() -> None:
+    """It is loaded, fills the role, sees from another loop too, and says when a picture is none."""
+    drawn = io.BytesIO()
+    PIL.Image.new("RGB", (30, 20), "red").save(drawn, "PNG")
+    async with testing.host(alejo_vision, settings={"vision": {"at_once": 1}}) as host:
+        assert host.status().state is PluginState.ACTIVE, host.status().reason
+        percept: Percept = await host.call("vision", "perceive", Image(drawn.getvalue()))
+        assert (percept.width, percept.height) == (30, 20)
+        with pytest.raises(InvalidArgument):
+            await host.call("vision", "perceive", Image(b"no picture"))
+
+
+async def test_a_wrong_setting_is_told() -> None:
+    """More pictures at once than a machine can hold are refused."""
+    async with testing.host(alejo_vision, settings={"vision": {"at_once": 0}}) as host:
+        assert host.status().reason == "alejo.toml: plugin.vision.at_once: expected int >= 1."

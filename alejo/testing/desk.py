@@ -1,0 +1,122 @@
+"""A turn without a server: messages, a desk that keeps a list, and turns made for it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from alejo.errors import NotFound
+from alejo.roles import Command, Desk, Turn
+from alejo.types import Context, ContextItem, Hit, Layer, Memory, MemoryDraft, Message, Role, Session, SessionState
+
+DAY = 86_400_000_000
+NOW = 1_683_640_980_000_000  # 9 May 2023, 14:03 UTC
+_STOPWORDS = frozenset(
+    "a an the i you my your is are was were do does did what when who where how to of and that it in on".split()  # noqa: SIM905
+)
+
+
+def message(text: str, *, id: str = "now", role: Role = Role.USER, **fields: Any) -> Message:  # noqa: A002  the field's name
+    """A message of the session "s1", said now; `fields` are those of alejo.types.Message."""
+    given: dict[str, Any] = {"session_id": "s1", "seq": 1, "sent_at": NOW, "recorded_at": NOW} | fields
+    return Message(id=id, role=role, text=text, **given)
+
+
+def turn(text: str, desk: Desk | None = None, *, images: Sequence[Any] = (), **fields: Any) -> Turn:
+    """A turn in which a user says this, at a ListDesk of its own unless one is given; `fields` are those of Turn."""
+    desk = desk or ListDesk()
+    commands = tuple(each.spec for each in desk.offered) if isinstance(desk, ListDesk) else ()
+    given: dict[str, Any] = {
+        "session": Session("s1", SessionState.ACTIVE, NOW, NOW),
+        "message": message(text, images=tuple(images)),
+        "recalled": (),
+        "appraisal": None,
+        "percepts": (),
+        "degraded": (),
+        "commands": commands,
+        "now": NOW,
+    }
+    made = Turn(**(given | fields), desk=desk)
+    if isinstance(desk, ListDesk):
+        desk.turn = made
+    return made
+
+
+class ListDesk:
+    """The host's side of a turn, over a list: finds by words and their rarity, like the real one.
+
+    `kept` are the memories, `offered` the commands that may be run, `ran` those that were, with their arguments.
+    """
+
+    def __init__(self, *commands: Command) -> None:
+        self.kept: list[Memory] = []
+        self.offered: list[Command] = list(commands)
+        self.ran: list[tuple[str, str]] = []
+        self.turn: Turn | None = None
+
+    def add(
+        self, text: str, *, speaker: str = "", days_ago: float = 1, kind: str = "statement", message_id: str = ""
+    ) -> Memory:
+        """Puts a memory in, as if it had been there."""
+        at = NOW - round(days_ago * DAY)
+        memory = Memory(f"m{len(self.kept)}", Layer.EPISODIC, kind, text, at, at, speaker, "s1", message_id)
+        self.kept.append(memory)
+        return memory
+
+    async def context(self, token_budget: int = 0) -> Context:
+        """All that is kept, newest first, as far as it fits at four characters a token."""
+        items, left = [], token_budget or 2048
+        for memory in await self.memories(len(self.kept)):
+            tokens = max(1, len(memory.text) // 4)
+            if tokens <= left:
+                left -= tokens
+                items.append(ContextItem("memories", memory.text, tokens, memory.id))
+        return Context(tuple(items), sum(item.tokens for item in items))
+
+    async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
+        """The best matches."""
+        held = [_terms(f"{memory.text} {memory.speaker}") for memory in self.kept]
+        count = len(held)
+
+        def rarity(term: str) -> float:
+            seen = sum(term in each for each in held)
+            return math.log(1 + (count - seen + 0.5) / (seen + 0.5))
+
+        asked = {term: rarity(term) for term in _terms(query)}
+        total = sum(asked.values()) or 1.0
+        hits = []
+        for memory, words in zip(self.kept, held, strict=True):
+            score = sum(weight for term, weight in asked.items() if term in words)
+            if score:
+                hits.append(Hit(memory, score, score / total))
+        return sorted(hits, key=lambda hit: -hit.score)[:limit]
+
+    async def memories(self, limit: int = 20) -> Sequence[Memory]:
+        """The newest first."""
+        return sorted(self.kept, key=lambda memory: -memory.sent_at)[:limit]
+
+    async def remember(self, draft: MemoryDraft) -> Memory:
+        """Keeps a draft."""
+        return self.add(draft.text, kind=draft.kind, days_ago=0, message_id=draft.message_id)
+
+    async def forget(self, memory_ids: Sequence[str]) -> int:
+        """Takes memories out."""
+        before = len(self.kept)
+        self.kept = [memory for memory in self.kept if memory.id not in memory_ids]
+        return before - len(self.kept)
+
+    async def run(self, command: str, arguments: str) -> str:
+        """Runs an offered command. Raises NotFound."""
+        for each in self.offered:
+            if each.spec.name == command:
+                self.ran.append((command, arguments))
+                return await each.run(arguments, self.turn or turn("", self))
+        raise NotFound("command", command)
+
+
+def _terms(text: str) -> set[str]:
+    """A text's words without the commonest, cut to a crude stem."""
+    found = re.findall(r"[^\W_]+", text.lower())
+    return {re.sub(r"(?:ed|ing|s)$", "", word) for word in found if word not in _STOPWORDS}
