@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import options, output
+from . import authoring, options, output
 
 if TYPE_CHECKING:
     from alejo.settings import Setting, Settings
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 @click.group("plugins")
 def command() -> None:
     """What the assistant is made of."""
+
+
+command.add_command(authoring.new)
+command.add_command(authoring.check)
 
 
 @command.command("list")

@@ -26,6 +26,7 @@ def options(plugin: str, schema: type[msgspec.Struct]) -> list[Option]:
     for field in msgspec.structs.fields(schema):
         told = properties.get(field.encode_name, {})
         name = f"plugin.{plugin}.{field.encode_name}"
+        _check_default(name, field)
         rows.append(Option(name, _default(field), str(told.get("description", "")), bool(told.get(HIDDEN, False))))
     return rows
 
@@ -56,6 +57,16 @@ def read(plugin: str, schema: type[msgspec.Struct], source: Source) -> tuple[Any
         # A __post_init__ of the plugin's own, which says what it likes.
         reason = f"{source.file}: [plugin.{plugin}] is refused: {' '.join(str(error).split())[:200]}"
         raise Refusal(f"{reason.rstrip('.')}.", f"alejo plugins show {plugin} tells its settings.") from error
+
+
+def _check_default(name: str, field: msgspec.structs.FieldInfo) -> None:
+    if not field.required:
+        try:
+            msgspec.convert(_default(field), field.type)
+        except msgspec.ValidationError as error:
+            why = str(error).replace("`", "").partition(" - at ")[0]
+            text = f"The default of its setting {name} is wrong: {why[0].lower()}{why[1:]}."
+            raise Refusal(text, "Give it a default of its own type.") from None
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:

@@ -146,19 +146,22 @@ def _check_hooks(plugin: Any, manager: pluggy.PluginManager) -> None:
         if not inspect.isfunction(function):
             continue
         options = manager.parse_hookimpl_opts(plugin, attribute)
+        place = places.of_function(function)
         if options is None:
             if attribute in NAMES:
-                raise Refusal(f"Its {attribute} is not marked as a hook.", "Mark it with @alejo.hooks.hookimpl.")
+                raise Refusal(
+                    f"Its {attribute} is not marked as a hook ({place}).", "Mark it with @alejo.hooks.hookimpl."
+                )
             if not attribute.startswith("alejo_"):
                 continue
         name = (options["specname"] if options else None) or attribute
         if name not in NAMES:
             close = difflib.get_close_matches(name, NAMES, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"The hooks are {', '.join(NAMES)}."
-            raise Refusal(f"There is no hook {name}.", hint)
+            raise Refusal(f"There is no hook {name} ({place}).", hint)
         if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
             raise Refusal(
-                f"Its {name} is not a plain function.", "Hooks are called once, at start, and return objects."
+                f"Its {name} is not a plain function ({place}).", "Hooks are called once, at start, and return objects."
             )
 
 

@@ -26,6 +26,15 @@ def of_frame(frame: FrameType | None, package: str) -> str:
     return innermost
 
 
+def of_function(function: object) -> str:
+    """Where a function is defined; empty for what is not written in Python."""
+    function = getattr(function, "__func__", function)
+    code, names = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+    if code is None:
+        return ""
+    return short(code.co_filename, code.co_firstlineno, str(names.get("__name__", "")).partition(".")[0])
+
+
 def of_traceback(traceback: TracebackType | None, package: str) -> str:
     """The innermost place in the package that an exception came through, else where it was raised."""
     inside = last = ""

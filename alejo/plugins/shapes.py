@@ -13,6 +13,7 @@ import msgspec
 
 from alejo.types import Appraisal, CommandSpec, MemoryDraft, Percept, RecallPlan
 
+from . import places
 from .states import Refusal
 
 
@@ -129,10 +130,14 @@ def _check_method(label: str, method: Any, wanted: Method) -> None:
     if not callable(method):
         raise Refusal(f"Its {label} is not a method.")
     is_coroutine = inspect.iscoroutinefunction(method) or asyncio.iscoroutinefunction(method)
+    place = places.of_function(method)
+    at = f" ({place})" if place else ""
     if wanted.streams and is_coroutine:
-        raise Refusal(f"Its {label} is a coroutine function; it must be an async generator.", "Use yield in it.")
+        raise Refusal(f"Its {label} is a coroutine function; it must be an async generator{at}.", "Use yield in it.")
     if not wanted.streams and not is_coroutine:
-        raise Refusal(f"Its {label} is not a coroutine function.", f"Write it as: async def {label.partition('.')[2]}")
+        raise Refusal(
+            f"Its {label} is not a coroutine function{at}.", f"Write it as: async def {label.partition('.')[2]}"
+        )
     try:
         signature = inspect.signature(method)
     except (TypeError, ValueError):
@@ -142,6 +147,6 @@ def _check_method(label: str, method: Any, wanted: Method) -> None:
     except TypeError:
         plural = "argument" if wanted.arguments == 1 else "arguments"
         raise Refusal(
-            f"Its {label} takes {signature}, but is called with {wanted.arguments} {plural}.",
+            f"Its {label} takes {signature}, but is called with {wanted.arguments} {plural}{at}.",
             "See alejo.roles for its arguments.",
         ) from None

@@ -65,7 +65,7 @@ class Verdicts:
 
     def judge(self, candidate: Candidate) -> Verdict:
         """Imports the plugin in a child process. Blocks for at most the budget and a little; run it in a thread."""
-        refusal = _import_apart(candidate, self._seconds)
+        refusal = import_apart(candidate, self._seconds)
         reason, hint = (refusal.reason, refusal.hint) if refusal is not None else ("", "")
         return Verdict(self._now, reason, hint, self._environment, self._seconds)
 
@@ -138,7 +138,8 @@ def _environment() -> str:
     return hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest()
 
 
-def _import_apart(candidate: Candidate, seconds: float) -> Refusal | None:
+def import_apart(candidate: Candidate, seconds: float) -> Refusal | None:
+    """Imports a plugin in a child process. Returns what is wrong with it, if anything is, within `seconds`."""
     report, write_end = os.pipe()
     task = {
         "path": [os.path.abspath(entry) for entry in sys.path],

@@ -32,7 +32,7 @@ DOORS = {
     "alejo.v1": ("server", "client", "wire"),
     "pluggy": ("hooks", "plugins"),
     "lmdb": ("storage.lmdb", "storage.snapshot"),
-    "tomllib": ("settings",),
+    "tomllib": ("settings", "testing.project"),  # the second reads a plugin author's pyproject.toml, no setting
     "cryptography": ("storage",),
     "prometheus_client": ("metrics",),
     "click": ("cli",),
