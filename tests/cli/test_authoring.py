@@ -14,7 +14,6 @@ import pytest
 from alejo.cli.authoring import ROLES
 from alejo.cli.scaffold import ROLES as WRITTEN
 from alejo.cli.scaffold import files
-
 from alejo.testing.check import check
 
 from .home import Home
