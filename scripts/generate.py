@@ -20,6 +20,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from alejo.cli.exits import MEANINGS
 from alejo.cli.root import MODULES, alejo
 from alejo.plugins.states import diagram
+from alejo.plugins.surface import VERSION, surface
 from alejo.reasons import REASONS
 from alejo.sessions import TRANSITIONS
 from alejo.settings import OPTIONS, toml
@@ -94,6 +95,23 @@ def _commands(context: click.Context) -> Iterator[click.Context]:
             yield from _commands(click.Context(inner, context, name))
 
 
+def stable() -> Files:
+    """docs/surface.md: what a plugin may count on."""
+    lines = [
+        "# What a plugin may count on",
+        "",
+        MARK.format("alejo/plugins/surface.py"),
+        "",
+        f"Version {VERSION} of the surface. What is listed here stays as it is until its first number changes; what is",
+        "new raises the second. `tests/structure/test_surface.py` compares it with what was recorded. Everything else of",
+        "`alejo`, but for `alejo.testing`, may change with any release. Declare the range you tested with in",
+        "`dependencies`, such as `alejo>=0.1.0.dev0,<0.2`.",
+    ]
+    for part, found in surface().items():
+        lines += ["", f"## {part}", "", "```text", *found, "```"]
+    return {Path("docs/surface.md"): ("\n".join(lines) + "\n").encode()}
+
+
 def states() -> Files:
     """The diagrams of the states of sessions and plugins, in the pages that tell of them."""
     steps = [f"    {a.name.lower()} --> {b.name.lower()}" for a, ends in TRANSITIONS.items() for b in sorted(ends)]
@@ -162,7 +180,7 @@ def between(document: str, name: str, text: str) -> str:
     return f"{head}{start}\n{text}\n{end}{tail}"
 
 
-SOURCES: tuple[Callable[[], Files], ...] = (wire, api, settings, commands, states, reasons, figures)
+SOURCES: tuple[Callable[[], Files], ...] = (wire, api, settings, commands, states, stable, reasons, figures)
 
 
 def main(arguments: list[str]) -> int:

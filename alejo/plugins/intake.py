@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import importlib
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint
 
@@ -62,6 +63,7 @@ class Intake:
 
         A rejected one leaves Python's memory as it was.
         """
+        importlib.invalidate_caches()  # what was installed a moment ago is to be seen
         candidates = self._candidates()
         plugins = [self._plugin(candidate) for candidate in candidates]
         named = [plugin for plugin in plugins if plugin.candidate.name == name]

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from alejo_bench import overhead, quotes, report
+from alejo_bench import overhead, plugins, quotes, report
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -18,7 +18,11 @@ class Options(msgspec.Struct, frozen=True):
     quick: bool
 
 
-BENCHES: dict[str, Callable[..., list[report.Row]]] = {"overhead": overhead.run, "quotes": quotes.run}
+BENCHES: dict[str, Callable[..., list[report.Row]]] = {
+    "overhead": overhead.run,
+    "plugins": plugins.run,
+    "quotes": quotes.run,
+}
 
 
 @click.command()
