@@ -103,9 +103,9 @@ def stable() -> Files:
         MARK.format("alejo/plugins/surface.py"),
         "",
         f"Version {VERSION} of the surface. What is listed here stays as it is until its first number changes; what is",
-        "new raises the second. `tests/structure/test_surface.py` compares it with what was recorded. Everything else of",
-        "`alejo`, but for `alejo.testing`, may change with any release. Declare the range you tested with in",
-        "`dependencies`, such as `alejo>=0.1.0.dev0,<0.2`.",
+        "new raises the second. `tests/structure/test_surface.py` compares it with what was recorded. The rest of `alejo`,",
+        "but for `alejo.testing`, may change with any release. Declare the range you tested with in `dependencies`, such",
+        "as `alejo>=0.1.0.dev0,<0.2`.",
     ]
     for part, found in surface().items():
         lines += ["", f"## {part}", "", "```text", *found, "```"]

@@ -1,5 +1,5 @@
-"""What the host adds to a call of a plugin: deadline, timing, breaker, the check of the answer; and for a plugin that is
-not trusted the way to its own loop and back.
+"""What the host adds to a call of a plugin: deadline, timing, breaker, the check of the answer; and for one that is not
+trusted the way to its own loop and back.
 
     trusted_us     a call on the server's loop through the host, minus a plain await of the same coroutine, in µs
     apart_us       a call on the plugin's own loop through the host, minus the same plain await, in µs
