@@ -17,6 +17,7 @@ import click
 from api import page as api_page
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+import alejo as alejo_room
 from alejo.cli.exits import MEANINGS
 from alejo.cli.root import MODULES, alejo
 from alejo.plugins.states import diagram
@@ -103,11 +104,12 @@ def stable() -> Files:
         MARK.format("alejo/plugins/surface.py"),
         "",
         f"Version {VERSION} of the surface. What is listed here stays as it is until its first number changes; what is",
-        "new raises the second. `tests/structure/test_surface.py` compares it with what was recorded. The rest of `alejo`,",
-        "but for `alejo.testing`, may change with any release. Declare the range you tested with in `dependencies`, such",
-        "as `alejo>=0.1.0.dev0,<0.2`.",
+        "new raises the second. `tests/structure/test_surface.py` compares it with what was recorded.",
+        "",
+        "The rest of `alejo`, but for `alejo.testing`, may change with any release. Declare the range you tested",
+        "with in `dependencies`, such as `alejo>=0.1.0.dev0,<0.2`.",
     ]
-    for part, found in surface().items():
+    for part, found in surface(alejo_room.__all__).items():
         lines += ["", f"## {part}", "", "```text", *found, "```"]
     return {Path("docs/surface.md"): ("\n".join(lines) + "\n").encode()}
 

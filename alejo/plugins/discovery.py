@@ -47,6 +47,8 @@ def discover(trusted: Sequence[str], entry_points: Iterable[EntryPoint] | None =
     candidates = []
     for entry_point in found:
         dist = entry_point.dist
+        if dist is not None and not dist.metadata["Name"]:
+            continue  # it is being installed or taken away in this moment
         name = canonicalize_name(dist.name) if dist is not None else ""
         version = dist.version if dist is not None else ""
         candidates.append(Candidate(entry_point, entry_point.name, name, version, name in names))

@@ -64,7 +64,8 @@ class Intake:
         A rejected one leaves Python's memory as it was.
         """
         importlib.invalidate_caches()  # what was installed a moment ago is to be seen
-        candidates = self._candidates()
+        # Reading the metadata of all that is installed takes tens of milliseconds, which no call need pay for.
+        candidates = await asyncio.to_thread(self._candidates)
         plugins = [self._plugin(candidate) for candidate in candidates]
         named = [plugin for plugin in plugins if plugin.candidate.name == name]
         wanted = [plugin for plugin in self._admit(plugins, candidates) if plugin in named]
@@ -128,10 +129,11 @@ class Intake:
     async def _judge(self, candidates: list[Candidate]) -> dict[Candidate, Verdict]:
         path = self._settings.directories.cache / "plugins.json"
         seconds = self._settings["plugins.import_seconds"]
-        cache = Verdicts(path, self._clock.now(), seconds)
+        cache = await asyncio.to_thread(Verdicts, path, self._clock.now(), seconds)
         # What was handed over as an object is imported already.
         verdicts = {one: Verdict(self._clock.now()) for one in candidates if one.given is not None}
-        keys = {candidate: key(candidate) for candidate in candidates if candidate not in verdicts}
+        asked = [candidate for candidate in candidates if candidate not in verdicts]
+        keys = dict(zip(asked, await asyncio.to_thread(lambda: [key(candidate) for candidate in asked]), strict=True))
         known = {candidate: cache.find(keys[candidate]) for candidate in keys}
         gate = asyncio.Semaphore(PROBES_AT_ONCE)
 
@@ -141,7 +143,7 @@ class Intake:
 
         new = dict(await asyncio.gather(*(judge(candidate) for candidate, verdict in known.items() if verdict is None)))
         if new:
-            cache.keep({keys[candidate]: verdict for candidate, verdict in new.items()})
+            await asyncio.to_thread(cache.keep, {keys[candidate]: verdict for candidate, verdict in new.items()})
         return verdicts | {one: verdict for one, verdict in known.items() if verdict is not None} | new
 
     async def _load(self, plugin: Plugin, verdict: Verdict, others: Sequence[Plugin]) -> Refusal | None:

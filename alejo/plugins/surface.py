@@ -9,21 +9,20 @@ from __future__ import annotations
 import enum
 import inspect
 import types as kinds
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
-import alejo
 from alejo import errors, hooks, roles, types
 
 VERSION = "1.0"
 
 
-def surface() -> dict[str, list[str]]:
-    """The lines, sorted within each part: the public names, hooks, roles, types and errors."""
+def surface(names: Iterable[str]) -> dict[str, list[str]]:
+    """The lines, sorted within each part: the public `names` of the package, hooks, roles, types and errors."""
     return {
-        "alejo": sorted(alejo.__all__),
+        "alejo": sorted(names),
         "hooks": sorted(_method(name, hook) for name, hook in vars(hooks.Specs).items() if name.startswith("alejo_")),
         "roles": sorted(line for one in _classes(roles) for line in _members(one)),
         "types": sorted(line for one in _classes(types) for line in _members(one)),

@@ -63,3 +63,11 @@ def test_an_unreadable_requirement_is_refused(shelf: Shelf) -> None:
     (candidate,) = discover([], shelf.entry_points())
     with pytest.raises(Refusal, match="cannot be read"):
         check_version(candidate, "0.1.0")
+
+
+def test_a_half_installed_distribution_is_passed_over(shelf: Shelf) -> None:
+    """One whose metadata is not written yet, or already gone, does not hide the others."""
+    shelf.add("good", "")
+    shelf.add("half", "")
+    (shelf.folder / "half-1.0.dist-info" / "METADATA").unlink()
+    assert [candidate.name for candidate in discover([], shelf.entry_points())] == ["good"]
