@@ -47,10 +47,11 @@ def discover(trusted: Sequence[str], entry_points: Iterable[EntryPoint] | None =
     candidates = []
     for entry_point in found:
         dist = entry_point.dist
-        if dist is not None and not dist.metadata["Name"]:
+        told = dist.metadata if dist is not None else None  # read once: the next time it may be gone
+        if told is not None and not (told["Name"] and told["Version"]):
             continue  # it is being installed or taken away in this moment
-        name = canonicalize_name(dist.name) if dist is not None else ""
-        version = dist.version if dist is not None else ""
+        name = canonicalize_name(told["Name"]) if told is not None else ""
+        version = told["Version"] if told is not None else ""
         candidates.append(Candidate(entry_point, entry_point.name, name, version, name in names))
     return sorted(candidates, key=lambda candidate: (candidate.name, candidate.distribution))
 
