@@ -90,7 +90,7 @@ class Server:
             "ALEJO_PLUGINS_TRUSTED": "aa-brain",
             "ALEJO_PLUGINS_DISABLED": "brain,emotion,memory,vision",
             "ALEJO_PLUGINS_CALL_SECONDS": str(CALL_SECONDS),
-            "ALEJO_PLUGINS_IMPORT_SECONDS": "1.0",
+            "ALEJO_PLUGINS_IMPORT_SECONDS": "2.0",
             "ALEJO_PLUGINS_REST_SECONDS": "0.2",
         }
         command = [sys.executable, "-m", "alejo", "serve"]
@@ -113,6 +113,11 @@ async def serving(folder: Path) -> AsyncIterator[tuple[Server, Client]]:
                     raise AssertionError(server.log.read_text())
                 await asyncio.sleep(0.05)
         async with connect(f"unix:{server.socket}") as client:
+            rejected = {
+                one.name: one.reason for one in (await client.plugins())[0] if one.state is PluginState.REJECTED
+            }
+            if rejected:
+                raise AssertionError(f"a machine too busy to begin with: {rejected}")
             yield server, client
     finally:
         server.process.send_signal(signal.SIGKILL)
