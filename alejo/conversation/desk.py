@@ -104,6 +104,8 @@ class TurnDesk:
         for slot in self._plugins.every("command"):
             if slot.spec is not None and slot.spec.name == command:
                 self.commands.append(command)
-                said: str = await self._plugins.call(slot, "run", arguments, self.turn)
+                # A command that hangs ends before the brain that waits for it would.
+                seconds = self._plugins.command_seconds
+                said: str = await self._plugins.call(slot, "run", arguments, self.turn, timeout=seconds)
                 return said
         raise NotFound("command", command)

@@ -107,6 +107,11 @@ class PluginHost:
         """Calls the listener, on the server's loop, whenever a plugin's state or its reason changes."""
         self._listeners.append(listener)
 
+    @property
+    def command_seconds(self) -> float:
+        """How long a command may take within a brain's call: less than that, so that the brain is not blamed for it."""
+        return self._seconds * 0.75
+
     def settings(self) -> list[Setting]:
         """Every setting that a loaded plugin declares, by the plugins' names."""
         return [setting for plugin in self._plugins for setting in plugin.settings]
