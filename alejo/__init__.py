@@ -9,17 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alejo._core import NgramHasher, SparseVector
     from alejo.app import Assistant
     from alejo.app import open_assistant as open  # noqa: A004 - the library's one verb
     from alejo.hooks import hookimpl
     from alejo.types import Scope
 
 __version__ = "0.1.0.dev0"
-__all__ = ["Assistant", "Scope", "hookimpl", "open"]
+__all__ = ["Assistant", "NgramHasher", "Scope", "SparseVector", "hookimpl", "open"]
 
 _PLACES = {
     "Assistant": ("alejo.app", "Assistant"),
+    "NgramHasher": ("alejo._core", "NgramHasher"),
     "Scope": ("alejo.types", "Scope"),
+    "SparseVector": ("alejo._core", "SparseVector"),
     "hookimpl": ("alejo.hooks", "hookimpl"),
     "open": ("alejo.app", "open_assistant"),
 }

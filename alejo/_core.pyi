@@ -5,9 +5,24 @@ surrogates UnicodeEncodeError, before anything is changed.
 """
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import final
 
-__all__ = ["DamagedIndex", "InvalidValue", "LexicalIndex", "__version__", "debug_build", "tokens"]
+from typing_extensions import Buffer
+
+__all__ = [
+    "DamagedIndex",
+    "DamagedTable",
+    "InvalidValue",
+    "LexicalIndex",
+    "NgramHasher",
+    "SparseVector",
+    "StaticEmbedder",
+    "WordPiece",
+    "__version__",
+    "debug_build",
+    "tokens",
+]
 
 __version__: str
 
@@ -16,6 +31,9 @@ class InvalidValue(ValueError):
 
 class DamagedIndex(RuntimeError):
     """An index whose invariants do not hold; build it again."""
+
+class DamagedTable(RuntimeError):
+    """An embedding table whose files are missing, cut short or do not fit each other."""
 
 def debug_build() -> bool:
     """Whether this extension was compiled without optimisation, so that its speed means nothing."""
@@ -88,3 +106,94 @@ class LexicalIndex:
 
     def __len__(self) -> int:
         """How many documents it holds."""
+
+@final
+class StaticEmbedder:
+    """Embeds texts by a table of their tokens, memory-mapped; many threads may use one.
+
+    A text's vector is the direction of the sum of its tokens' rows, float32, the same bits on every machine of one byte
+    order. Read it with `memoryview(vector).cast("f")` or `numpy.frombuffer(vector, "f4")`.
+    """
+
+    def __new__(cls, folder: str | PathLike[str]) -> StaticEmbedder:
+        """The embedder of a folder with `table.safetensors` and `vocab.txt`, which stay unchanged while it is open.
+
+        `embedding` is int8 [rows, dimensions], `scale` float32 [rows]; a value is embedding times scale of its row.
+        Line and row number are the token's id. Raises DamagedTable if they are missing or do not fit each other.
+        """
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers a vector has."""
+
+    def embed(self, text: str) -> bytes:
+        """The vector of `text`, of length 1, 4 times `dimensions` bytes.
+
+        A text without a token has the vector of `[UNK]`. Time and memory grow with the text.
+        """
+
+    def embed_many(self, texts: Sequence[str]) -> bytes:
+        """The vectors of `texts`, one after the other; other Python threads run meanwhile."""
+
+    def validate(self) -> None:
+        """Checks every invariant; for tests. Raises DamagedTable naming the first that does not hold."""
+
+@final
+class WordPiece:
+    """BERT's tokenising by a vocabulary: without special tokens, neither added nor recognised."""
+
+    def __new__(cls, vocabulary: str | PathLike[str], *, uncased: bool = True) -> WordPiece:
+        """Tokenising by a file with a piece on each line, whose number, from 0, is its id.
+
+        `uncased` takes off case and accents. Raises DamagedTable if the file cannot be read, holds a piece twice or
+        lacks `[UNK]`.
+        """
+
+    def ids(self, text: str) -> list[int]:
+        """The ids of the pieces of `text`, in its order."""
+
+    def __len__(self) -> int:
+        """How many pieces there are."""
+
+@final
+class NgramHasher:
+    """Turns texts into sparse vectors of hashed n-grams; many threads may use one.
+
+    The places are part of the contract: weights that were trained with one version fit the next.
+    """
+
+    def __new__(cls, bits: int = 18, words: int = 2, chars: tuple[int, int] = (3, 5)) -> NgramHasher:
+        """Hashes to 2^`bits` places (1 to 24), with a sign: what collides cancels out in the mean.
+
+        Of a text, folded: runs of 1 to `words` words (up to 8), and runs of `chars[0]` to `chars[1]` characters (1 to
+        16) of a word between its ends. 0 words or (0, 0) leave that sort out; raises InvalidValue for both, and
+        outside these bounds.
+        """
+
+    def features(self, text: str) -> SparseVector:
+        """The n-grams of `text` by how often they come, brought to length 1; empty if there is no word in it."""
+
+@final
+class SparseVector:
+    """A vector that is 0 nearly everywhere; its length says at how many places it is not. `NgramHasher` makes them."""
+
+    @property
+    def indices(self) -> bytes:
+        """Where it is not 0, ascending, as unsigned integers of 32 bits."""
+
+    @property
+    def values(self) -> bytes:
+        """Its values there, float32."""
+
+    def dot(self, other: SparseVector) -> float:
+        """The sum of the products with `other`. Raises InvalidValue if it has another number of bits."""
+
+    def scores(self, weights: Buffer) -> list[float]:
+        """The product with each column of a matrix: one row for each of the 2^bits places, a column for each class.
+
+        `weights` holds float32 or int8 numbers, row after row (`array.array("f")`, a NumPy array, a memoryview).
+        Raises InvalidValue if it has another number of rows or gaps, TypeError for other numbers.
+        """
+
+    def __len__(self) -> int:
+        """At how many places it is not 0."""

@@ -14,9 +14,19 @@ pub enum Error {
     /// A language code without a stemmer.
     #[error("no stemmer for this language; known are {known}, and the empty string for none")]
     UnknownLanguage { known: &'static str },
+    /// An embedding table that cannot be used; it says why, naming files at most.
+    #[error("the embedding table cannot be used: {0}")]
+    Table(String),
     /// An invariant of the structure does not hold.
     #[error("the index is damaged: {0}; build it again")]
     Damaged(&'static str),
+}
+
+impl Error {
+    /// A file of an embedding table that cannot be read.
+    pub(crate) fn unreadable(path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::Table(format!("{} cannot be read ({error})", path.display()))
+    }
 }
 
 /// A result of the core.

@@ -4,12 +4,17 @@
 //! - [`error`]: the one error enum.
 //! - [`clock`]: the time as a value that is handed in.
 //! - [`text`]: from a text in any language to the terms it is found by.
+//! - [`embed`]: a text as a vector, from a table of its tokens.
+//! - [`ngram`]: a text as hashed n-grams, for linear classifiers.
 //! - [`lexical`]: an exact, incremental BM25 index over one user's documents.
 //! - `py`: the Python face `alejo._core`, behind the feature `python`; nothing outside it knows Python.
 
 pub mod clock;
+pub mod embed;
 pub mod error;
+mod hash;
 pub mod lexical;
+pub mod ngram;
 #[cfg(feature = "python")]
 mod py;
 pub mod text;

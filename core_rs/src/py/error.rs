@@ -13,6 +13,13 @@ pyo3::create_exception!(
     "An index whose invariants do not hold; build it again."
 );
 
+pyo3::create_exception!(
+    alejo._core,
+    DamagedTable,
+    PyRuntimeError,
+    "An embedding table whose files are missing, cut short or do not fit each other."
+);
+
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let message = error.to_string();
@@ -20,6 +27,7 @@ impl From<Error> for PyErr {
             Error::OutOfRange { .. } | Error::Meaningless(_) | Error::UnknownLanguage { .. } => {
                 InvalidValue::new_err(message)
             }
+            Error::Table(_) => DamagedTable::new_err(message),
             Error::Damaged(_) => DamagedIndex::new_err(message),
         }
     }

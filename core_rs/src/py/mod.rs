@@ -1,7 +1,9 @@
 //! `alejo._core`: the Python face. Numbers, strings and lists cross here; no Python object is ever called back.
 
+mod embed;
 mod error;
 mod lexical;
+mod ngram;
 mod text;
 
 use pyo3::exceptions::PyRuntimeWarning;
@@ -20,7 +22,12 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("InvalidValue", py.get_type::<error::InvalidValue>())?;
     module.add("DamagedIndex", py.get_type::<error::DamagedIndex>())?;
+    module.add("DamagedTable", py.get_type::<error::DamagedTable>())?;
+    module.add_class::<embed::StaticEmbedder>()?;
+    module.add_class::<embed::WordPiece>()?;
     module.add_class::<lexical::LexicalIndex>()?;
+    module.add_class::<ngram::NgramHasher>()?;
+    module.add_class::<ngram::SparseVector>()?;
     module.add_function(wrap_pyfunction!(debug_build, module)?)?;
     module.add_function(wrap_pyfunction!(text::tokens, module)?)?;
     if debug_build() {

@@ -1,0 +1,86 @@
+//! Static embedding for Python. Vectors leave as bytes: `memoryview(vector).cast("f")`, `numpy.frombuffer(vector, "f4")`.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyBytes;
+
+use crate::embed::{self, Embedder};
+
+/// From this many bytes of text on embedding lets other Python threads run: some 20 µs of work.
+const LARGE_TEXT: usize = 500;
+
+/// Embeds texts by a table of their tokens; safe to use from many threads.
+#[pyclass(frozen, module = "alejo._core")]
+pub(super) struct StaticEmbedder {
+    embedder: Embedder,
+}
+
+#[pymethods]
+impl StaticEmbedder {
+    #[new]
+    fn new(py: Python<'_>, folder: PathBuf) -> PyResult<Self> {
+        Ok(Self { embedder: py.detach(|| Embedder::open(&folder))? })
+    }
+
+    /// How many numbers a vector has.
+    #[getter]
+    fn dimensions(&self) -> usize {
+        self.embedder.dimensions()
+    }
+
+    /// The vector of a text.
+    fn embed<'py>(&self, py: Python<'py>, text: &str) -> Bound<'py, PyBytes> {
+        let work = || self.embedder.embed(text);
+        let vector = if text.len() < LARGE_TEXT { work() } else { py.detach(work) };
+        PyBytes::new(py, bytes_of(&vector))
+    }
+
+    /// The vectors of many texts, one after the other.
+    fn embed_many<'py>(&self, py: Python<'py>, texts: Vec<PyBackedStr>) -> Bound<'py, PyBytes> {
+        let vectors = py.detach(|| self.embedder.embed_many(texts.iter().map(|text| &**text)));
+        PyBytes::new(py, bytes_of(&vectors))
+    }
+
+    /// Checks every invariant of the table; for tests.
+    fn validate(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.embedder.validate())?)
+    }
+}
+
+/// BERT's tokenising by a vocabulary.
+#[pyclass(frozen, module = "alejo._core")]
+pub(super) struct WordPiece {
+    pieces: embed::WordPiece,
+}
+
+#[pymethods]
+impl WordPiece {
+    #[new]
+    #[pyo3(signature = (vocabulary, *, uncased = true))]
+    fn new(py: Python<'_>, vocabulary: PathBuf, uncased: bool) -> PyResult<Self> {
+        Ok(Self { pieces: py.detach(|| embed::WordPiece::open(&vocabulary, uncased))? })
+    }
+
+    /// The ids of the pieces of a text.
+    fn ids(&self, py: Python<'_>, text: &str) -> Vec<u32> {
+        let work = || self.pieces.ids(text);
+        if text.len() < LARGE_TEXT { work() } else { py.detach(work) }
+    }
+
+    fn __len__(&self) -> usize {
+        self.pieces.len()
+    }
+}
+
+/// Numbers as the bytes they are in memory.
+pub(super) fn bytes_of<T: Number>(numbers: &[T]) -> &[u8] {
+    // SAFETY: a `Number` is four bytes without padding, any of which may be read, and the slice is as long as they are.
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
+}
+
+/// A number of which every byte is defined.
+pub(super) trait Number: Copy {}
+impl Number for f32 {}
+impl Number for u32 {}
