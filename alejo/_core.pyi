@@ -13,9 +13,12 @@ from typing_extensions import Buffer
 __all__ = [
     "DamagedIndex",
     "DamagedTable",
+    "Decision",
     "InvalidValue",
     "LexicalIndex",
+    "Limiter",
     "NgramHasher",
+    "SharedLimiter",
     "SparseVector",
     "StaticEmbedder",
     "WordPiece",
@@ -197,3 +200,76 @@ class SparseVector:
 
     def __len__(self) -> int:
         """At how many places it is not 0."""
+
+@final
+class Decision:
+    """What a request is told; true if it is allowed."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may go on."""
+
+    @property
+    def remaining(self) -> int:
+        """How many requests of cost 1 would be allowed now."""
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds after which the same request is allowed, if no other comes; 0 if it is allowed now."""
+
+    def __bool__(self) -> bool:
+        """Whether it may go on."""
+
+@final
+class Limiter:
+    """A rate limiter for many keys (GCRA, exact to the nanosecond); safe to use from many threads.
+
+    Keys that owe nothing take no memory: they are dropped while requests come, and by `reclaim`. Times are seconds of
+    the machine's monotonic clock, which a change of date does not move; it is a few milliseconds late where every burst
+    takes a second or longer to refill. A clock that goes back gives nobody more, and locks nobody out for longer than a
+    burst takes to refill.
+    """
+
+    def __new__(cls, *quotas: tuple[float, int], keys: int = 1_000_000) -> Limiter:
+        """A limiter with a quota, (requests a second, burst), for each class: 0, 1, …
+
+        It remembers some `keys` keys, 18 to 28 bytes each; beyond, the one that owes least is forgotten. Raises
+        InvalidValue for no quota, a rate outside 0.0001 to 1,000,000, no burst, or one that takes a year to refill.
+        """
+
+    def decide(self, key: str, cost: int = 1, quota: int = 0, now: float | None = None) -> Decision:
+        """Whether a request of `key` may go on, which costs it `cost` in the class `quota`; 0 looks without taking.
+
+        `now`, in seconds, stands for the machine's clock. Raises InvalidValue for a cost above the burst.
+        """
+
+    def reclaim(self, now: float | None = None) -> None:
+        """Takes the memory of idle keys back, also where no requests come."""
+
+    def validate(self) -> None:
+        """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""
+
+    def __len__(self) -> int:
+        """How many keys take memory."""
+
+@final
+class SharedLimiter:
+    """A rate limiter whose state lies in a file that all processes of a machine share: lock-free, crash-safe.
+
+    As Limiter, but exact to the microsecond, and of a fixed size: 16 bytes for each of `keys`. Where eight keys that
+    owe something meet, the one that owes least is forgotten, and two of them share a state in 1 of some 130,000 cases.
+    After a restart of the machine each key owes its burst once more.
+    """
+
+    def __new__(cls, path: str | PathLike[str], *quotas: tuple[float, int], keys: int = 100_000) -> SharedLimiter:
+        """Over the table at `path`, made if there is none; all should give the same quotas.
+
+        Raises OSError if it cannot be made or opened, DamagedIndex if it is no such table, and InvalidValue as Limiter
+        does, and for a burst that takes longer than 50 days to refill.
+        """
+
+    def decide(self, key: str, cost: int = 1, quota: int = 0, now: float | None = None) -> Decision:
+        """As that of Limiter; `now` is of a clock that all processes share."""
+
+    def validate(self) -> None:
+        """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""

@@ -63,6 +63,18 @@ OPTIONS = (
     Option("limits.calls_per_key", 256, "Concurrent calls of one key."),
     Option("limits.turns_per_key", 128, "Of these, turns: Chat and ChatStream. Without a key it is per address."),
     Option("limits.streams_per_key", 64, "Of these, streams that clients keep open. Without a key it is per address."),
+    Option(
+        "limits.requests_per_second",
+        10.0,
+        "Calls a second of one user of a key, in the long run. 0: no limit, which the local user never has.",
+    ),
+    Option("limits.burst", 50, "Of these, so many may come at once."),
+    Option(
+        "limits.items_per_second",
+        200.0,
+        "Memories a second that one user of a key may send over a stream; 0: no limit.",
+    ),
+    Option("limits.items_burst", 1000, "Of these, so many may come at once."),
     Option("limits.queue_seconds", 0.25, "Calls are refused while they would wait longer than this before they begin."),
     Option("limits.first_message_seconds", 10.0, "How long a call may take to send its first message."),
     Option(

@@ -1,8 +1,8 @@
 """The gate: what every call passes, folded at start into one coroutine function a method.
 
-In order: request id, quota of the address, identity, quota of the key, decoding, validation, the answer, and at the end
-metrics, the log line and the mapping of errors. A deadline of the server's own is kept by one timer for all calls; a
-client's earlier one reaches the call as a cancellation, from gRPC itself.
+In order: request id, quota of the address, identity, rate of the caller, quota of the key, decoding, validation, the
+answer, and at the end metrics, the log line and the mapping of errors. A deadline of the server's own is kept by one
+timer for all calls; a client's earlier one reaches the call as a cancellation, from gRPC itself.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from .inbox import Inbox
 from .limits import Limits
 from .methods import Access, Method, Room
 from .peers import Peer, Peers, Quota
+from .rates import Rates
 
 if TYPE_CHECKING:
     from alejo.identity import Keys, Principal
@@ -78,7 +79,7 @@ def draining() -> Unavailable:
 class Call:
     """One call under way. `scope` is whose it is; an answer that waits for its client sets `idle`.
 
-    `wanted` is when its first message must have come, and never once it has.
+    `rated` is whom its rate counts for. `wanted` is when its first message must have come, and never once it has.
     A stream's answer sets `farewell`: it makes the last frame, if the server stops before the stream ends.
     """
 
@@ -94,6 +95,7 @@ class Call:
         "method",
         "peer",
         "principal",
+        "rated",
         "request_id",
         "scope",
         "started",
@@ -114,6 +116,7 @@ class Call:
         self.token: str | None = None
         self.user: str | None = None
         self.key_id = ""
+        self.rated = ""
         self.held: list[tuple[Quota, str]] = []
         self.closing: AlejoError | None = None
         self.ended: AlejoError | None = None
@@ -133,6 +136,16 @@ class Call:
         """Counts the call against a quota for as long as it is under way. Raises ResourceExhausted."""
         quota.take(name)
         self.held.append((quota, name))
+
+    async def pace(self, frames: int, *, items: bool) -> int:
+        """Waits until the frames of its stream may be taken up, or as many of them as may at a time: returns those."""
+        while True:
+            count, seconds = self.gate.rates.take(self.rated, frames, items=items)
+            if not seconds or self.closing is not None:
+                return count
+            self.idle = True
+            await asyncio.sleep(seconds)
+            self.idle = False
 
     async def confirm(self) -> None:
         """Looks at the caller's key again, so that a revocation reaches open streams. Raises Unauthenticated."""
@@ -206,6 +219,7 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
         self.backlog = Backlog(limits.queue_seconds)
         self._overloaded = _trailers(_OVERLOADED)
+        self.rates = Rates(limits)
         self._all = Quota(limits.calls, "calls of everybody")
         self._addresses = Quota(limits.calls_per_address, "calls from this address")
         self._keys = Quota(limits.calls_per_key, "calls with this key")
@@ -331,6 +345,8 @@ class Gate:
         assert peer is not None  # noqa: S101  _admit has set it
         local = peer.kind in self._local or (self._anyone and call.token is None and not await self.keys.any())
         call.principal = principal = await self.keys.authenticate(call.token, call.user, local=local)
+        call.rated = Rates.name(principal, peer)
+        self.rates.ask(call.rated)
         if principal.key_id:
             call.key_id = principal.key_id
             call.hold(self._keys, principal.key_id)
@@ -453,6 +469,7 @@ class Gate:
     def stop(self) -> None:
         """Ends the timers."""
         self.backlog.stop()
+        self.rates.stop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -43,6 +43,8 @@ class Inbox(Generic[M]):
     async def take(self, most: int = 1) -> list[M]:
         """The next frames, at most `most` of those that are here; waits for one. Empty at the end of the stream.
 
+        Waits as the caller's rate demands: several at a time count as items, one alone as a call.
+
         Raises Unavailable when the server drains, and InvalidArgument when what came next was no message.
         """
         if self._pump is None:
@@ -55,13 +57,15 @@ class Inbox(Generic[M]):
             call.idle = True
             await self._filled.wait()
             call.idle = False
+        if count := min(most, len(self._frames)):
+            count = await call.pace(count, items=most > 1)
         if call.closing is not None:
             raise call.closing
-        if not self._frames:
+        if not count:
             if self._error is not None:
                 raise self._error
             return []
-        frames = [self._frames.popleft() for _ in range(min(most, len(self._frames)))]
+        frames = [self._frames.popleft() for _ in range(count)]
         self._bytes -= sum(size for _, size in frames)
         self._room.set()
         await call.confirm()

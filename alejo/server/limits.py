@@ -15,6 +15,10 @@ class Limits(msgspec.Struct, frozen=True):
     calls_per_key: int
     turns_per_key: int
     streams_per_key: int
+    requests_per_second: float
+    burst: int
+    items_per_second: float
+    items_burst: int
     first_message_seconds: float
     unary_seconds: float
     stream_seconds: float

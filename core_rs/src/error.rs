@@ -17,6 +17,9 @@ pub enum Error {
     /// An embedding table that cannot be used; it says why, naming files at most.
     #[error("the embedding table cannot be used: {0}")]
     Table(String),
+    /// A file that cannot be made, opened or mapped.
+    #[error("a file of the core cannot be used: {0}")]
+    File(std::io::ErrorKind),
     /// An invariant of the structure does not hold.
     #[error("the index is damaged: {0}; build it again")]
     Damaged(&'static str),

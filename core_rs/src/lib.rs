@@ -7,6 +7,7 @@
 //! - [`embed`]: a text as a vector, from a table of its tokens.
 //! - [`ngram`]: a text as hashed n-grams, for linear classifiers.
 //! - [`lexical`]: an exact, incremental BM25 index over one user's documents.
+//! - [`limiter`]: how often somebody may, for many keys.
 //! - `py`: the Python face `alejo._core`, behind the feature `python`; nothing outside it knows Python.
 
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod embed;
 pub mod error;
 mod hash;
 pub mod lexical;
+pub mod limiter;
 pub mod ngram;
 #[cfg(feature = "python")]
 mod py;

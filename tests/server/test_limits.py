@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -15,7 +17,7 @@ from alejo.server.backlog import Backlog
 from alejo.server.methods import Room, methods
 from alejo.v1 import chat_pb2, memory_pb2
 
-from .house import House, Refusal, house, refused, within
+from .house import House, Refusal, drained, house, refused, within
 
 Code = grpc.StatusCode
 CHAT = "alejo.v1.ChatService/Chat"
@@ -99,6 +101,45 @@ async def test_all_callers_together_are_limited(tmp_path: Path) -> None:
         await within(home.unary("grpc.health.v1.Health/Check")(b""))
         home.parrot.released.set()
         await within(held)
+
+
+async def test_a_user_of_a_key_has_a_rate(tmp_path: Path) -> None:
+    """A burst passes, the next call says when to come again and passes then; others and health are not held up."""
+    async with house(tmp_path, limits__requests_per_second=4.0, limits__burst=3) as home:
+        _, token = await home.assistant.keys.add("one")
+        info = home.unary("alejo.v1.AdminService/GetInfo")
+
+        async def ask(user: str) -> Any:
+            return await within(info(b"", metadata=(("authorization", f"Bearer {token}"), ("x-alejo-user", user))))
+
+        for _ in range(3):
+            await ask("ana")
+        refusal = await refused(ask("ana"))
+        assert (refusal.code, refusal.info.reason) == (Code.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED")
+        assert refusal.details["QuotaFailure"].violations[0].subject == "requests of this caller"
+        wait = refusal.details["RetryInfo"].retry_delay.ToTimedelta().total_seconds()
+        assert 0 < wait <= 0.25
+        assert abs(int(refusal.trailers["grpc-retry-pushback-ms"]) - wait * 1000) <= 1
+        await ask("ben")
+        for _ in range(10):
+            await within(home.unary("grpc.health.v1.Health/Check")(b""))
+            await within(info(b""))  # the local user has no rate
+        await asyncio.sleep(wait)
+        await ask("ana")
+
+
+async def test_a_stream_is_slowed_and_not_refused(tmp_path: Path) -> None:
+    """Memories beyond the burst are all kept, at the rate; opening the stream is one call."""
+    async with house(tmp_path, limits__items_per_second=100.0, limits__items_burst=10, limits__burst=2) as home:
+        _, token = await home.assistant.keys.add("one")
+        metadata = (("authorization", f"Bearer {token}"), ("x-alejo-user", "ana"))
+        remember = home.stream("alejo.v1.MemoryService/RememberStream", memory_pb2.RememberStreamResponse, many=True)
+        texts = [f"Fact {number}" for number in range(30)]
+        frames = [memory_pb2.RememberStreamRequest(remember={"memory": {"text": text}}) for text in texts]
+        began = time.monotonic()
+        answers = await within(drained(remember(iter(frames), metadata=metadata)))
+        assert [one.WhichOneof("result") for one in answers] == ["remembered"] * 30
+        assert time.monotonic() - began >= 0.19
 
 
 def knock(port: int) -> socket.socket:

@@ -1,6 +1,6 @@
 //! The one conversion of the core's errors to Python.
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::error::Error;
@@ -28,6 +28,7 @@ impl From<Error> for PyErr {
                 InvalidValue::new_err(message)
             }
             Error::Table(_) => DamagedTable::new_err(message),
+            Error::File(_) => PyOSError::new_err(message),
             Error::Damaged(_) => DamagedIndex::new_err(message),
         }
     }

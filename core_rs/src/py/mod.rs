@@ -3,6 +3,7 @@
 mod embed;
 mod error;
 mod lexical;
+mod limiter;
 mod ngram;
 mod text;
 
@@ -28,6 +29,9 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<lexical::LexicalIndex>()?;
     module.add_class::<ngram::NgramHasher>()?;
     module.add_class::<ngram::SparseVector>()?;
+    module.add_class::<limiter::Decision>()?;
+    module.add_class::<limiter::Limiter>()?;
+    module.add_class::<limiter::SharedLimiter>()?;
     module.add_function(wrap_pyfunction!(debug_build, module)?)?;
     module.add_function(wrap_pyfunction!(text::tokens, module)?)?;
     if debug_build() {
