@@ -75,6 +75,11 @@ OPTIONS = (
         "Memories a second that one user of a key may send over a stream; 0: no limit.",
     ),
     Option("limits.items_burst", 1000, "Of these, so many may come at once."),
+    Option(
+        "limits.table",
+        "",
+        "A file that keeps rates over a restart; servers of one machine may share it. Empty: they are in memory only.",
+    ),
     Option("limits.queue_seconds", 0.25, "Calls are refused while they would wait longer than this before they begin."),
     Option("limits.first_message_seconds", 10.0, "How long a call may take to send its first message."),
     Option(

@@ -19,6 +19,7 @@ class Limits(msgspec.Struct, frozen=True):
     burst: int
     items_per_second: float
     items_burst: int
+    table: str
     first_message_seconds: float
     unary_seconds: float
     stream_seconds: float

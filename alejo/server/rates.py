@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from alejo._core import InvalidValue, Limiter
+from alejo._core import DamagedIndex, Decision, InvalidValue, Limiter, SharedLimiter
 from alejo.errors import ResourceExhausted, StartupError
 
 from .limits import Limits
@@ -26,13 +26,24 @@ SUBJECT = "requests of this caller"
 class _Rate:
     """One quota of all callers; without a rate it allows everything."""
 
-    def __init__(self, name: str, rate: float, burst: int) -> None:
+    def __init__(self, number: int, name: str, rate: float, burst: int, table: str) -> None:
+        """`number` tells the rates of one table apart."""
+        self.number = number
         self.rate = rate
         self.burst = burst
+        quotas = [(rate, burst)] * (number + 1)
+        self.limiter: Limiter | SharedLimiter | None = None
         try:
-            self.limiter = Limiter((rate, burst)) if rate else None
+            if rate:
+                self.limiter = SharedLimiter(table, *quotas) if table else Limiter(*quotas)
         except InvalidValue as error:
             raise StartupError(f"{name}: {error}.", hint="alejo config show", exit_code=78) from None
+        except (OSError, DamagedIndex) as error:
+            raise StartupError(f"limits.table: {table}: {error}.", hint=f"ls -l {table}", exit_code=74) from None
+
+    def decide(self, name: str, cost: int = 1) -> Decision | None:
+        """What a caller of this name is told; None if there is no rate for it."""
+        return self.limiter.decide(name, cost, self.number) if name and self.limiter is not None else None
 
 
 class Rates:
@@ -40,8 +51,9 @@ class Rates:
 
     def __init__(self, limits: Limits) -> None:
         """Raises StartupError for a rate that makes no sense."""
-        self._calls = _Rate("limits.requests_per_second", limits.requests_per_second, limits.burst)
-        self._items = _Rate("limits.items_per_second", limits.items_per_second, limits.items_burst)
+        rate, burst, table = limits.requests_per_second, limits.burst, limits.table
+        self._calls = _Rate(0, "limits.requests_per_second", rate, burst, table)
+        self._items = _Rate(1, "limits.items_per_second", limits.items_per_second, limits.items_burst, table)
         self._timer: asyncio.TimerHandle | None = None
 
     @staticmethod
@@ -54,9 +66,9 @@ class Rates:
     def ask(self, name: str) -> None:
         """Counts a call. Raises ResourceExhausted if it comes too soon."""
         rate = self._calls
-        if not name or rate.limiter is None:
+        told = rate.decide(name)
+        if told is None:
             return
-        told = rate.limiter.decide(name)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._tidy)
         if not told.allowed:
@@ -69,14 +81,12 @@ class Rates:
     def take(self, name: str, frames: int, *, items: bool) -> tuple[int, float]:
         """Counts frames of a stream, as items or as calls: how many of them at a time, after how many seconds."""
         rate = self._items if items else self._calls
-        if not name or rate.limiter is None:
-            return frames, 0.0
-        frames = min(frames, rate.burst)
-        return frames, rate.limiter.decide(name, frames).retry_after
+        told = rate.decide(name, min(frames, rate.burst))
+        return (frames, 0.0) if told is None else (min(frames, rate.burst), told.retry_after)
 
     def _tidy(self) -> None:
         """Takes the memory of idle callers back, until there is none."""
-        limiters = [rate.limiter for rate in (self._calls, self._items) if rate.limiter is not None]
+        limiters = [rate.limiter for rate in (self._calls, self._items) if isinstance(rate.limiter, Limiter)]
         for limiter in limiters:
             limiter.reclaim()
         again = any(len(limiter) for limiter in limiters)

@@ -13,6 +13,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
+from alejo.errors import StartupError
 from alejo.server.backlog import Backlog
 from alejo.server.methods import Room, methods
 from alejo.v1 import chat_pb2, memory_pb2
@@ -126,6 +127,25 @@ async def test_a_user_of_a_key_has_a_rate(tmp_path: Path) -> None:
             await within(info(b""))  # the local user has no rate
         await asyncio.sleep(wait)
         await ask("ana")
+
+
+async def test_a_restart_gives_no_new_burst(tmp_path: Path) -> None:
+    """With limits.table the next server knows what was asked of the last; a file that is none is named at start."""
+    table = tmp_path / "rates"
+    chosen: dict[str, Any] = {"limits__requests_per_second": 0.001, "limits__burst": 2, "limits__table": str(table)}
+    token = ""
+    for _ in range(2):
+        async with house(tmp_path, **chosen) as home:
+            token = token or (await home.assistant.keys.add("one"))[1]
+            metadata = (("authorization", f"Bearer {token}"), ("x-alejo-user", "ana"))
+            await within(home.unary("alejo.v1.AdminService/GetInfo")(b"", metadata=metadata))
+    async with house(tmp_path, **chosen) as home:
+        refusal = await refused(home.unary("alejo.v1.AdminService/GetInfo")(b"", metadata=metadata))
+        assert refusal.code is Code.RESOURCE_EXHAUSTED
+    table.write_bytes(b"no table")
+    with pytest.raises(StartupError, match=r"limits\.table"):
+        async with house(tmp_path, **chosen):
+            pass
 
 
 async def test_a_stream_is_slowed_and_not_refused(tmp_path: Path) -> None:
