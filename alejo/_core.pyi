@@ -11,9 +11,12 @@ from typing import final
 from typing_extensions import Buffer
 
 __all__ = [
+    "CacheCounters",
+    "CacheTier",
     "DamagedIndex",
     "DamagedTable",
     "Decision",
+    "FakeClock",
     "InvalidValue",
     "LexicalIndex",
     "Limiter",
@@ -33,7 +36,7 @@ class InvalidValue(ValueError):
     """A value the core has no meaning for: a parameter out of range, a language without a stemmer."""
 
 class DamagedIndex(RuntimeError):
-    """An index whose invariants do not hold; build it again."""
+    """An index or a cache whose invariants do not hold; build it again."""
 
 class DamagedTable(RuntimeError):
     """An embedding table whose files are missing, cut short or do not fit each other."""
@@ -48,6 +51,90 @@ def tokens(text: str, language: str = "en") -> list[str]:
     another. Text written without spaces (Chinese, Japanese, Korean, Thai, Lao, Khmer, Myanmar) becomes pairs of
     neighbours, whatever the language.
     """
+
+@final
+class FakeClock:
+    """A clock at zero that stands still until it is moved; any thread may move it."""
+
+    def __new__(cls) -> FakeClock: ...
+    def advance(self, seconds: float) -> None:
+        """Moves the time forward. Raises InvalidValue for a negative number of seconds and NaN."""
+
+@final
+class CacheCounters:
+    """What a cache has done since it was made, and what it holds."""
+
+    hits: int
+    """Reads that found a live entry."""
+    misses: int
+    """Reads that found none, or only an expired one."""
+    evictions: int
+    """Entries that had to make room, and those too heavy to come in."""
+    expired: int
+    """Entries that outlived their time, as far as it was noticed."""
+    entries: int
+    """Entries held now, expired ones among them until they are met."""
+    weight: int
+    """Their weight in bytes."""
+
+@final
+class CacheTier:
+    """A bounded cache in memory from strings to bytes; what is hit is the caller's own object, nothing is copied.
+
+    What goes when it is full is chosen by S3-FIFO (Yang et al., SOSP 2023): a scan passes through a small queue of new
+    keys and leaves alone what is read again and again. Safe to use from many threads. Keys and values are exact `str`
+    and `bytes`, as a subclass could run code while the cache is locked; others raise TypeError.
+    """
+
+    def __new__(
+        cls,
+        *,
+        entries: int = 10_000,
+        weight: int = 67_108_864,
+        ttl: float = 3600.0,
+        idle: float = 1800.0,
+        small: float = 0.2,
+        clock: FakeClock | None = None,
+    ) -> CacheTier:
+        """An empty cache of at most `entries` (1 to 2^31) and `weight` bytes.
+
+        An entry weighs its key, its value and what keeping them costs. It lives for `ttl` seconds after it was put and
+        for `idle` seconds after it was last put or read, to some 10 ms. `small`, 0.01 to 0.9, is the share of new keys:
+        more favours what was read lately, less what is read often. Raises InvalidValue for other values.
+        """
+
+    def get(self, key: str, /) -> bytes | None:
+        """The value of `key`, or None."""
+
+    def get_many(self, keys: list[str], /) -> list[bytes | None]:
+        """The values of `keys`, in their order, each as `get` would answer."""
+
+    def put(self, key: str, value: bytes, user: str | None = None) -> None:
+        """Keeps `value` under `key`, in the place of what is there. It belongs to `user`, if there is one.
+
+        A value heavier than the whole cache is not kept, and counts as an eviction.
+        """
+
+    def remove(self, key: str, /) -> bool:
+        """Takes `key` out; False if it is not there."""
+
+    def forget(self, user: str, /) -> int:
+        """Takes out all that belongs to `user`; how many entries that were."""
+
+    def clear(self) -> None:
+        """Takes out everything; the counters go on."""
+
+    def sweep(self) -> int:
+        """Takes out what has outlived its time, which otherwise goes when it is met; how many entries that were."""
+
+    def counters(self) -> CacheCounters:
+        """What it has done and what it holds."""
+
+    def validate(self) -> None:
+        """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""
+
+    def __len__(self) -> int:
+        """How many entries it holds, expired ones among them until they are met."""
 
 @final
 class LexicalIndex:

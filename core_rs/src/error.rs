@@ -21,7 +21,7 @@ pub enum Error {
     #[error("a file of the core cannot be used: {0}")]
     File(std::io::ErrorKind),
     /// An invariant of the structure does not hold.
-    #[error("the index is damaged: {0}; build it again")]
+    #[error("damaged: {0}; build it again")]
     Damaged(&'static str),
 }
 

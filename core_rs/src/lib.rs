@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`error`]: the one error enum.
 //! - [`clock`]: the time as a value that is handed in.
+//! - [`cache`]: a bounded cache in memory, with times to live and to idle and users that can be forgotten.
 //! - [`text`]: from a text in any language to the terms it is found by.
 //! - [`embed`]: a text as a vector, from a table of its tokens.
 //! - [`ngram`]: a text as hashed n-grams, for linear classifiers.
@@ -10,6 +11,7 @@
 //! - [`limiter`]: how often somebody may, for many keys.
 //! - `py`: the Python face `alejo._core`, behind the feature `python`; nothing outside it knows Python.
 
+pub mod cache;
 pub mod clock;
 pub mod embed;
 pub mod error;

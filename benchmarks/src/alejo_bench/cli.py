@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from alejo_bench import overhead, plugins, quotes, report
+from alejo_bench import core, overhead, plugins, quotes, report
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -16,13 +16,16 @@ class Options(msgspec.Struct, frozen=True):
 
     data: Path | None
     quick: bool
+    peers: bool
 
 
 BENCHES: dict[str, Callable[..., list[report.Row]]] = {
+    "core": core.run,
     "overhead": overhead.run,
     "plugins": plugins.run,
     "quotes": quotes.run,
 }
+WITH_PEERS = {"core"}
 
 
 @click.command()
@@ -30,7 +33,7 @@ BENCHES: dict[str, Callable[..., list[report.Row]]] = {
 @click.option(
     "--data", type=click.Path(exists=True, path_type=Path), help="The data the benchmark reads, if it needs any."
 )
-@click.option("--peers", is_flag=True, help="Measure the peers too. This needs no peers for the benchmarks there are.")
+@click.option("--peers", is_flag=True, help="Measure the peers too; they are installed into .venv-peers.")
 @click.option("--quick", is_flag=True, help="Fewer and shorter rounds: to see that it runs, not for figures.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures as JSON lines.")
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the figures as a PNG.")
@@ -38,9 +41,9 @@ def bench(
     name: str, data: Path | None, peers: bool, quick: bool, json_file: Path | None, plot_file: Path | None
 ) -> None:
     """Measures ALEJO on this machine: medians of interleaved rounds, with their range."""
-    if peers:
+    if peers and name not in WITH_PEERS:
         click.echo(f"{name} has no peers beside what it is measured against in every run.", err=True)
-    rows = BENCHES[name](Options(data, quick))
+    rows = BENCHES[name](Options(data, quick, peers))
     report.show(rows)
     if json_file is not None:
         report.write_json(rows, json_file)

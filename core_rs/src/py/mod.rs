@@ -1,5 +1,7 @@
 //! `alejo._core`: the Python face. Numbers, strings and lists cross here; no Python object is ever called back.
 
+mod cache;
+mod clock;
 mod embed;
 mod error;
 mod lexical;
@@ -24,6 +26,9 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("InvalidValue", py.get_type::<error::InvalidValue>())?;
     module.add("DamagedIndex", py.get_type::<error::DamagedIndex>())?;
     module.add("DamagedTable", py.get_type::<error::DamagedTable>())?;
+    module.add_class::<cache::CacheCounters>()?;
+    module.add_class::<cache::CacheTier>()?;
+    module.add_class::<clock::FakeClock>()?;
     module.add_class::<embed::StaticEmbedder>()?;
     module.add_class::<embed::WordPiece>()?;
     module.add_class::<lexical::LexicalIndex>()?;

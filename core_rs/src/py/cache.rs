@@ -1,0 +1,156 @@
+//! The cache for Python: it keeps the caller's own strings and bytes and gives them back.
+//!
+//! All work is done attached: a hit is over sooner than the interpreter could be let go, and references may not be counted
+//! without it. So nobody who holds the lock waits for the interpreter. Only exact `str` and `bytes` are kept, whose hash,
+//! comparison and end run no Python code.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString};
+
+use super::clock::{FakeClock, duration};
+use crate::cache::{Limits, Tier};
+use crate::clock::{Clock, MachineClock};
+use crate::error::Error;
+
+/// What an entry costs beside its key and value: a slot, its share of the table and of the ghosts, and the heads of two objects.
+const OVERHEAD: u64 = 64 + 12 + 32 + 48 + 33;
+
+/// A bounded cache in memory from strings to bytes; safe to use from many threads.
+#[pyclass(frozen, module = "alejo._core")]
+pub(super) struct CacheTier {
+    tier: Mutex<Tier<Py<PyString>, Py<PyBytes>>>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+/// What a cache has done, and what it holds.
+#[pyclass(frozen, get_all, module = "alejo._core")]
+pub(super) struct CacheCounters {
+    hits: u64,
+    misses: u64,
+    evictions: u64,
+    expired: u64,
+    entries: u64,
+    weight: u64,
+}
+
+#[pymethods]
+impl CacheTier {
+    #[new]
+    #[pyo3(signature = (*, entries = 10_000, weight = 67_108_864, ttl = 3600.0, idle = 1800.0, small = 0.2, clock = None))]
+    fn new(
+        entries: usize,
+        weight: u64,
+        ttl: f64,
+        idle: f64,
+        small: f32,
+        clock: Option<&Bound<'_, FakeClock>>,
+    ) -> PyResult<Self> {
+        let limits = Limits::new(entries, weight, duration(ttl)?, duration(idle)?, small)?;
+        Ok(Self { tier: Mutex::new(Tier::new(limits)), clock: clock.map(|clock| clock.get().share()) })
+    }
+
+    /// The value of a key, or None.
+    #[pyo3(signature = (key, /))]
+    fn get<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let hash = hashed(key)?;
+        let mut tier = self.locked()?;
+        Ok(tier.get(hash, |held| same(held, key), self.now()).map(|value| value.bind(key.py()).clone()))
+    }
+
+    /// The values of keys, in their order.
+    #[pyo3(signature = (keys, /))]
+    fn get_many<'py>(&self, keys: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
+        let py = keys.py();
+        let now = self.now();
+        let mut tier = self.locked()?;
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            let key = key.cast::<PyString>()?;
+            values.push(tier.get(hashed(key)?, |held| same(held, key), now).map(|value| value.clone_ref(py)));
+        }
+        drop(tier);
+        PyList::new(py, values)
+    }
+
+    /// Keeps a value, in the place of what is there.
+    #[pyo3(signature = (key, value, user = None))]
+    fn put(&self, key: Bound<'_, PyString>, value: Bound<'_, PyBytes>, user: Option<&str>) -> PyResult<()> {
+        let hash = hashed(&key)?;
+        if !value.is_exact_instance_of::<PyBytes>() {
+            return Err(PyTypeError::new_err("a value is bytes, not of a subclass"));
+        }
+        let py = key.py();
+        let weight = (key.len()? + value.as_bytes().len()) as u64 + OVERHEAD;
+        let is = |held: &Py<PyString>, key: &Py<PyString>| same(held, key.bind(py));
+        self.locked()?.put(hash, key.unbind(), is, value.unbind(), weight, user, self.now());
+        Ok(())
+    }
+
+    /// Takes a key out; False if it is not there.
+    #[pyo3(signature = (key, /))]
+    fn remove(&self, key: &Bound<'_, PyString>) -> PyResult<bool> {
+        let hash = hashed(key)?;
+        Ok(self.locked()?.remove(hash, |held| same(held, key), self.now()))
+    }
+
+    /// Takes out all that belongs to a user.
+    #[pyo3(signature = (user, /))]
+    fn forget(&self, user: &str) -> PyResult<usize> {
+        Ok(self.locked()?.forget(user))
+    }
+
+    /// Takes out everything.
+    fn clear(&self) -> PyResult<()> {
+        self.locked()?.clear();
+        Ok(())
+    }
+
+    /// Takes out what has outlived its time.
+    fn sweep(&self) -> PyResult<usize> {
+        Ok(self.locked()?.sweep(self.now()))
+    }
+
+    /// What it has done and what it holds.
+    fn counters(&self) -> PyResult<CacheCounters> {
+        let counters = self.locked()?.counters();
+        let crate::cache::Counters { hits, misses, evictions, expired, entries, weight } = counters;
+        Ok(CacheCounters { hits, misses, evictions, expired, entries, weight })
+    }
+
+    /// Checks every invariant.
+    fn validate(&self) -> PyResult<()> {
+        Ok(self.locked()?.validate()?)
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        Ok(self.locked()?.counters().entries as usize)
+    }
+}
+
+impl CacheTier {
+    fn now(&self) -> std::time::Duration {
+        self.clock.as_ref().map_or_else(|| MachineClock::coarse().now(), |clock| clock.now())
+    }
+
+    /// A panic may have left the cache half changed, and it says so from then on.
+    fn locked(&self) -> PyResult<MutexGuard<'_, Tier<Py<PyString>, Py<PyBytes>>>> {
+        let damaged = |_: PoisonError<_>| Error::Damaged("a change was broken off");
+        Ok(self.tier.lock().map_err(damaged)?)
+    }
+}
+
+/// A string's hash, which Python keeps with it and seeds for each process.
+fn hashed(key: &Bound<'_, PyString>) -> PyResult<u64> {
+    if !key.is_exact_instance_of::<PyString>() {
+        return Err(PyTypeError::new_err("a key is a str, not of a subclass"));
+    }
+    Ok(key.hash()? as u64)
+}
+
+/// Whether two strings are equal; of the same object it is seen at once.
+fn same(held: &Py<PyString>, key: &Bound<'_, PyString>) -> bool {
+    held.is(key) || held.bind(key.py()).as_any().eq(key).unwrap_or(false)
+}
