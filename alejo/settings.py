@@ -57,7 +57,7 @@ OPTIONS = (
     ),
     Option("server.reflection", True, "Offer gRPC reflection."),
     Option("server.drain_seconds", 8.0, "How long calls in flight may take to finish after SIGTERM."),
-    Option("limits.connections_per_address", 128, "Open connections of one network address."),
+    Option("limits.connections_per_address", 64, "Open connections of one network address."),
     Option("limits.calls", 1024, "Concurrent calls of all callers together. Health is not counted in any limit."),
     Option("limits.calls_per_address", 256, "Concurrent calls of one network address."),
     Option("limits.calls_per_key", 256, "Concurrent calls of one key."),

@@ -20,6 +20,8 @@ _MORE = 0.03
 _MUCH_MORE = 0.15  # when there is hardly a queue
 # A refusal costs the server about a sixth of a turn, so that with fewer turns than these it would do little else.
 _LEAST = 0.25
+_WINDOW = 1.0
+_MOST_CALLERS = 10_000
 RETRY_SECONDS = 1.0
 
 Send = Callable[[], None]
@@ -39,14 +41,17 @@ class Backlog:
         self._sent = 0.0
         self._arrived = False
         self._told = False
+        self._callers: dict[str, int] = {}
+        self._total = 0
+        self._until = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def admits(self) -> bool:
-        """Whether the call that came now may begin."""
+    def admits(self, address: Callable[[], str]) -> bool:
+        """Whether the call that came now, from an address that is only asked for under load, may begin."""
         self._arrived = True
         if self._timer is None and self.send is not None:
             self._timer = asyncio.get_running_loop().call_later(_PULSE, self._pulse)
-        if self.share >= 1.0:
+        if self.share >= 1.0 or self._modest(address()):
             return True
         self._credit += self.share
         if self._credit < 1.0:
@@ -54,6 +59,17 @@ class Backlog:
             return False
         self._credit -= 1.0
         return True
+
+    def _modest(self, address: str) -> bool:
+        """Whether an address makes less than half as many calls as the average: the load is not of its making."""
+        now = time.monotonic()
+        if now > self._until or len(self._callers) > _MOST_CALLERS:
+            self._until = now + _WINDOW
+            self._callers.clear()
+            self._total = 0
+        mine = self._callers[address] = self._callers.get(address, 0) + 1
+        self._total += 1
+        return mine * len(self._callers) * 2 < self._total
 
     def _pulse(self) -> None:
         self._timer = None

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from alejo.identity import Keys, Principal
 
 Context = grpc.aio.ServicerContext[Any, Any]
+_Trailers = tuple[tuple[str, str | bytes], ...]
 Behaviour = Callable[[Any, Context], Coroutine[Any, Any, Any]]
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -241,7 +242,7 @@ class Gate:
         identify = self._identify if method.access is not Access.OPEN else None
 
         async def run(_: Any, context: Context) -> bytes:
-            if identify is not None and not self.backlog.admits():
+            if identify is not None and not self.backlog.admits(lambda: self._peers[context.peer()].address):
                 await self._shed(way, context)
             call = Call(self, way)
             try:
@@ -265,7 +266,7 @@ class Gate:
         many = method.asks_many
 
         async def run(_: Any, context: Context) -> None:
-            if identify is not None and not self.backlog.admits():
+            if identify is not None and not self.backlog.admits(lambda: self._peers[context.peer()].address):
                 await self._shed(way, context)
             call = Call(self, way)
             inbox = Inbox(call, context.read, parse) if many else None
@@ -312,7 +313,7 @@ class Gate:
     async def _shed(self, way: _Way, context: Context) -> NoReturn:
         """Refuses a call that there is no time for: counted, and nothing else."""
         way.counts.ended(_EXHAUSTED, 0.0)
-        await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _OVERLOADED.message, self._overloaded)
+        await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, _OVERLOADED.message, self._overloaded)
 
     def _queue(self) -> float:
         return self.backlog.delay
@@ -378,7 +379,7 @@ class Gate:
         """Ends a call with the status of an error. What came from outside to stop it goes on its way."""
         if isinstance(error, grpc.aio.BaseError):  # the client went away while it was written to
             self._leave(call, _CANCELLED)
-            raise error
+            raise asyncio.CancelledError from None
         if not isinstance(error, Exception):
             ended, task = call.ended, call.task
             ours = isinstance(error, asyncio.CancelledError) and ended is not None and task is not None
@@ -475,7 +476,17 @@ class Gate:
             self._timer = None
 
 
-def _trailers(error: AlejoError, status: RpcStatus | None = None) -> tuple[tuple[str, str | bytes], ...]:
+async def _abort(context: Context, code: grpc.StatusCode, message: str, trailers: _Trailers) -> NoReturn:
+    """Ends a call with a status. gRPC would tell at length that it could not, when the client is no longer there."""
+    try:
+        await context.abort(code, message, trailers)
+    except grpc.aio.AbortError:
+        raise
+    except grpc.aio.BaseError:
+        raise asyncio.CancelledError from None
+
+
+def _trailers(error: AlejoError, status: RpcStatus | None = None) -> _Trailers:
     """What goes with the status of an error."""
     details = ("grpc-status-details-bin", (status or wire.status.status(error)).SerializeToString())
     if (wait := wire.status.retry_after(error)) is None:

@@ -208,16 +208,30 @@ def test_a_standing_queue_closes_the_gate_in_part() -> None:
     """One late probe is a burst; from the second on a share is refused, never all; without a queue all may again."""
     backlog = Backlog(0.1)
     backlog.seen(0.5)
-    assert all(backlog.admits() for _ in range(100))
+    assert all(backlog.admits(lambda: "a") for _ in range(100))
     for _ in range(20):
         backlog.seen(0.5)
-    assert sum(backlog.admits() for _ in range(1000)) == pytest.approx(250, abs=1)
+    assert sum(backlog.admits(lambda: "a") for _ in range(1000)) == pytest.approx(250, abs=1)
     assert backlog.refused == pytest.approx(750, abs=1)
     backlog.seen(0.09)
     assert 0.25 < backlog.share < 0.3
     for _ in range(6):
         backlog.seen(0.001)
-    assert all(backlog.admits() for _ in range(100))
+    assert all(backlog.admits(lambda: "a") for _ in range(100))
+
+
+def test_a_modest_caller_is_spared() -> None:
+    """Whoever makes few of the calls is let in although others are refused; one address alone is not modest."""
+    backlog = Backlog(0.1)
+    for _ in range(20):
+        backlog.seen(0.5)
+    admitted = {"loud": 0, "modest": 0}
+    for number in range(1000):
+        admitted["loud"] += backlog.admits(lambda: "loud")
+        if number and number % 50 == 0:
+            admitted["modest"] += backlog.admits(lambda: "modest")
+    assert admitted["modest"] == 19
+    assert admitted["loud"] < 300
 
 
 async def test_what_is_refused_says_when_to_come_again(home: House) -> None:
