@@ -6,6 +6,7 @@ import contextlib
 import errno
 import ipaddress
 import os
+import resource
 import socket
 import ssl
 import stat
@@ -22,6 +23,7 @@ INSECURE = "anyone on the network may read and write"
 _CONFIGURATION = 78
 _IN_USE = 69
 _MIB = 1 << 20
+_CONNECTIONS = 4096
 
 
 def options(stream_seconds: float) -> list[tuple[str, int]]:
@@ -31,7 +33,7 @@ def options(stream_seconds: float) -> list[tuple[str, int]]:
         # Above the first gRPC refuses calls by chance, whoever makes them; one address alone cannot come so far.
         ("grpc.server.max_pending_requests", 4096),
         ("grpc.server.max_pending_requests_hard_limit", 8192),
-        ("grpc.max_allowed_incoming_connections", 4096),
+        ("grpc.max_allowed_incoming_connections", _room()),
         ("grpc.max_connection_idle_ms", 300_000),
         ("grpc.max_connection_age_ms", 1_800_000),
         # A connection that is old takes no new call; a stream on it may last as long as the settings allow.
@@ -48,6 +50,20 @@ def options(stream_seconds: float) -> list[tuple[str, int]]:
         # Two servers on one port would share its connections by chance.
         ("grpc.so_reuseport", 0),
     ]
+
+
+def widen() -> None:
+    """Lets this process have as many descriptors as the connections need, where the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * _CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * _CONNECTIONS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _room() -> int:
+    """How many connections there may be: half of the descriptors are left to files and to what plugins open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _CONNECTIONS if soft == resource.RLIM_INFINITY else min(_CONNECTIONS, soft // 2)
 
 
 class Address(msgspec.Struct, frozen=True):

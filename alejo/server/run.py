@@ -306,6 +306,7 @@ def _handler(gate: Gate, method: Method, answers: object) -> grpc.RpcMethodHandl
 
 async def serve(assistant: Assistant, *, announce: Callable[[Server], None] | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then drains; a second signal stops at once. Raises StartupError."""
+    listen.widen()
     server = Server(assistant)
     await server.start()
     loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import resource
 import socket
 import stat
 from pathlib import Path
@@ -201,3 +202,16 @@ def test_a_bad_certificate_is_named(tmp_path: Path) -> None:
             listen.credentials(settings)
     assert listen.credentials(chosen(tmp_path)) is None
     assert listen.credentials(chosen(tmp_path, server__tls_certificate=str(chain), server__tls_key=str(key)))
+
+
+def test_connections_leave_descriptors_for_files() -> None:
+    """A process with few descriptors takes fewer connections, and asks for more as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+        assert dict(listen.options(60.0))["grpc.max_allowed_incoming_connections"] == 512
+        listen.widen()
+        wide, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert wide == (8192 if hard == resource.RLIM_INFINITY else min(hard, 8192))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
