@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from alejo.errors import Cancelled
+from alejo.errors import Cancelled, InvalidArgument
 from alejo.types import Accepted, Answer
 from alejo.v1 import chat_pb2 as pb
 from alejo.wire import read, rules, write
@@ -90,8 +90,11 @@ class _Turns:
         return [self._request_id, *waiting] if self._open else waiting
 
     def look(self, frame: pb.ConverseRequest) -> bool:
-        """Stops the turn that a Cancel frame names, even one that has not begun. Any other Cancel does nothing."""
-        if frame.WhichOneof("frame") != "cancel":
+        """Stops the turn that a Cancel frame names, even one that has not begun. Any other Cancel does nothing.
+
+        One that breaks the rules is kept, and told so in its turn.
+        """
+        if frame.WhichOneof("frame") != "cancel" or _wrong(frame):
             self._waiting.append(_Waiting(frame.chat.request_id))
             return False
         wanted = frame.cancel.request_id
@@ -170,3 +173,11 @@ class _Pipe:
     def close(self, _: object) -> None:
         """Ends it, behind what is still unread."""
         self._frames.put_nowait(None)
+
+
+def _wrong(frame: pb.ConverseRequest) -> bool:
+    try:
+        rules.check(frame)
+    except InvalidArgument:
+        return True
+    return False

@@ -204,6 +204,7 @@ async def test_malformed_requests(house: House, chance: random.Random) -> None:
     print(
         f"{REQUESTS} requests, RssAnon {grown / 2**20:+.1f} MiB", {" ".join(how): n for how, n in sorted(told.items())}
     )
+    print("\n".join(wrong))
     assert wrong == []
     assert grown <= MOST_GROWTH
     assert {kind for kind, _ in told} >= {"noise", "other", "deep", "utf-8", "values", "types", "cut"}

@@ -213,6 +213,7 @@ async def _credentials(house: House) -> list[list[tuple[str, str]]]:
 async def test_no_word_of_another_user(house: House, chance: random.Random) -> None:
     """Users call every method with each other's identifiers and tokens, and hear only themselves, wherever told."""
     metrics = free_port()
+    house.environment["ALEJO_LIMITS_CONNECTIONS_PER_ADDRESS"] = str(2 * USERS)  # each has a connection
     house.environment |= {"ALEJO_SERVER_METRICS_ADDRESS": f"127.0.0.1:{metrics}", "ALEJO_LOG_LEVEL": "debug"}
     house.environment |= {"ALEJO_LIMITS_REQUESTS_PER_SECOND": "0"}  # a call that is refused proves nothing
     credentials = await _credentials(house)
