@@ -18,8 +18,8 @@ _PULSE = 0.05
 _LESS = 0.7
 _MORE = 0.03
 _MUCH_MORE = 0.15  # when there is hardly a queue
-# A refusal costs the server about a sixth of a turn, so that with fewer turns than these it would do little else.
-_LEAST = 0.25
+# A refusal costs the server about a sixth of a turn: admitting less than half it would at last do nothing but refuse.
+_LEAST = 0.5
 _WINDOW = 1.0
 _MOST_CALLERS = 10_000
 RETRY_SECONDS = 1.0

@@ -186,13 +186,13 @@ def gzip_bomb() -> Iterator[bytes]:
 
 
 def nested() -> Iterator[bytes]:
-    """Messages that are nested 100,000 deep."""
-    return calls(frames.message(b"\x9b\x06" * 100_000 + b"\x9c\x06" * 100_000))
+    """Messages that are nested 10,000 deep."""
+    return calls(frames.message(b"\x9b\x06" * 10_000 + b"\x9c\x06" * 10_000))
 
 
 def stall() -> Iterator[bytes]:
-    """As many turns as a connection may have that make a plugin block its thread for three seconds."""
-    return itertools.islice(calls(frames.message(b"\x1a\x05block")), 64)
+    """Some turns that make a plugin block its thread for three seconds."""
+    return itertools.islice(calls(frames.message(b"\x1a\x05block")), 16)
 
 
 def turns() -> Iterator[bytes]:
@@ -213,7 +213,7 @@ ATTACKS = (
     Attack("Message that claims 1 GiB", message_bomb, 4),
     Attack("Messages of 4 MiB", large_messages, 4),
     Attack("gzip bomb, 100 MiB in 100 KiB", gzip_bomb, 4),
-    Attack("protobuf nested 100,000 deep", nested),
+    Attack("protobuf nested 10,000 deep", nested, 4),
     Attack("Turns with a plugin that blocks", stall, 4),
     Attack("Turns without end", turns, 4, endless=True),
 )

@@ -20,11 +20,13 @@ from alejo.v1 import memory_pb2
 
 from .floods import ATTACKS, Attack
 from .house import SECONDS, House
-from .size import FULL, size
+from .size import size
 
 SPAN = size(1, 10)  # seconds of each attack
 RATE = 40  # calls a second of the client beside it
-P99 = 0.050
+P99 = (
+    size(1000, 500) / 1000
+)  # seconds, on two cores that the attacker, the client and whatever else runs share; docs/security.md has the figures
 ANSWERED = 0.8  # of the calls beside an attack, at the least
 GROWTH = 64 << 20
 RECOVERY = 1.0
@@ -143,7 +145,6 @@ async def test_floods(house: House) -> None:
     assert [seen.line() for seen in table if len(seen.seconds) < ANSWERED * RATE * SPAN] == []
     assert [seen.line() for seen in table if seen.growth > GROWTH] == []
     assert [seen.line() for seen in table if seen.recovery > RECOVERY] == []
-    # A busy machine is slow without an attack too; a short run has so few calls that its p99 is its worst.
-    allowed = max(P99, 3 * alone.p99) if FULL else max(10 * P99, 3 * alone.p99)
+    allowed = max(P99, 3 * alone.p99)
     endless = {attack.name for attack in ATTACKS if attack.endless}
     assert [seen.line() for seen in table if seen.p99 > allowed and seen.name not in endless] == []
