@@ -29,7 +29,7 @@ _CONNECTIONS = 4096
 def options(stream_seconds: float) -> list[tuple[str, int]]:
     """The channel arguments. gRPC's own defaults bound neither streams nor connections nor their age."""
     return [
-        ("grpc.max_concurrent_streams", 128),
+        ("grpc.max_concurrent_streams", 80),
         # Above the first gRPC refuses calls by chance, whoever makes them; one address alone cannot come so far.
         ("grpc.server.max_pending_requests", 8192),
         ("grpc.server.max_pending_requests_hard_limit", 16_384),
