@@ -391,15 +391,8 @@ class Gate:
         told = self.told(call, error)  # type: ignore[arg-type]
         status = wire.status.status(told)
         self._leave(call, status.code)
-        trailers: list[tuple[str, str | bytes]] = [
-            ("grpc-status-details-bin", status.SerializeToString()),
-            (_REQUEST_ID, call.request_id),
-        ]
-        if (wait := wire.status.retry_after(told)) is not None:
-            trailers.append(("grpc-retry-pushback-ms", str(round(wait * 1000))))
-        elif status.code == Status.UNAVAILABLE:  # a client's retry policy would try in vain
-            trailers.append(("grpc-retry-pushback-ms", "-1"))
-        await context.abort(_CODES[status.code], status.message, tuple(trailers))
+        trailers = _trailers(told, status)
+        await _abort(context, _CODES[status.code], status.message, (*trailers, (_REQUEST_ID, call.request_id)))
 
     def told(self, call: Call, error: Exception) -> AlejoError:
         """What a client may know of an error. One that was not foreseen is logged under a reference."""
@@ -489,9 +482,11 @@ async def _abort(context: Context, code: grpc.StatusCode, message: str, trailers
 def _trailers(error: AlejoError, status: RpcStatus | None = None) -> _Trailers:
     """What goes with the status of an error."""
     details = ("grpc-status-details-bin", (status or wire.status.status(error)).SerializeToString())
-    if (wait := wire.status.retry_after(error)) is None:
-        return (details,)
-    return (details, ("grpc-retry-pushback-ms", str(round(wait * 1000))))
+    if (wait := wire.status.retry_after(error)) is not None:
+        return (details, ("grpc-retry-pushback-ms", str(round(wait * 1000))))
+    if error.status == Status.UNAVAILABLE:  # a client's retry policy would try in vain
+        return (details, ("grpc-retry-pushback-ms", "-1"))
+    return (details,)
 
 
 def _metadata(call: Call, context: Context) -> str:
