@@ -11,7 +11,7 @@ from alejo.wire import write
 if TYPE_CHECKING:
     from alejo.app import Assistant
 
-    from .gate import Call
+    from .call import Call
 
 HIDDEN = "(hidden)"
 

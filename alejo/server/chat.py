@@ -18,7 +18,7 @@ from .inbox import Inbox
 if TYPE_CHECKING:
     from alejo.conversation import Conversation
 
-    from .gate import Call
+    from .call import Call
 
 # So many frames of an answer may wait for a slow reader before the brain waits too.
 _AHEAD = 16

@@ -36,20 +36,20 @@ from alejo.errors import (
     Unavailable,
     Unimplemented,
 )
-from alejo.metrics import MethodCalls, Metrics, code_name
+from alejo.metrics import Metrics, code_name
 from alejo.storage import audit
 from alejo.types import Scope
-from alejo.v1.types_pb2 import Failure
 
 from .backlog import RETRY_SECONDS, Backlog
+from .call import Call, Way
 from .inbox import Inbox
 from .limits import Limits
 from .methods import Access, Method, Room
-from .peers import Peer, Peers, Quota
+from .peers import Peers, Quota
 from .rates import Rates
 
 if TYPE_CHECKING:
-    from alejo.identity import Keys, Principal
+    from alejo.identity import Keys
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _Trailers = tuple[tuple[str, str | bytes], ...]
@@ -75,121 +75,6 @@ _PARTING_SECONDS = 0.2
 def draining() -> Unavailable:
     """The error of every call that a draining server ends or refuses."""
     return Unavailable("The server is draining; try again in a moment.", reason=DRAINING)
-
-
-class Call:
-    """One call under way. `scope` is whose it is; an answer that waits for its client sets `idle`.
-
-    `rated` is whom its rate counts for. `wanted` is when its first message must have come, and never once it has.
-    A stream's answer sets `farewell`: it makes the last frame, if the server stops before the stream ends.
-    """
-
-    __slots__ = (
-        "closing",
-        "deadline",
-        "ended",
-        "farewell",
-        "gate",
-        "held",
-        "idle",
-        "key_id",
-        "method",
-        "peer",
-        "principal",
-        "rated",
-        "request_id",
-        "scope",
-        "started",
-        "task",
-        "token",
-        "user",
-        "wanted",
-    )
-
-    def __init__(self, gate: Gate, method: _Way) -> None:
-        self.gate = gate
-        self.method = method
-        self.started = time.monotonic()
-        self.scope = NOBODY
-        self.request_id = ""
-        self.peer: Peer | None = None
-        self.principal: Principal | None = None
-        self.token: str | None = None
-        self.user: str | None = None
-        self.key_id = ""
-        self.rated = ""
-        self.held: list[tuple[Quota, str]] = []
-        self.closing: AlejoError | None = None
-        self.ended: AlejoError | None = None
-        self.idle = False
-        self.farewell: Callable[[], Message] | None = None
-        self.deadline = self.started + method.seconds
-        self.wanted = self.started + gate.limits.first_message_seconds
-        self.task: asyncio.Task[Any] | None = None
-
-    def end(self, error: AlejoError) -> None:
-        """Stops the call: its client gets `error`."""
-        if self.ended is None and self.task is not None:
-            self.ended = error
-            self.task.cancel()
-
-    def hold(self, quota: Quota, name: str) -> None:
-        """Counts the call against a quota for as long as it is under way. Raises ResourceExhausted."""
-        quota.take(name)
-        self.held.append((quota, name))
-
-    async def pace(self, frames: int, *, items: bool) -> int:
-        """Waits until the frames of its stream may be taken up, or as many of them as may at a time: returns those."""
-        while True:
-            count, seconds = self.gate.rates.take(self.rated, frames, items=items)
-            if not seconds or self.closing is not None:
-                return count
-            self.idle = True
-            await asyncio.sleep(seconds)
-            self.idle = False
-
-    async def confirm(self) -> None:
-        """Looks at the caller's key again, so that a revocation reaches open streams. Raises Unauthenticated."""
-        if self.principal is not None and self.token is not None:
-            await self.gate.keys.authenticate(self.token, self.user, local=False)
-
-    def failure(self, error: BaseException) -> Failure:
-        """The frame of an error within a stream that goes on. Raises it again when it ends the stream."""
-        if isinstance(error, asyncio.CancelledError) or not isinstance(error, Exception):
-            raise error
-        return wire.status.failure(self.gate.told(self, error))
-
-
-class _Way:
-    """What is known of a method before any call of it."""
-
-    __slots__ = ("access", "counts", "label", "needs", "parse", "room", "seconds", "stream", "survives")
-
-    def __init__(self, method: Method, counts: MethodCalls, seconds: float) -> None:
-        self.label = method.label
-        self.access = method.access
-        self.needs = method.access.needs
-        self.room = method.room
-        self.counts = counts
-        self.seconds = seconds
-        self.stream = method.asks_many or method.gives_many
-        # Health says that the server drains, so a single look at it must still be answered.
-        self.survives = method.access is Access.OPEN and not self.stream
-        self.parse = _parser(method)
-
-
-def _parser(method: Method) -> Callable[[bytes], Message]:
-    decode = method.request.FromString
-    if not method.own or method.asks_many:  # frames of a stream are checked one by one, where they are answered
-        return decode
-    check = wire.rules.checker(method.request)
-
-    def parse(raw: bytes) -> Message:
-        message = decode(raw)
-        check(message)
-        return message
-
-    return parse
 
 
 class Gate:
@@ -306,11 +191,11 @@ class Gate:
 
         return run
 
-    def _way(self, method: Method) -> _Way:
+    def _way(self, method: Method) -> Way:
         seconds = self._seconds[method.asks_many or method.gives_many]
-        return _Way(method, self._metrics.method(method.label), seconds)
+        return Way(method, self._metrics.method(method.label), seconds)
 
-    async def _shed(self, way: _Way, context: Context) -> NoReturn:
+    async def _shed(self, way: Way, context: Context) -> NoReturn:
         """Refuses a call that there is no time for: counted, and nothing else."""
         way.counts.ended(_EXHAUSTED, 0.0)
         await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, _OVERLOADED.message, self._overloaded)

@@ -26,7 +26,7 @@ from .methods import OWN_SERVICES
 if TYPE_CHECKING:
     from alejo.plugins import PluginHost
 
-    from .gate import Call
+    from .call import Call
 
 _SERVING = HealthCheckResponse.SERVING
 _NOT_SERVING = HealthCheckResponse.NOT_SERVING

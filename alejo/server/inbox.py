@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 if TYPE_CHECKING:
-    from .gate import Call
+    from .call import Call
 
 M = TypeVar("M", bound=Message)
 FRAMES = 64

@@ -15,7 +15,7 @@ from .inbox import FRAMES, Inbox
 if TYPE_CHECKING:
     from alejo.memory import Memories
 
-    from .gate import Call
+    from .call import Call
 
 _RECALL_USUAL, _RECALL_MOST = 10, 200
 

@@ -12,7 +12,7 @@ from alejo.wire import read, write
 if TYPE_CHECKING:
     from alejo.plugins import PluginHost
 
-    from .gate import Call
+    from .call import Call
 
 _QUESTION = "plugins"
 

@@ -13,7 +13,7 @@ from .inbox import Inbox
 from .methods import REFLECTION
 
 if TYPE_CHECKING:
-    from .gate import Call
+    from .call import Call
 
 
 class Reflection:

@@ -10,7 +10,7 @@ from alejo.wire import read, write
 if TYPE_CHECKING:
     from alejo.sessions import Sessions
 
-    from .gate import Call
+    from .call import Call
 
 
 class SessionsCalls:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .chaos import Chaos
     from .desk import ListDesk, message, turn
-    from .host import Host, assistant, host
+    from .hosting import Host, assistant, host
     from .storage import Check, MemoryStorage, Subject, checks
 
 __all__ = [
@@ -37,13 +37,13 @@ _PLACES = {
     "Chaos": "alejo.testing.chaos",
     "Check": "alejo.testing.storage",
     "FakeClock": "alejo.clock",
-    "Host": "alejo.testing.host",
+    "Host": "alejo.testing.hosting",
     "ListDesk": "alejo.testing.desk",
     "MemoryStorage": "alejo.testing.storage",
     "Subject": "alejo.testing.storage",
-    "assistant": "alejo.testing.host",
+    "assistant": "alejo.testing.hosting",
     "checks": "alejo.testing.storage",
-    "host": "alejo.testing.host",
+    "host": "alejo.testing.hosting",
     "message": "alejo.testing.desk",
     "turn": "alejo.testing.desk",
 }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def alejo_host() -> Callable[..., Any]:
     """Opens a host in memory around plugins: `async with alejo_host(my_plugin) as host`."""
-    from .host import host  # noqa: PLC0415 - every pytest run would pay for it
+    from .hosting import host  # noqa: PLC0415 - every pytest run would pay for it
 
     return host
 
@@ -35,7 +35,7 @@ def alejo_host() -> Callable[..., Any]:
 @pytest.fixture
 def alejo_assistant() -> Callable[..., Any]:
     """Opens an assistant in memory around plugins: `async with alejo_assistant(my_plugin) as assistant`."""
-    from .host import assistant  # noqa: PLC0415
+    from .hosting import assistant  # noqa: PLC0415
 
     return assistant
 

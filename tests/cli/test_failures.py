@@ -29,9 +29,11 @@ CALLS = {
     "keys add": ["app"],
     "keys list": [],
     "keys revoke": ["app"],
+    "plugins check": ["{}"],
     "plugins disable": ["vision"],
     "plugins enable": ["vision"],
     "plugins list": [],
+    "plugins new": ["dice"],
     "plugins reload": ["vision"],
     "plugins show": ["vision"],
     "restore": ["{}/good.tar"],
@@ -76,7 +78,7 @@ SPEAKING = having("--url")
 OPENING = having("--data", without=("config show", "doctor", "plugins list", "plugins reload", "plugins show"))
 # These start a server, or are one, and so make the folder.
 MAKING = {"chat", "import", "keys add", "plugins disable", "plugins enable", "serve", "sessions list"}
-SETTING = [name for name in CALLS if name not in {"config init", "doctor"}]
+SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]
 
 
 def call(home: Home, name: str, *more: str, lines: str = "hello\n") -> subprocess.CompletedProcess[str]:
@@ -318,6 +320,9 @@ def test_a_file_is_not_right(used: Home) -> None:
         ("chat", "--url", "nonsense"): 65,
         ("keys", "revoke", "nobody"): 1,
         ("keys", "add", ""): 65,
+        ("plugins", "check", str(used.folder)): 1,
+        ("plugins", "new", "No Name"): 2,
+        ("plugins", "new", "dice", "--in", str(wrong)): 73,
     }
     with ThreadPoolExecutor(2) as pool, ExitStack() as stack:
         stack.callback(pool.shutdown)

@@ -236,7 +236,7 @@ async def test_a_line_says_what_happened_and_not_what_was_said(home: House) -> N
     await within(
         home.unary(CHAT, chat_pb2.ChatResponse)(chat_pb2.ChatRequest(text="my cat is grey"), metadata=metadata)
     )
-    (line,) = home.log()
+    (line,) = (one for one in home.log() if one["event"] == "call")
     assert line.pop("seconds") > 0
     assert line.pop("at")[-1] == "Z"
     assert line.pop("request")

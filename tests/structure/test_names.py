@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
+import pkgutil
 import re
 
 import pytest
@@ -57,6 +59,16 @@ def test_public_names_are_sorted_and_true(name: str) -> None:
     module = importlib.import_module(name)
     assert list(module.__all__) == sorted(set(module.__all__), key=lambda n: (not n.isupper(), n[0].islower(), n))
     assert [missing for missing in module.__all__ if not hasattr(module, missing)] == []
+
+
+@pytest.mark.parametrize("name", packages())
+def test_no_public_name_is_also_a_module(name: str) -> None:
+    """What a package offers is called like none of its modules, which would take its place once it is imported."""
+    module = importlib.import_module(name)
+    within = {one.name for one in pkgutil.iter_modules(getattr(module, "__path__", ()))}
+    clashes = within.intersection(module.__all__)
+    assert [one for one in clashes if not inspect.ismodule(getattr(module, one))] == []
+    assert all(one not in getattr(module, "_PLACES", {}) for one in clashes)
 
 
 def test_the_door_of_alejo_is_complete() -> None:

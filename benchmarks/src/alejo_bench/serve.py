@@ -23,7 +23,8 @@ from alejo import log, settings
 from alejo.app import Assistant, open_assistant
 from alejo.metrics import Metrics
 from alejo.server import Server
-from alejo.server.gate import Call, Gate
+from alejo.server.call import Call
+from alejo.server.gate import Gate
 from alejo.server.limits import Limits
 from alejo.server.methods import methods
 from alejo.v1.chat_pb2 import ChatRequest
