@@ -24,6 +24,7 @@ __all__ = [
     "SharedLimiter",
     "SparseVector",
     "StaticEmbedder",
+    "VectorScan",
     "WordPiece",
     "__version__",
     "debug_build",
@@ -360,3 +361,38 @@ class SharedLimiter:
 
     def validate(self) -> None:
         """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""
+
+@final
+class VectorScan:
+    """Vectors by number, and the exact greatest dot products with a query: cosines, where lengths are 1.
+
+    A vector is a buffer of f32 (an array, `memoryview(...).cast("f")`) or the bytes of one, as embedders give it.
+    Many threads may search while one writes; a long search or a busy lock lets other Python threads run.
+    """
+
+    def __new__(cls, dimensions: int) -> VectorScan:
+        """An empty one, for vectors of `dimensions`, 1 to 8192; raises InvalidValue for another number.
+
+        A vector takes 5 bytes a dimension, and some 40.
+        """
+
+    def upsert(self, id: int, vector: Buffer) -> None:  # noqa: A002 - the word for it in every index of vectors
+        """Puts a vector in, replacing the one with the same number (0 to 2^64-1); visible at once.
+
+        Raises InvalidValue for other dimensions, and for numbers beyond ±1e15 or that are none.
+        """
+
+    def remove(self, id: int) -> bool:  # noqa: A002 - the word for it in every index of vectors
+        """Takes a vector out; False if there is none of that number."""
+
+    def search(self, query: Buffer, limit: int) -> list[tuple[int, float]]:
+        """The best as (number, dot product), the greatest first, equals by number; `limit` 0 means all of them.
+
+        Raises InvalidValue as `upsert` does.
+        """
+
+    def validate(self) -> None:
+        """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""
+
+    def __len__(self) -> int:
+        """How many vectors it holds."""

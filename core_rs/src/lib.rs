@@ -9,10 +9,12 @@
 //! - [`ngram`]: a text as hashed n-grams, for linear classifiers.
 //! - [`lexical`]: an exact, incremental BM25 index over one user's documents.
 //! - [`limiter`]: how often somebody may, for many keys.
+//! - [`scan`]: the vectors nearest to a query, exactly.
 //! - `py`: the Python face `alejo._core`, behind the feature `python`; nothing outside it knows Python.
 
 pub mod cache;
 pub mod clock;
+mod dot;
 pub mod embed;
 pub mod error;
 mod hash;
@@ -21,6 +23,7 @@ pub mod limiter;
 pub mod ngram;
 #[cfg(feature = "python")]
 mod py;
+pub mod scan;
 pub mod text;
 
 pub use error::{Error, Result};

@@ -7,6 +7,7 @@ mod error;
 mod lexical;
 mod limiter;
 mod ngram;
+mod scan;
 mod text;
 
 use pyo3::exceptions::PyRuntimeWarning;
@@ -34,6 +35,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<lexical::LexicalIndex>()?;
     module.add_class::<ngram::NgramHasher>()?;
     module.add_class::<ngram::SparseVector>()?;
+    module.add_class::<scan::VectorScan>()?;
     module.add_class::<limiter::Decision>()?;
     module.add_class::<limiter::Limiter>()?;
     module.add_class::<limiter::SharedLimiter>()?;

@@ -1,0 +1,116 @@
+//! Dot products, the innermost loop of everything that compares vectors.
+//!
+//! The one of bytes has a kernel for AVX-512 VNNI and one for AVX2, chosen at run time; both equal the plain one to the bit.
+
+/// The dot product of two vectors of one length, summed in sixteen lanes: the same on every machine.
+pub(crate) fn dot(one: &[f32], other: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let (ones, ones_rest) = one.as_chunks::<LANES>();
+    let (others, others_rest) = other.as_chunks::<LANES>();
+    let mut sums = [0.0_f32; LANES];
+    for (a, b) in ones.iter().zip(others) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f32 = ones_rest.iter().zip(others_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+/// Bytes of a row are taken this many at a time; rows and queries are padded to it.
+pub(crate) const BLOCK: usize = 64;
+
+/// The dot product of unsigned and signed bytes; both of one length, a multiple of [`BLOCK`] of at most 2^16.
+#[derive(Clone, Copy)]
+pub(crate) enum ByteDot {
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Plain,
+}
+
+impl ByteDot {
+    /// The quickest this machine has.
+    pub(crate) fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
+                return Self::Vnni;
+            }
+            if is_x86_feature_detected!("avx2") {
+                return Self::Avx2;
+            }
+        }
+        Self::Plain
+    }
+
+    pub(crate) fn of(self, row: &[u8], query: &[i8]) -> i32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: only `detect` makes this value, and only where the processor has the features.
+            Self::Vnni => unsafe { x86::vnni(row, query) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::Avx2 => unsafe { x86::avx2(row, query) },
+            Self::Plain => row.iter().zip(query).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum(),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::BLOCK;
+
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    pub(super) fn vnni(row: &[u8], query: &[i8]) -> i32 {
+        let mut sum = _mm512_setzero_si512();
+        for (a, b) in row.as_chunks::<BLOCK>().0.iter().zip(query.as_chunks::<BLOCK>().0) {
+            // SAFETY: both chunks are 64 bytes, and the loads ask for no alignment.
+            let (a, b) = unsafe { (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast())) };
+            sum = _mm512_dpbusd_epi32(sum, a, b);
+        }
+        _mm512_reduce_add_epi32(sum)
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn avx2(row: &[u8], query: &[i8]) -> i32 {
+        let mut sum = _mm256_setzero_si256();
+        for (a, b) in row.as_chunks::<16>().0.iter().zip(query.as_chunks::<16>().0) {
+            // SAFETY: both chunks are 16 bytes, and the loads ask for no alignment.
+            let (a, b) = unsafe { (_mm_loadu_si128(a.as_ptr().cast()), _mm_loadu_si128(b.as_ptr().cast())) };
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_cvtepu8_epi16(a), _mm256_cvtepi8_epi16(b)));
+        }
+        let half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
+        let quarter = _mm_add_epi32(half, _mm_shuffle_epi32::<0b01_00_11_10>(half));
+        _mm_cvtsi128_si32(_mm_add_epi32(quarter, _mm_shuffle_epi32::<0b10_11_00_01>(quarter)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_kernel_equals_the_plain_one(pairs in prop::collection::vec((any::<u8>(), any::<i8>()), BLOCK * 6)) {
+            let (row, query): (Vec<u8>, Vec<i8>) = pairs.into_iter().unzip();
+            let plain = ByteDot::Plain.of(&row, &query);
+            prop_assert_eq!(ByteDot::detect().of(&row, &query), plain);
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                prop_assert_eq!(ByteDot::Avx2.of(&row, &query), plain);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_bytes_do_not_overflow() {
+        let (row, query) = (vec![u8::MAX; 1 << 16], vec![i8::MIN + 1; 1 << 16]);
+        assert_eq!(ByteDot::detect().of(&row, &query), ByteDot::Plain.of(&row, &query));
+    }
+}

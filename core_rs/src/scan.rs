@@ -1,0 +1,236 @@
+//! An exact scan over vectors: the greatest dot products with a query, at the cost of reading a byte for each number.
+//!
+//! Every vector is kept twice, as it came (f32) and coded (a byte for each number and one scale). A search reads the codes, which
+//! tell each score to within a bound: by Cauchy and Schwarz, |q·x − q̂·x̂| ≤ |q|·|x − x̂| + |q − q̂|·|x̂|. Whatever may still be among
+//! the best by that bound is scored again from the vectors themselves, so the answer is the one a scan of the vectors gives.
+//! The structure knows no lock; who shares it wraps it in one.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, HashMap};
+
+use crate::dot::{BLOCK, ByteDot, dot};
+use crate::error::{Error, Result};
+
+const MOST_DIMENSIONS: usize = 8192;
+/// Squares of such numbers, and their sums, are far from the end of f32.
+const LARGEST: f32 = 1e15;
+/// Codes are -127 to 127, kept above this.
+const ZERO: u8 = 128;
+
+/// Vectors by number; see the module.
+pub struct Scan {
+    dimensions: usize,
+    places: HashMap<u64, u32>,
+    ids: Vec<u64>,
+    vectors: Vec<f32>,
+    codes: Vec<u8>,
+    bounds: Vec<Coded>,
+}
+
+/// What is known of a vector and of what its code stands for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Coded {
+    /// What one step of the code is worth.
+    scale: f32,
+    /// The length of what the code stands for.
+    norm: f32,
+    /// The length of what the code leaves out.
+    rest: f32,
+}
+
+impl Scan {
+    /// An empty scan over vectors of 1 to 8192 dimensions.
+    ///
+    /// # Errors
+    /// [`Error::Meaningless`] for another number of dimensions.
+    pub fn new(dimensions: usize) -> Result<Self> {
+        if !(1..=MOST_DIMENSIONS).contains(&dimensions) {
+            return Err(Error::Meaningless("a vector has 1 to 8192 dimensions"));
+        }
+        let (ids, vectors, codes, bounds) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { dimensions, places: HashMap::new(), ids, vectors, codes, bounds })
+    }
+
+    /// How many vectors it holds.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// How many numbers a vector has.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    fn stride(&self) -> usize {
+        self.dimensions.next_multiple_of(BLOCK)
+    }
+
+    /// Puts a vector in, in the place of the one with the same number if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Meaningless`] for a vector of other dimensions, or with a number that is not one or beyond ±1e15.
+    pub fn upsert(&mut self, id: u64, vector: &[f32]) -> Result<()> {
+        self.check(vector)?;
+        self.remove(id);
+        let place = u32::try_from(self.len()).expect("2^32 vectors do not fit into memory");
+        let start = self.codes.len();
+        self.codes.resize(start + self.stride(), ZERO);
+        let codes = &mut self.codes[start..];
+        self.bounds.push(code(vector, |at, step| codes[at] = lifted(step)));
+        self.vectors.extend_from_slice(vector);
+        self.ids.push(id);
+        self.places.insert(id, place);
+        Ok(())
+    }
+
+    /// Takes a vector out; false if there is none of that number.
+    pub fn remove(&mut self, id: u64) -> bool {
+        let Some(place) = self.places.remove(&id) else { return false };
+        let (place, last) = (place as usize, self.len() - 1);
+        move_last(&mut self.vectors, place, last, self.dimensions);
+        let stride = self.stride();
+        move_last(&mut self.codes, place, last, stride);
+        self.bounds.swap_remove(place);
+        self.ids.swap_remove(place);
+        if let Some(moved) = self.ids.get(place) {
+            self.places.insert(*moved, place as u32);
+        }
+        true
+    }
+
+    /// The `limit` vectors of the greatest dot product with `query`, as (number, product), the greatest first, equals by number;
+    /// all of them if `limit` is 0.
+    ///
+    /// # Errors
+    /// As [`upsert`](Self::upsert).
+    pub fn search(&self, query: &[f32], limit: usize) -> Result<Vec<(u64, f32)>> {
+        self.check(query)?;
+        let places =
+            if limit == 0 || limit >= self.len() { (0..self.len()).collect() } else { self.possible(query, limit) };
+        let mut found: Vec<_> = places.into_iter().map(|at| (self.ids[at], dot(query, self.vector(at)))).collect();
+        found.sort_unstable_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+        if limit > 0 {
+            found.truncate(limit);
+        }
+        Ok(found)
+    }
+
+    /// The places of all vectors that may be among the best.
+    fn possible(&self, query: &[f32], limit: usize) -> Vec<usize> {
+        let mut steps = vec![0_i8; self.stride()];
+        let coded = code(query, |at, step| steps[at] = step);
+        let offset = i32::from(ZERO) * steps.iter().map(|&step| i32::from(step)).sum::<i32>();
+        let length = coded.norm + coded.rest;
+        // Both sums are in f32; the exact one adds up dimensions/16 products a lane.
+        let rounding = (self.dimensions / 16 + 16) as f32 * 2.0 * f32::EPSILON;
+        let kernel = ByteDot::detect();
+        let mut floors: BinaryHeap<Reverse<Total>> = BinaryHeap::with_capacity(limit + 1);
+        let mut floor = f32::NEG_INFINITY;
+        let mut possible = Vec::new();
+        for (at, (codes, bound)) in self.codes.chunks_exact(steps.len()).zip(&self.bounds).enumerate() {
+            let product = (kernel.of(codes, &steps) - offset) as f32 * (bound.scale * coded.scale);
+            let off = length * bound.rest + coded.rest * bound.norm + rounding * length * (bound.norm + bound.rest);
+            if product + off < floor {
+                continue;
+            }
+            possible.push((at, product + off));
+            if floors.len() < limit || product - off > floor {
+                floors.push(Reverse(Total(product - off)));
+                if floors.len() > limit {
+                    floors.pop();
+                }
+                if floors.len() == limit {
+                    floor = floors.peek().map_or(floor, |least| least.0.0);
+                }
+            }
+        }
+        possible.into_iter().filter(|&(_, highest)| highest >= floor).map(|(at, _)| at).collect()
+    }
+
+    fn vector(&self, place: usize) -> &[f32] {
+        &self.vectors[place * self.dimensions..][..self.dimensions]
+    }
+
+    fn check(&self, vector: &[f32]) -> Result<()> {
+        if vector.len() != self.dimensions {
+            return Err(Error::Meaningless("a vector has the dimensions of the scan"));
+        }
+        // NaN fails the comparison too.
+        if !vector.iter().all(|number| number.abs() <= LARGEST) {
+            return Err(Error::Meaningless("a vector's numbers lie within ±1e15"));
+        }
+        Ok(())
+    }
+
+    /// Checks every invariant.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] naming the first that does not hold.
+    pub fn validate(&self) -> Result<()> {
+        let holds = |condition: bool, what| if condition { Ok(()) } else { Err(Error::Damaged(what)) };
+        let rows = self.len();
+        holds(self.places.len() == rows && self.bounds.len() == rows, "numbers and vectors differ in count")?;
+        holds(self.vectors.len() == rows * self.dimensions, "vectors are cut")?;
+        holds(self.codes.len() == rows * self.stride(), "codes are cut")?;
+        for (at, id) in self.ids.iter().enumerate() {
+            holds(self.places.get(id) == Some(&(at as u32)), "a number leads elsewhere")?;
+            let mut codes = vec![ZERO; self.stride()];
+            let bound = code(self.vector(at), |at, step| codes[at] = lifted(step));
+            holds(
+                bound == self.bounds[at] && codes == self.codes[at * codes.len()..][..codes.len()],
+                "a code is stale",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Codes a vector: `set` gets each step, -127 to 127, and where it belongs. Lengths are rounded up.
+fn code(vector: &[f32], mut set: impl FnMut(usize, i8)) -> Coded {
+    let scale = vector.iter().fold(0.0_f32, |most, number| most.max(number.abs())) / 127.0;
+    let scale = if scale.is_normal() { scale } else { 0.0 };
+    let per = if scale > 0.0 { scale.recip() } else { 0.0 };
+    let (mut norm, mut rest) = (0.0_f64, 0.0_f64);
+    for (at, &number) in vector.iter().enumerate() {
+        let step = (number * per).round_ties_even() as i8;
+        set(at, step);
+        let stands = f64::from(step) * f64::from(scale);
+        norm += stands * stands;
+        rest += (f64::from(number) - stands).powi(2);
+    }
+    let up = |square: f64| (square.sqrt() * 1.000_001) as f32;
+    Coded { scale, norm: up(norm), rest: up(rest) }
+}
+
+/// A step as it is kept.
+fn lifted(step: i8) -> u8 {
+    step.cast_unsigned().wrapping_add(ZERO)
+}
+
+/// Moves the last row of `width` to `place` and shortens `rows` by one.
+fn move_last<T: Copy>(rows: &mut Vec<T>, place: usize, last: usize, width: usize) {
+    rows.copy_within(last * width.., place * width);
+    rows.truncate(last * width);
+}
+
+#[derive(PartialEq)]
+struct Total(f32);
+
+impl Eq for Total {}
+
+impl Ord for Total {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Total {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}

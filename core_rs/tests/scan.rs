@@ -1,0 +1,80 @@
+//! The scan against a model that multiplies everything, in 64 bits.
+
+use std::collections::BTreeMap;
+
+use alejo_core::scan::Scan;
+use proptest::prelude::*;
+
+const DIMENSIONS: usize = 70;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Upsert(u64, Vec<f32>),
+    Remove(u64),
+    Search(Vec<f32>, usize),
+}
+
+/// Small whole numbers make ties, the others need the bound; a tiny one has no scale, a large one dwarfs the rest.
+fn vector() -> impl Strategy<Value = Vec<f32>> {
+    let number = prop_oneof![
+        8 => -1.0_f32..1.0,
+        2 => (-2..3_i8).prop_map(f32::from),
+        1 => prop::sample::select(vec![0.0, 1e-40, -1e-20, 1e4, -1e15]),
+    ];
+    prop_oneof![
+        3 => prop::collection::vec(-1.0_f32..1.0, DIMENSIONS),
+        1 => prop::collection::vec((-1..2_i8).prop_map(f32::from), DIMENSIONS),
+        1 => prop::collection::vec(number, DIMENSIONS),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0..40_u64, vector()).prop_map(|(id, vector)| Step::Upsert(id, vector)),
+        1 => (0..40_u64).prop_map(Step::Remove),
+        2 => (vector(), 0..6_usize).prop_map(|(query, limit)| Step::Search(query, limit)),
+    ];
+    prop::collection::vec(step, 1..90)
+}
+
+proptest! {
+    #[test]
+    fn it_finds_what_a_scan_of_the_vectors_finds(steps in steps()) {
+        let mut scan = Scan::new(DIMENSIONS).unwrap();
+        let mut model: BTreeMap<u64, Vec<f32>> = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Upsert(id, vector) => {
+                    scan.upsert(id, &vector).unwrap();
+                    model.insert(id, vector);
+                }
+                Step::Remove(id) => prop_assert_eq!(scan.remove(id), model.remove(&id).is_some()),
+                Step::Search(query, limit) => {
+                    let all = scan.search(&query, 0).unwrap();
+                    prop_assert_eq!(all.len(), model.len());
+                    for (id, score) in &all {
+                        let pairs = || model[id].iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b));
+                        let off = (f64::from(*score) - pairs().sum::<f64>()).abs();
+                        prop_assert!(off <= 1e-6 * pairs().map(f64::abs).sum::<f64>() + 1e-30);
+                    }
+                    let best = if limit == 0 { &all[..] } else { &all[..limit.min(all.len())] };
+                    prop_assert_eq!(scan.search(&query, limit).unwrap(), best);
+                }
+            }
+            prop_assert_eq!(scan.len(), model.len());
+        }
+        scan.validate().unwrap();
+    }
+}
+
+#[test]
+fn what_is_no_vector_changes_nothing() {
+    let mut scan = Scan::new(2).unwrap();
+    scan.upsert(1, &[1.0, 0.0]).unwrap();
+    for wrong in [&[1.0][..], &[1.0, 2.0, 3.0], &[f32::NAN, 0.0], &[f32::INFINITY, 0.0], &[2e15, 0.0]] {
+        assert!(scan.upsert(1, wrong).is_err());
+        assert!(scan.search(wrong, 1).is_err());
+    }
+    assert_eq!(scan.search(&[1.0, 1.0], 5), Ok(vec![(1, 1.0)]));
+    assert!(Scan::new(0).is_err() && Scan::new(8193).is_err());
+}
