@@ -30,9 +30,10 @@ def options(stream_seconds: float) -> list[tuple[str, int]]:
     """The channel arguments. gRPC's own defaults bound neither streams nor connections nor their age."""
     return [
         ("grpc.max_concurrent_streams", 80),
-        # Above the first gRPC refuses calls by chance, whoever makes them; one address alone cannot come so far.
-        ("grpc.server.max_pending_requests", 8192),
-        ("grpc.server.max_pending_requests_hard_limit", 16_384),
+        # Above the first gRPC ends calls by chance, as CANCELLED, whoever makes them; it keeps no more than the second,
+        # among them those whose connection is gone: who connects again and again would fill the memory with them.
+        ("grpc.server.max_pending_requests", 1500),
+        ("grpc.server.max_pending_requests_hard_limit", 3000),
         ("grpc.max_allowed_incoming_connections", _room()),
         ("grpc.max_connection_idle_ms", 300_000),
         ("grpc.max_connection_age_ms", 1_800_000),
