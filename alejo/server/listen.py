@@ -29,7 +29,8 @@ _CONNECTIONS = 4096
 def options(stream_seconds: float) -> list[tuple[str, int]]:
     """The channel arguments. gRPC's own defaults bound neither streams nor connections nor their age."""
     return [
-        ("grpc.max_concurrent_streams", 80),
+        # gRPC counts calls until Python lets go of them, so of these only the half is sure to be had at one time.
+        ("grpc.max_concurrent_streams", 160),
         # Above the first gRPC ends calls by chance, as CANCELLED, whoever makes them; it keeps no more than the second,
         # among them those whose connection is gone: who connects again and again would fill the memory with them.
         ("grpc.server.max_pending_requests", 1500),

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import grpc
+
 from alejo.v1 import chat_pb2
 
-from .house import House
+from .house import SECONDS, House
 from .size import size
 
 SPAN = size(3, 60)
@@ -76,3 +78,19 @@ async def test_overload(house: House) -> None:
     assert all(how == "answered" for _, _, how in health)
     assert rank(health, "answered", 0.99) <= HEALTH
     assert max(late, default=0.0) <= 2.0
+
+
+async def test_one_connection_carries_80_calls_at_a_time(house: House) -> None:
+    """80 callers who share a connection, and call again as soon as they are answered, are never refused by gRPC."""
+    await house.start()
+    request = chat_pb2.ChatRequest(text="hello").SerializeToString()
+    async with grpc.aio.insecure_channel(house.address, options=[("grpc.enable_retries", 0)]) as channel:
+        chat: Any = channel.unary_unary(f"/{CHAT}")
+
+        async def caller(number: int) -> None:
+            for _ in range(size(20, 200)):
+                await chat(request, metadata=[("x-alejo-user", f"user-{number}")])
+
+        async with asyncio.timeout(SECONDS * 4):
+            await asyncio.gather(*(caller(number) for number in range(80)))
+    await house.stop()
