@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from alejo.cli import options
 from alejo_bench import core, overhead, plugins, quotes, report
 
 
@@ -37,6 +38,7 @@ WITH_PEERS = {"core"}
 @click.option("--quick", is_flag=True, help="Fewer and shorter rounds: to see that it runs, not for figures.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures as JSON lines.")
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the figures as a PNG.")
+@options.debug
 def bench(
     name: str, data: Path | None, peers: bool, quick: bool, json_file: Path | None, plot_file: Path | None
 ) -> None:
