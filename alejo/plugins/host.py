@@ -436,7 +436,8 @@ class PluginHost:
     def _stalled(self, name: str | None, place: str, seconds: float) -> None:
         """The server's loop was silent. Who held it up for long loses its place there and gets a loop of its own."""
         if name is None:
-            log.warning("server_loop_stalled", place=place, seconds=round(seconds, 3))
+            note = log.warning if seconds >= PATIENCE else log.info  # a busy machine is no news to who chats on it
+            note("server_loop_stalled", place=place, seconds=round(seconds, 3))
             return
         log.error("plugin_blocked_server", plugin=name, place=place, seconds=round(seconds, 3))
         plugin = self._find(name)
