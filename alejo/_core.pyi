@@ -4,7 +4,7 @@ Numbers that do not fit their type (a negative document number or limit) raise O
 surrogates UnicodeEncodeError, before anything is changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import final
 
@@ -21,6 +21,8 @@ __all__ = [
     "LexicalIndex",
     "Limiter",
     "NgramHasher",
+    "Ranker",
+    "Selection",
     "SharedLimiter",
     "SparseVector",
     "StaticEmbedder",
@@ -363,6 +365,90 @@ class SharedLimiter:
         """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""
 
 @final
+class Ranker:
+    """Chooses from candidates what a context shall hold: the most relevant, none twice, varied, within a budget.
+
+    Relevance is the sum of weight · evidence · factor. Left out is what is below 0, superseded by another candidate,
+    longer than the budget, or of the hash of a better one. The next one taken is always that of the greatest (1 -
+    diversity) · relevance / best relevance - diversity · similarity to the most similar one taken before (maximal
+    marginal relevance), unless that is a duplicate, until `limit` are taken. Of these, those are chosen that together
+    are the most relevant within the budget: exactly, if their number times the budget is at most 131,072, else at least
+    half of the most there can be.
+    """
+
+    def __new__(
+        cls,
+        weights: Mapping[str, float],
+        *,
+        diversity: float = 0.0,
+        duplicate: float = 2.0,
+        half_life: float = 2_592_000.0,
+    ) -> Ranker:
+        """Weights, -100 to 100, by kind of evidence; a kind without one counts nothing.
+
+        `dense`: cosine of meaning. `lexical`: of words, 0 or more, counted relative to the candidates' largest.
+        `recency`, `importance`, `emotion` (how near in feeling), `time`, `entity`, `speaker` (how well these match),
+        `neighbour` (evidence of what stands beside it): each within -1 to 1.
+
+        `diversity` is 0 to 1. Vectors of a cosine of `duplicate` or more, -1 to 2, are duplicates; above 1 none are.
+        Recency is halved with each `half_life`, in the unit of ages (seconds by default: 30 days). Raises InvalidValue
+        for anything else.
+        """
+
+    def rank(
+        self,
+        ids: Buffer,
+        evidence: Mapping[str, Buffer],
+        *,
+        limit: int = 0,
+        budget: int | None = None,
+        factors: Buffer | None = None,
+        ages: Buffer | None = None,
+        vectors: Buffer | VectorScan | None = None,
+        query: Buffer | None = None,
+        tokens: Buffer | None = None,
+        hashes: Buffer | None = None,
+        superseded: Sequence[tuple[int, int]] = (),
+    ) -> Selection:
+        """Chooses among candidates, given as columns with a place for each; 0 as limit means no limit.
+
+        `ids` u64, each once; `evidence` f32 by kind, any of them missing; `factors` f32, 0 to 100, what each
+        one's evidence is multiplied by; `ages` f32, which make evidence of recency;
+        `vectors` f32 or int8, row after row, or a scan that has them under these ids (one it has not is like no other);
+        `query` f32 or its bytes, which makes dense evidence of the vectors; `tokens` u32, as counted by whatever
+        tokenizer; `hashes` u64, equal for duplicates; `superseded` pairs of ids, (older, newer).
+
+        Raises InvalidValue for columns of different lengths, evidence outside its range, and what supersedes itself.
+        """
+
+@final
+class Selection:
+    """What a Ranker chose, and why not the others."""
+
+    @property
+    def chosen(self) -> list[tuple[int, float, tuple[float, ...]]]:
+        """Id, score and shares of each, in the order taken. The shares add up to the score."""
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What the shares are called."""
+
+    @property
+    def left_out(self) -> list[tuple[int, str, int | None]]:
+        """Id, reason and the other one of each that was left out, in no order.
+
+        The reason is "irrelevant", "superseded" (by the other), "duplicate" (of the other), "limit" or "budget".
+        """
+
+    @property
+    def tokens(self) -> int:
+        """The sum of the chosen ones' tokens."""
+
+    @property
+    def bound(self) -> float:
+        """The part of the greatest possible relevance, among what was taken, that the chosen reach at least: ½ to 1."""
+
+@final
 class VectorScan:
     """Vectors by number, and the exact greatest dot products with a query: cosines, where lengths are 1.
 
@@ -370,10 +456,11 @@ class VectorScan:
     Many threads may search while one writes; a long search or a busy lock lets other Python threads run.
     """
 
-    def __new__(cls, dimensions: int) -> VectorScan:
+    def __new__(cls, dimensions: int, *, exact: bool = True) -> VectorScan:
         """An empty one, for vectors of `dimensions`, 1 to 8192; raises InvalidValue for another number.
 
-        A vector takes 5 bytes a dimension, and some 40.
+        A vector takes 5 bytes a dimension, and some 50. Without `exact` it takes one byte a dimension and some 50, and
+        products are of numbers rounded to 1/127 of the largest of their vector: cosines are off by some 0.005.
         """
 
     def upsert(self, id: int, vector: Buffer) -> None:  # noqa: A002 - the word for it in every index of vectors

@@ -1,10 +1,27 @@
 //! Dot products, the innermost loop of everything that compares vectors.
 //!
-//! The one of bytes has a kernel for AVX-512 VNNI and one for AVX2, chosen at run time; both equal the plain one to the bit.
+//! Each has a kernel for AVX-512 and one for AVX2, chosen at run time; all equal the plain one to the bit.
 
-/// The dot product of two vectors of one length, summed in sixteen lanes: the same on every machine.
+/// The dot product of two vectors of one length, summed in 64 lanes and these by halves: the same on every machine.
 pub(crate) fn dot(one: &[f32], other: &[f32]) -> f32 {
-    const LANES: usize = 16;
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has the feature.
+            return unsafe { x86::dot_avx512(one, other) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: as above.
+            return unsafe { x86::dot_avx2(one, other) };
+        }
+    }
+    dot_plain(one, other)
+}
+
+/// Compiled for each kind of processor: the compiler never joins a product with its sum, so the results are equal to the bit.
+#[inline(always)]
+fn dot_plain(one: &[f32], other: &[f32]) -> f32 {
+    const LANES: usize = 64;
     let (ones, ones_rest) = one.as_chunks::<LANES>();
     let (others, others_rest) = other.as_chunks::<LANES>();
     let mut sums = [0.0_f32; LANES];
@@ -13,8 +30,17 @@ pub(crate) fn dot(one: &[f32], other: &[f32]) -> f32 {
             sums[lane] += a[lane] * b[lane];
         }
     }
-    let rest: f32 = ones_rest.iter().zip(others_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
+    for (sum, (a, b)) in sums.iter_mut().zip(ones_rest.iter().zip(others_rest)) {
+        *sum += a * b;
+    }
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+    }
+    sums[0]
 }
 
 /// Bytes of a row are taken this many at a time; rows and queries are padded to it.
@@ -62,7 +88,17 @@ impl ByteDot {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::BLOCK;
+    use super::{BLOCK, dot_plain};
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn dot_avx512(one: &[f32], other: &[f32]) -> f32 {
+        dot_plain(one, other)
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn dot_avx2(one: &[f32], other: &[f32]) -> f32 {
+        dot_plain(one, other)
+    }
 
     #[target_feature(enable = "avx512f,avx512vnni")]
     pub(super) fn vnni(row: &[u8], query: &[i8]) -> i32 {
@@ -104,6 +140,22 @@ mod tests {
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
                 prop_assert_eq!(ByteDot::Avx2.of(&row, &query), plain);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_kernel_of_floats_equals_the_plain_one(pairs in prop::collection::vec((-9.0_f32..9.0, -9.0_f32..9.0), 0..300)) {
+            let (one, other): (Vec<f32>, Vec<f32>) = pairs.iter().copied().unzip();
+            let exact: f64 = pairs.iter().map(|&(a, b)| f64::from(a) * f64::from(b)).sum();
+            let plain = dot_plain(&one, &other);
+            prop_assert!((f64::from(plain) - exact).abs() < 1e-2);
+            prop_assert_eq!(dot(&one, &other).to_bits(), plain.to_bits());
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: the processor has the feature.
+                prop_assert_eq!(unsafe { x86::dot_avx2(&one, &other) }.to_bits(), plain.to_bits());
             }
         }
     }

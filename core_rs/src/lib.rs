@@ -9,6 +9,7 @@
 //! - [`ngram`]: a text as hashed n-grams, for linear classifiers.
 //! - [`lexical`]: an exact, incremental BM25 index over one user's documents.
 //! - [`limiter`]: how often somebody may, for many keys.
+//! - [`rank`]: from candidates to what a context shall hold.
 //! - [`scan`]: the vectors nearest to a query, exactly.
 //! - `py`: the Python face `alejo._core`, behind the feature `python`; nothing outside it knows Python.
 
@@ -20,9 +21,11 @@ pub mod error;
 mod hash;
 pub mod lexical;
 pub mod limiter;
+mod lines;
 pub mod ngram;
 #[cfg(feature = "python")]
 mod py;
+pub mod rank;
 pub mod scan;
 pub mod text;
 

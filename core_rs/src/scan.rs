@@ -10,30 +10,34 @@ use std::collections::{BinaryHeap, HashMap};
 
 use crate::dot::{BLOCK, ByteDot, dot};
 use crate::error::{Error, Result};
+use crate::lines::Lines;
+use crate::rank::Rows;
 
-const MOST_DIMENSIONS: usize = 8192;
+pub(crate) const MOST_DIMENSIONS: usize = 8192;
 /// Squares of such numbers, and their sums, are far from the end of f32.
 const LARGEST: f32 = 1e15;
 /// Codes are -127 to 127, kept above this.
-const ZERO: u8 = 128;
+pub(crate) const ZERO: u8 = 128;
 
 /// Vectors by number; see the module.
 pub struct Scan {
     dimensions: usize,
+    /// Whether the vectors themselves are kept.
+    exact: bool,
     places: HashMap<u64, u32>,
     ids: Vec<u64>,
     vectors: Vec<f32>,
-    codes: Vec<u8>,
+    codes: Lines<u8, BLOCK>,
     bounds: Vec<Coded>,
 }
 
 /// What is known of a vector and of what its code stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Coded {
+pub(crate) struct Coded {
     /// What one step of the code is worth.
-    scale: f32,
+    pub(crate) scale: f32,
     /// The length of what the code stands for.
-    norm: f32,
+    pub(crate) norm: f32,
     /// The length of what the code leaves out.
     rest: f32,
 }
@@ -47,8 +51,16 @@ impl Scan {
         if !(1..=MOST_DIMENSIONS).contains(&dimensions) {
             return Err(Error::Meaningless("a vector has 1 to 8192 dimensions"));
         }
-        let (ids, vectors, codes, bounds) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { dimensions, places: HashMap::new(), ids, vectors, codes, bounds })
+        let (ids, vectors, codes, bounds) = (Vec::new(), Vec::new(), Lines::new(dimensions), Vec::new());
+        Ok(Self { dimensions, exact: true, places: HashMap::new(), ids, vectors, codes, bounds })
+    }
+
+    /// As [`new`](Self::new), but only codes are kept: a fifth of the memory, and each product is off by up to the bound.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn coded(dimensions: usize) -> Result<Self> {
+        Ok(Self { exact: false, ..Self::new(dimensions)? })
     }
 
     /// How many vectors it holds.
@@ -66,10 +78,6 @@ impl Scan {
         self.dimensions
     }
 
-    fn stride(&self) -> usize {
-        self.dimensions.next_multiple_of(BLOCK)
-    }
-
     /// Puts a vector in, in the place of the one with the same number if there is one.
     ///
     /// # Errors
@@ -78,11 +86,11 @@ impl Scan {
         self.check(vector)?;
         self.remove(id);
         let place = u32::try_from(self.len()).expect("2^32 vectors do not fit into memory");
-        let start = self.codes.len();
-        self.codes.resize(start + self.stride(), ZERO);
-        let codes = &mut self.codes[start..];
+        let codes = self.codes.push(ZERO);
         self.bounds.push(code(vector, |at, step| codes[at] = lifted(step)));
-        self.vectors.extend_from_slice(vector);
+        if self.exact {
+            self.vectors.extend_from_slice(vector);
+        }
         self.ids.push(id);
         self.places.insert(id, place);
         Ok(())
@@ -92,9 +100,11 @@ impl Scan {
     pub fn remove(&mut self, id: u64) -> bool {
         let Some(place) = self.places.remove(&id) else { return false };
         let (place, last) = (place as usize, self.len() - 1);
-        move_last(&mut self.vectors, place, last, self.dimensions);
-        let stride = self.stride();
-        move_last(&mut self.codes, place, last, stride);
+        if self.exact {
+            self.vectors.copy_within(last * self.dimensions.., place * self.dimensions);
+            self.vectors.truncate(last * self.dimensions);
+        }
+        self.codes.swap_remove(place);
         self.bounds.swap_remove(place);
         self.ids.swap_remove(place);
         if let Some(moved) = self.ids.get(place) {
@@ -110,30 +120,35 @@ impl Scan {
     /// As [`upsert`](Self::upsert).
     pub fn search(&self, query: &[f32], limit: usize) -> Result<Vec<(u64, f32)>> {
         self.check(query)?;
-        let places =
-            if limit == 0 || limit >= self.len() { (0..self.len()).collect() } else { self.possible(query, limit) };
-        let mut found: Vec<_> = places.into_iter().map(|at| (self.ids[at], dot(query, self.vector(at)))).collect();
-        found.sort_unstable_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
-        if limit > 0 {
-            found.truncate(limit);
+        let limit = if limit == 0 { self.len() } else { limit.min(self.len()) };
+        let order = |one: &(u64, f32), other: &(u64, f32)| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0));
+        let mut found: Vec<_> = if !self.exact {
+            let asked = Asked::new(query, self.codes.stride());
+            (0..self.len()).map(|at| (self.ids[at], asked.product(self.codes.row(at), &self.bounds[at]))).collect()
+        } else {
+            let places = if limit == self.len() { (0..limit).collect() } else { self.possible(query, limit) };
+            places.into_iter().map(|at| (self.ids[at], dot(query, self.vector(at)))).collect()
+        };
+        if limit > 0 && limit < found.len() {
+            found.select_nth_unstable_by(limit - 1, order);
         }
+        found.truncate(limit);
+        found.sort_unstable_by(order);
         Ok(found)
     }
 
     /// The places of all vectors that may be among the best.
     fn possible(&self, query: &[f32], limit: usize) -> Vec<usize> {
-        let mut steps = vec![0_i8; self.stride()];
-        let coded = code(query, |at, step| steps[at] = step);
-        let offset = i32::from(ZERO) * steps.iter().map(|&step| i32::from(step)).sum::<i32>();
+        let asked = Asked::new(query, self.codes.stride());
+        let coded = asked.coded;
         let length = coded.norm + coded.rest;
-        // Both sums are in f32; the exact one adds up dimensions/16 products a lane.
-        let rounding = (self.dimensions / 16 + 16) as f32 * 2.0 * f32::EPSILON;
-        let kernel = ByteDot::detect();
+        // Both sums are in f32; the exact one adds up dimensions/64 products a lane.
+        let rounding = (self.dimensions / 64 + 16) as f32 * 2.0 * f32::EPSILON;
         let mut floors: BinaryHeap<Reverse<Total>> = BinaryHeap::with_capacity(limit + 1);
         let mut floor = f32::NEG_INFINITY;
         let mut possible = Vec::new();
-        for (at, (codes, bound)) in self.codes.chunks_exact(steps.len()).zip(&self.bounds).enumerate() {
-            let product = (kernel.of(codes, &steps) - offset) as f32 * (bound.scale * coded.scale);
+        for (at, bound) in self.bounds.iter().enumerate() {
+            let product = asked.product(self.codes.row(at), bound);
             let off = length * bound.rest + coded.rest * bound.norm + rounding * length * (bound.norm + bound.rest);
             if product + off < floor {
                 continue;
@@ -150,6 +165,19 @@ impl Scan {
             }
         }
         possible.into_iter().filter(|&(_, highest)| highest >= floor).map(|(at, _)| at).collect()
+    }
+
+    /// The codes of vectors, to compare them with each other; zeros for a number there is no vector of.
+    pub fn rows(&self, ids: &[u64]) -> Rows {
+        let mut codes = vec![0_i8; ids.len() * self.dimensions];
+        for (id, row) in ids.iter().zip(codes.chunks_exact_mut(self.dimensions)) {
+            if let Some(&place) = self.places.get(id) {
+                row.iter_mut()
+                    .zip(self.codes.row(place as usize))
+                    .for_each(|(step, &code)| *step = code.wrapping_sub(ZERO).cast_signed());
+            }
+        }
+        Rows::bytes(&codes, self.dimensions).expect("codes are whole rows of bytes")
     }
 
     fn vector(&self, place: usize) -> &[f32] {
@@ -175,23 +203,45 @@ impl Scan {
         let holds = |condition: bool, what| if condition { Ok(()) } else { Err(Error::Damaged(what)) };
         let rows = self.len();
         holds(self.places.len() == rows && self.bounds.len() == rows, "numbers and vectors differ in count")?;
-        holds(self.vectors.len() == rows * self.dimensions, "vectors are cut")?;
-        holds(self.codes.len() == rows * self.stride(), "codes are cut")?;
+        let kept = if self.exact { rows * self.dimensions } else { 0 };
+        holds(self.vectors.len() == kept && self.codes.len() == rows, "vectors are cut")?;
         for (at, id) in self.ids.iter().enumerate() {
             holds(self.places.get(id) == Some(&(at as u32)), "a number leads elsewhere")?;
-            let mut codes = vec![ZERO; self.stride()];
-            let bound = code(self.vector(at), |at, step| codes[at] = lifted(step));
-            holds(
-                bound == self.bounds[at] && codes == self.codes[at * codes.len()..][..codes.len()],
-                "a code is stale",
-            )?;
+            if self.exact {
+                let mut codes = vec![ZERO; self.codes.stride()];
+                let bound = code(self.vector(at), |at, step| codes[at] = lifted(step));
+                holds(bound == self.bounds[at] && codes == self.codes.row(at), "a code is stale")?;
+            }
         }
         Ok(())
     }
 }
 
+/// A query, coded.
+struct Asked {
+    steps: Vec<i8>,
+    coded: Coded,
+    /// What every product has too much, as codes are kept above [`ZERO`].
+    over: i32,
+    kernel: ByteDot,
+}
+
+impl Asked {
+    fn new(query: &[f32], stride: usize) -> Self {
+        let mut steps = vec![0_i8; stride];
+        let coded = code(query, |at, step| steps[at] = step);
+        let over = i32::from(ZERO) * steps.iter().map(|&step| i32::from(step)).sum::<i32>();
+        Self { steps, coded, over, kernel: ByteDot::detect() }
+    }
+
+    /// The product with a vector, as their codes have it.
+    fn product(&self, codes: &[u8], bound: &Coded) -> f32 {
+        (self.kernel.of(codes, &self.steps) - self.over) as f32 * (bound.scale * self.coded.scale)
+    }
+}
+
 /// Codes a vector: `set` gets each step, -127 to 127, and where it belongs. Lengths are rounded up.
-fn code(vector: &[f32], mut set: impl FnMut(usize, i8)) -> Coded {
+pub(crate) fn code(vector: &[f32], mut set: impl FnMut(usize, i8)) -> Coded {
     let scale = vector.iter().fold(0.0_f32, |most, number| most.max(number.abs())) / 127.0;
     let scale = if scale.is_normal() { scale } else { 0.0 };
     let per = if scale > 0.0 { scale.recip() } else { 0.0 };
@@ -208,14 +258,8 @@ fn code(vector: &[f32], mut set: impl FnMut(usize, i8)) -> Coded {
 }
 
 /// A step as it is kept.
-fn lifted(step: i8) -> u8 {
+pub(crate) fn lifted(step: i8) -> u8 {
     step.cast_unsigned().wrapping_add(ZERO)
-}
-
-/// Moves the last row of `width` to `place` and shortens `rows` by one.
-fn move_last<T: Copy>(rows: &mut Vec<T>, place: usize, last: usize, width: usize) {
-    rows.copy_within(last * width.., place * width);
-    rows.truncate(last * width);
 }
 
 #[derive(PartialEq)]

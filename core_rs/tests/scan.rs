@@ -78,3 +78,31 @@ fn what_is_no_vector_changes_nothing() {
     assert_eq!(scan.search(&[1.0, 1.0], 5), Ok(vec![(1, 1.0)]));
     assert!(Scan::new(0).is_err() && Scan::new(8193).is_err());
 }
+
+proptest! {
+    /// Both roundings are of at most half a step, 1/254 of the largest number, in each dimension.
+    #[test]
+    fn codes_alone_find_what_is_near_the_best(
+        vectors in prop::collection::vec(prop::collection::vec(-1.0_f32..1.0, DIMENSIONS), 1..30),
+        query in prop::collection::vec(-1.0_f32..1.0, DIMENSIONS),
+        limit in 0..9_usize,
+    ) {
+        let (mut exact, mut coded) = (Scan::new(DIMENSIONS).unwrap(), Scan::coded(DIMENSIONS).unwrap());
+        for (id, vector) in vectors.iter().enumerate() {
+            exact.upsert(id as u64, vector).unwrap();
+            coded.upsert(id as u64, vector).unwrap();
+        }
+        coded.remove(0);
+        exact.remove(0);
+        coded.validate().unwrap();
+        let truth: BTreeMap<u64, f32> = exact.search(&query, 0).unwrap().into_iter().collect();
+        let found = coded.search(&query, limit).unwrap();
+        prop_assert_eq!(found.len(), if limit == 0 { truth.len() } else { limit.min(truth.len()) });
+        prop_assert!(found.is_sorted_by(|one, other| one.1 >= other.1));
+        let all = coded.search(&query, 0).unwrap();
+        prop_assert_eq!(&found[..], &all[..found.len()]);
+        for (id, score) in all {
+            prop_assert!((score - truth[&id]).abs() <= DIMENSIONS as f32 * (2.0 / 254.0 + 1e-4));
+        }
+    }
+}

@@ -7,6 +7,7 @@ mod error;
 mod lexical;
 mod limiter;
 mod ngram;
+mod rank;
 mod scan;
 mod text;
 
@@ -35,6 +36,8 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<lexical::LexicalIndex>()?;
     module.add_class::<ngram::NgramHasher>()?;
     module.add_class::<ngram::SparseVector>()?;
+    module.add_class::<rank::Ranker>()?;
+    module.add_class::<rank::Selection>()?;
     module.add_class::<scan::VectorScan>()?;
     module.add_class::<limiter::Decision>()?;
     module.add_class::<limiter::Limiter>()?;

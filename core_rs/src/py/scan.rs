@@ -21,13 +21,13 @@ pub(super) struct VectorScan {
 
 /// A vector as Python has it.
 #[derive(FromPyObject)]
-enum Vector {
+pub(super) enum Vector {
     Floats(PyBuffer<f32>),
     Bytes(PyBuffer<u8>),
 }
 
 impl Vector {
-    fn numbers(&self, py: Python<'_>) -> PyResult<Vec<f32>> {
+    pub(super) fn numbers(&self, py: Python<'_>) -> PyResult<Vec<f32>> {
         match self {
             Self::Floats(buffer) => buffer.to_vec(py),
             Self::Bytes(buffer) => {
@@ -45,8 +45,10 @@ impl Vector {
 #[pymethods]
 impl VectorScan {
     #[new]
-    fn new(dimensions: usize) -> PyResult<Self> {
-        Ok(Self { scan: RwLock::new(Scan::new(dimensions)?) })
+    #[pyo3(signature = (dimensions, *, exact = true))]
+    fn new(dimensions: usize, exact: bool) -> PyResult<Self> {
+        let scan = if exact { Scan::new(dimensions) } else { Scan::coded(dimensions) }?;
+        Ok(Self { scan: RwLock::new(scan) })
     }
 
     /// Puts a vector in, replacing the one with the same number.
@@ -82,7 +84,7 @@ fn damaged<T>(_: PoisonError<T>) -> Error {
 }
 
 impl VectorScan {
-    fn read<T: Send>(
+    pub(super) fn read<T: Send>(
         &self,
         py: Python<'_>,
         small: impl Fn(&Scan) -> bool,
