@@ -143,21 +143,40 @@ class CacheTier:
 class LexicalIndex:
     """An exact BM25 index over one user's documents, by number; a change is visible at once, from every thread.
 
+    The score is BM25F (Robertson, Zaragoza and Taylor 2004): the sum over the query's distinct terms of idf · tf ·
+    (k1 + 1) / (tf + k1), with idf = ln(1 + (N - df + 0.5) / (df + 0.5)) and tf = the sum over the fields of weight ·
+    count / (1 - b + b · length / average length). In a window a document counts as its own, in the fields that are
+    heard, what the documents of its session say around it, times the weight of where they stand: count, length and df
+    are those of documents that hold their neighbours' words so often.
+
     Many threads may search while one writes; a long search or a busy lock lets other Python threads run.
     """
 
-    def __new__(cls, k1: float = 0.9, b: float = 0.0, language: str = "en") -> LexicalIndex:
-        """An empty index. `k1`, 0 to 100: how much repetition counts. `b`, 0 to 1: how much a long document loses.
+    def __new__(
+        cls,
+        fields: Sequence[tuple[float, float, bool]] = ...,
+        *,
+        k1: float = 0.9,
+        window: Mapping[int, float] = ...,
+        language: str = "en",
+    ) -> LexicalIndex:
+        """An empty index.
+
+        Each of one to eight `fields` is (weight of one occurrence, 0.001 to 100, kept to a thousandth; b, 0 to 1: how
+        much a long one loses; whether neighbours hear it); left out, there is one, (1.0, 0.0, True). `k1`, 0 to 100:
+        how much repetition counts. `window`: the weight, 0 to 1, kept to a thousandth, of the neighbour at each offset,
+        -4 to 4; {-1: 0.5} hears half of what was said just before; left out, nobody is heard.
 
         Raises InvalidValue for other values, or a `language` that `tokens` does not know.
         """
 
-    def upsert(self, doc: int, fields: Sequence[tuple[float, str]], kind: int = 0, time: int = 0) -> None:
+    def upsert(self, doc: int, texts: Sequence[str], kind: int = 0, time: int = 0, session: int | None = None) -> None:
         """Puts a document in, replacing the one with the same number (0 to 2^64-1).
 
-        Each field is (weight of one occurrence, text); a term's weighted frequency is summed over the fields. `kind` (0
-        to 2^32-1, small numbers cost least) and `time` (64 bits, signed; in µs since the epoch) are what `rank` weighs
-        by. Raises InvalidValue for a field's weight outside 0.001 to 1000.
+        `texts` are its fields in their order; those left out are empty. `kind` (0 to 2^32-1, small numbers cost least)
+        and `time` (64 bits, signed; in µs since the epoch) are what `rank` weighs by. Documents of one `session` (0 to
+        2^64-1) hear each other; they stand in the order of their times, equals by number. Raises InvalidValue for more
+        texts than fields, or more than 16,777,215 documents.
         """
 
     def remove(self, doc: int) -> bool:
@@ -196,6 +215,10 @@ class LexicalIndex:
 
     def validate(self) -> None:
         """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the index takes on the heap; some ms for a million documents."""
 
     def __len__(self) -> int:
         """How many documents it holds."""

@@ -2,37 +2,113 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use alejo_core::lexical::{Hit, Index, Params, Weighing, Weight};
+use alejo_core::lexical::{Facts, Field, Hit, Index, Params, Weighing, Weight, Window};
 use alejo_core::text::{Language, Tokenizer};
 use proptest::prelude::*;
 
-/// Documents as term frequencies, and BM25 as the formula says, in 64 bits.
+/// Weight, b and whether neighbours hear it.
+type FieldOf = (f32, f32, bool);
+
+/// How an index weighs.
+#[derive(Debug, Clone)]
+struct Scheme {
+    k1: f32,
+    fields: Vec<FieldOf>,
+    window: Vec<(i32, f32)>,
+}
+
+impl Scheme {
+    fn index(&self) -> Index {
+        let field = |&(weight, b, heard): &FieldOf| Field::new(Weight::new(weight)?, b, heard);
+        let fields = self.fields.iter().map(field).collect::<Result<_, _>>().unwrap();
+        let params = Params::new(self.k1, fields, Window::new(&self.window).unwrap()).unwrap();
+        Index::new(Tokenizer::new(Language::Unknown), params)
+    }
+}
+
+fn schemes() -> impl Strategy<Value = Scheme> {
+    let some = |values: &[f32]| prop::sample::select(values.to_vec());
+    let field = (some(&[0.15, 0.5, 1.0, 2.0, 100.0]), some(&[0.0, 0.0, 0.75, 1.0]), any::<bool>());
+    let offset = (prop::sample::select(vec![-4, -2, -1, 1, 2, 3]), some(&[0.1, 0.2, 0.4, 1.0]));
+    let window = prop::collection::btree_map(offset.0, offset.1, 0..4).prop_map(|map| map.into_iter().collect());
+    (some(&[0.0, 0.9, 1.2, 100.0]), prop::collection::vec(field, 1..4), window)
+        .prop_map(|(k1, fields, window)| Scheme { k1, fields, window })
+}
+
+type Counts = HashMap<String, f64>;
+
+#[derive(Debug, Clone)]
+struct Text {
+    texts: Vec<String>,
+    time: i64,
+    session: Option<u64>,
+}
+
+/// Texts, and BM25F of documents that hold their neighbours' words as the formula says, in 64 bits, all computed anew.
 struct Model {
-    k1: f64,
-    b: f64,
-    docs: BTreeMap<u64, HashMap<String, f64>>,
+    scheme: Scheme,
+    docs: BTreeMap<u64, Text>,
 }
 
 impl Model {
-    fn idf(&self, term: &str) -> f64 {
-        let df = self.docs.values().filter(|doc| doc.contains_key(term)).count() as f64;
-        (1.0 + (self.docs.len() as f64 - df + 0.5) / (df + 0.5)).ln()
+    /// What each document holds in each field, with what it hears.
+    fn heard(&self) -> BTreeMap<u64, Vec<Counts>> {
+        let mut sessions: BTreeMap<u64, Vec<(i64, u64)>> = BTreeMap::new();
+        for (&doc, text) in &self.docs {
+            text.session.into_iter().for_each(|session| sessions.entry(session).or_default().push((text.time, doc)));
+        }
+        sessions.values_mut().for_each(|order| order.sort());
+        let mut all = BTreeMap::new();
+        for (&doc, text) in &self.docs {
+            let mut counts = vec![Counts::new(); self.scheme.fields.len()];
+            self.add(&mut counts, doc, 1.0, true);
+            let order = text.session.map_or(&[][..], |session| &sessions[&session]);
+            let at = order.iter().position(|&(_, other)| other == doc).unwrap_or(0) as i32;
+            for &(offset, weight) in &self.scheme.window {
+                if let Some(&(_, neighbour)) = usize::try_from(at + offset).ok().and_then(|at| order.get(at)) {
+                    self.add(&mut counts, neighbour, weight.into(), false);
+                }
+            }
+            all.insert(doc, counts);
+        }
+        all
+    }
+
+    fn add(&self, counts: &mut [Counts], doc: u64, weight: f64, own: bool) {
+        for ((counts, text), (.., heard)) in counts.iter_mut().zip(&self.docs[&doc].texts).zip(&self.scheme.fields) {
+            for term in text.split_whitespace().filter(|_| own || *heard) {
+                *counts.entry(term.to_owned()).or_default() += weight;
+            }
+        }
     }
 
     fn search(&self, query: &str) -> BTreeMap<u64, (f64, f64)> {
+        let docs = self.heard();
         let terms: BTreeSet<&str> = query.split_whitespace().collect();
-        let length = |doc: &HashMap<String, f64>| doc.values().sum::<f64>();
-        let average = self.docs.values().map(length).sum::<f64>() / self.docs.len() as f64;
-        let all: f64 = terms.iter().map(|term| self.idf(term)).sum();
+        let all = docs.len() as f64;
+        let holds = |doc: &[Counts], term: &str| doc.iter().any(|counts| counts.contains_key(term));
+        let idf = |term: &str| {
+            let df = docs.values().filter(|doc| holds(doc, term)).count() as f64;
+            (1.0 + (all - df + 0.5) / (df + 0.5)).ln()
+        };
+        let length = |doc: &[Counts], field: usize| doc[field].values().sum::<f64>();
+        let averages: Vec<f64> = (0..self.scheme.fields.len())
+            .map(|field| docs.values().map(|doc| length(doc, field)).sum::<f64>() / all)
+            .collect();
+        let whole: f64 = terms.iter().map(|term| idf(term)).sum();
+        let k1 = f64::from(self.scheme.k1);
         let mut found = BTreeMap::new();
-        for (number, doc) in &self.docs {
-            let norm = self.k1 * (1.0 - self.b + self.b * length(doc) / average);
-            for term in &terms {
-                if let Some(tf) = doc.get(*term) {
-                    let (score, coverage) = found.entry(*number).or_insert((0.0, 0.0));
-                    *score += self.idf(term) * tf * (self.k1 + 1.0) / (tf + norm);
-                    *coverage += self.idf(term) / all;
+        for (&number, doc) in &docs {
+            for term in terms.iter().filter(|term| holds(doc, term)) {
+                let mut tf = 0.0;
+                for (field, &(weight, b, _)) in self.scheme.fields.iter().enumerate() {
+                    let Some(count) = doc[field].get(*term) else { continue };
+                    let norm = f64::from(1.0 - b) + f64::from(b) * length(doc, field) / averages[field];
+                    tf += f64::from(weight) * count / norm;
                 }
+                let (score, coverage) = found.entry(number).or_insert((0.0, 0.0));
+                *score += idf(term) * tf * (k1 + 1.0) / (tf + k1);
+                *coverage += idf(term) / whole;
             }
         }
         found
@@ -41,18 +117,25 @@ impl Model {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Upsert(u64, Vec<(f32, String)>),
+    Upsert(u64, Text),
     Remove(u64),
     Search(String),
 }
 
+fn texts() -> impl Strategy<Value = Text> {
+    let text = prop_oneof![8 => "([a-h]x ){0,8}", 1 => "(ax ){9,300}"];
+    let session = prop::option::weighted(0.8, 0..3_u64);
+    (prop::collection::vec(text, 3), -3..3_i64, session).prop_map(|(texts, time, session)| Text {
+        texts,
+        time,
+        session,
+    })
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let text = || "([a-h]x ){0,8}";
-    let weight = prop::sample::select(vec![0.001_f32, 0.15, 0.25, 0.3, 0.5, 1.0, 2.0, 1000.0]);
-    let fields = prop::collection::vec((weight, text()), 0..4);
     prop::collection::vec(
         prop_oneof![
-            4 => (0..24_u64, fields).prop_map(|(doc, fields)| Step::Upsert(doc, fields)),
+            4 => (0..24_u64, texts()).prop_map(|(doc, text)| Step::Upsert(doc, text)),
             2 => (0..24_u64).prop_map(Step::Remove),
             1 => "([a-l]x ){0,6}".prop_map(Step::Search),
         ],
@@ -60,13 +143,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     )
 }
 
-fn index(k1: f32, b: f32) -> Index {
-    Index::new(Tokenizer::new(Language::Unknown), Params::new(k1, b).unwrap())
+fn index() -> Index {
+    Index::new(Tokenizer::new(Language::Unknown), Params::default())
 }
 
-fn put(index: &mut Index, doc: u64, fields: &[(f32, String)]) {
-    let fields: Vec<_> = fields.iter().map(|(weight, text)| (Weight::new(*weight).unwrap(), text.as_str())).collect();
-    index.upsert(doc, &fields, 0, 0);
+fn put(index: &mut Index, doc: u64, text: &Text, fields: usize) {
+    let texts: Vec<&str> = text.texts[..fields].iter().map(String::as_str).collect();
+    index.upsert(doc, &texts, Facts { kind: 0, time: text.time, session: text.session }).unwrap();
 }
 
 /// By BM25 alone.
@@ -102,24 +185,15 @@ fn check(index: &Index, model: &Model, query: &str) {
 
 proptest! {
     #[test]
-    fn the_index_is_the_formula(
-        k1 in prop::sample::select(vec![0.0_f32, 0.9, 1.2, 100.0]),
-        b in prop::sample::select(vec![0.0_f32, 0.4, 0.75, 1.0]),
-        steps in steps(),
-    ) {
-        let mut index = index(k1, b);
-        let mut model = Model { k1: k1.into(), b: b.into(), docs: BTreeMap::new() };
+    fn the_index_is_the_formula(scheme in schemes(), steps in steps()) {
+        let mut index = scheme.index();
+        let fields = scheme.fields.len();
+        let mut model = Model { scheme, docs: BTreeMap::new() };
         for step in steps {
             match step {
-                Step::Upsert(doc, fields) => {
-                    put(&mut index, doc, &fields);
-                    let counts = model.docs.entry(doc).or_default();
-                    counts.clear();
-                    for (weight, text) in &fields {
-                        for term in text.split_whitespace() {
-                            *counts.entry(term.to_owned()).or_default() += f64::from(*weight);
-                        }
-                    }
+                Step::Upsert(doc, text) => {
+                    put(&mut index, doc, &text, fields);
+                    model.docs.insert(doc, text);
                 }
                 Step::Remove(doc) => prop_assert_eq!(index.remove(doc), model.docs.remove(&doc).is_some()),
                 Step::Search(query) => check(&index, &model, &query),
@@ -131,14 +205,13 @@ proptest! {
     }
 
     #[test]
-    fn history_leaves_no_trace(steps in steps(), b in prop::sample::select(vec![0.0_f32, 0.75])) {
-        let mut lived = index(0.9, b);
-        let mut last = BTreeMap::new();
+    fn history_leaves_no_trace(scheme in schemes(), steps in steps()) {
+        let (mut lived, mut last) = (scheme.index(), BTreeMap::new());
         for step in steps {
             match step {
-                Step::Upsert(doc, fields) => {
-                    put(&mut lived, doc, &fields);
-                    last.insert(doc, fields);
+                Step::Upsert(doc, text) => {
+                    put(&mut lived, doc, &text, scheme.fields.len());
+                    last.insert(doc, text);
                 }
                 Step::Remove(doc) => {
                     lived.remove(doc);
@@ -147,9 +220,9 @@ proptest! {
                 Step::Search(_) => {}
             }
         }
-        let mut fresh = index(0.9, b);
-        for (doc, fields) in &last {
-            put(&mut fresh, *doc, fields);
+        let mut fresh = scheme.index();
+        for (doc, text) in &last {
+            put(&mut fresh, *doc, text, scheme.fields.len());
         }
         prop_assert_eq!(search(&lived, "ax bx cx dx zx"), search(&fresh, "ax bx cx dx zx"));
     }
@@ -164,9 +237,9 @@ proptest! {
         query in "([a-j]x ){1,4}",
         limit in 0..120_usize,
     ) {
-        let mut index = index(0.9, 0.0);
+        let mut index = index();
         for (doc, (text, kind, time)) in documents.iter().enumerate() {
-            index.upsert(doc as u64, &[(Weight::ONE, text.as_str())], *kind, *time);
+            index.upsert(doc as u64, &[text], Facts { kind: *kind, time: *time, session: None }).unwrap();
         }
         let matches = search(&index, &query);
         let freshest = recency * matches.first().map_or(0.0, |hit| hit.lexical);
@@ -206,9 +279,9 @@ fn weighings_without_a_meaning_cannot_be_made() {
 
 #[test]
 fn the_ends_of_time_can_be_weighed() {
-    let mut index = index(0.9, 0.0);
+    let mut index = index();
     for (doc, time) in [(1, i64::MIN), (2, i64::MAX), (3, 0)] {
-        index.upsert(doc, &[(Weight::ONE, "ax")], 0, time);
+        index.upsert(doc, &["ax"], Facts { time, ..Facts::default() }).unwrap();
     }
     for (now, order) in [(i64::MIN, [1, 2, 3]), (0, [2, 3, 1]), (i64::MAX, [2, 3, 1])] {
         let weighing = Weighing::new(now, 1e18, 1.0, Vec::new(), 0.0).unwrap();
@@ -219,33 +292,116 @@ fn the_ends_of_time_can_be_weighed() {
 
 #[test]
 fn parameters_without_a_meaning_cannot_be_made() {
-    for (k1, b) in [(f32::NAN, 0.0), (-0.1, 0.0), (101.0, 0.0), (0.9, 1.1), (0.9, f32::INFINITY)] {
-        assert!(Params::new(k1, b).is_err(), "{k1} {b}");
+    let field = |b| Field::new(Weight::ONE, b, true);
+    for k1 in [f32::NAN, -0.1, 101.0] {
+        assert!(Params::new(k1, vec![Field::default()], Window::default()).is_err(), "{k1}");
     }
-    for weight in [0.0, -1.0, 0.000_5, 1001.0, f32::NAN] {
+    for count in [0, 9] {
+        assert!(Params::new(0.9, vec![Field::default(); count], Window::default()).is_err(), "{count}");
+    }
+    for b in [-0.1, 1.1, f32::INFINITY, f32::NAN] {
+        assert!(field(b).is_err(), "{b}");
+    }
+    for weight in [0.0, -1.0, 0.000_5, 101.0, f32::NAN] {
         assert!(Weight::new(weight).is_err(), "{weight}");
+    }
+    for window in [(0, 0.5), (5, 0.5), (-5, 0.5), (1, 1.1), (1, -0.1), (1, f32::NAN), (i32::MIN, 0.5)] {
+        assert!(Window::new(&[window]).is_err(), "{window:?}");
     }
 }
 
 #[test]
 fn an_explanation_speaks_the_words_of_the_query() {
-    let mut index = Index::new(Tokenizer::new(Language::English), Params::default());
-    index.upsert(7, &[(Weight::ONE, "We went to the lakes; the children swam")], 0, 0);
-    let parts = index.explain(&[8, 7], "Did any child go swimming?");
-    assert_eq!(parts[0], []);
-    let words: BTreeSet<_> = parts[1].iter().map(|(word, _)| word.as_str()).collect();
-    assert_eq!(words, ["child", "go", "swimming"].into());
-    assert_eq!(index.explain(&[7], "mountain"), [[]]);
-    assert!(index.explain(&[], "child").is_empty());
+    for window in [Window::default(), Window::new(&[(-1, 0.5)]).unwrap()] {
+        let params = Params::new(0.9, vec![Field::default()], window).unwrap();
+        let mut index = Index::new(Tokenizer::new(Language::English), params);
+        index.upsert(7, &["We went to the lakes; the children swam"], Facts::default()).unwrap();
+        let parts = index.explain(&[8, 7], "Did any child go swimming?");
+        assert_eq!(parts[0], []);
+        let words: BTreeSet<_> = parts[1].iter().map(|(word, _)| word.as_str()).collect();
+        assert_eq!(words, ["child", "go", "swimming"].into());
+        assert_eq!(index.explain(&[7], "mountain"), [[]]);
+        assert!(index.explain(&[], "child").is_empty());
+    }
 }
 
 #[test]
 fn an_empty_index_and_an_empty_query_find_nothing() {
-    let mut index = index(0.9, 0.75);
+    let mut index = index();
     assert_eq!(search(&index, "anything"), []);
-    index.upsert(1, &[], 0, 0);
-    index.upsert(2, &[(Weight::ONE, "…")], 0, 0);
+    index.upsert(1, &[], Facts::default()).unwrap();
+    index.upsert(2, &["…"], Facts::default()).unwrap();
     assert_eq!(search(&index, "anything"), []);
     assert_eq!(search(&index, ""), []);
     assert_eq!((index.len(), index.is_empty()), (2, false));
+    assert!(index.upsert(1, &["", "anything"], Facts::default()).is_err());
+    assert_eq!(search(&index, "anything"), []);
+}
+
+/// Words of a large vocabulary, the first ones far more often.
+fn words(seed: u64, count: u64) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut word = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        format!("w{} ", 3000_f64.powf(state as f64 / u64::MAX as f64) as u64)
+    };
+    (0..count).map(|_| word()).collect()
+}
+
+/// Small ones keep their postings in another form, and words said too differently often are kept apart.
+#[test]
+fn an_index_grows_from_small_to_large_and_back() {
+    let window = vec![(-2, 0.2), (-1, 0.4), (1, 0.4), (2, 0.2)];
+    for scheme in [
+        Scheme { k1: 0.9, fields: vec![(1.0, 0.0, true)], window: window.clone() },
+        Scheme { k1: 1.2, fields: vec![(1.0, 0.75, true), (0.5, 0.0, false)], window },
+        Scheme { k1: 1.2, fields: vec![(1.0, 0.75, true)], window: Vec::new() },
+    ] {
+        let fields = scheme.fields.len();
+        let mut index = scheme.index();
+        let mut model = Model { scheme, docs: BTreeMap::new() };
+        for doc in 0..600 {
+            let often = "w1 ".repeat(doc as usize);
+            let texts = vec![words(doc, 12) + &often, words(doc + 1000, 3)];
+            let text = Text { texts, time: (doc * 7919 % 600) as i64, session: (doc % 5 > 0).then_some(doc / 20) };
+            put(&mut index, doc, &text, fields);
+            model.docs.insert(doc, text);
+        }
+        index.validate().unwrap();
+        check(&index, &model, "w1 w2 w17 w500 w2000 w2999 nowhere");
+        for doc in (0..600).filter(|doc| doc % 13 > 0) {
+            assert!(index.remove(doc));
+            model.docs.remove(&doc);
+        }
+        index.validate().unwrap();
+        check(&index, &model, "w1 w2 w3 w17 w500");
+        for doc in 0..600 {
+            index.remove(doc);
+        }
+        index.validate().unwrap();
+        assert_eq!(search(&index, "w1 w2"), []);
+    }
+}
+
+/// What is taken out is no longer heard by its neighbours, who hear the ones behind it from then on.
+#[test]
+fn neighbours_hear_a_change_at_once() {
+    let scheme = Scheme { k1: 0.9, fields: vec![(1.0, 0.0, true)], window: vec![(-1, 0.5), (1, 0.25)] };
+    let mut index = scheme.index();
+    let say = |index: &mut Index, doc, text: &str, session| {
+        index.upsert(doc, &[text], Facts { kind: 0, time: doc as i64, session: Some(session) }).unwrap();
+    };
+    let found = |index: &Index, query: &str| search(index, query).iter().map(|hit| hit.doc).collect::<Vec<_>>();
+    for (doc, text, session) in [(1, "ax", 1), (2, "bx", 1), (3, "cx", 1), (4, "dx", 2)] {
+        say(&mut index, doc, text, session);
+    }
+    assert_eq!(found(&index, "bx"), [2, 3, 1]);
+    assert_eq!(found(&index, "dx"), [4]);
+    index.remove(2);
+    assert_eq!(found(&index, "bx"), [0_u64; 0]);
+    assert_eq!(found(&index, "ax"), [1, 3]);
+    say(&mut index, 2, "ex", 1);
+    assert_eq!(found(&index, "ax"), [1, 2]);
 }

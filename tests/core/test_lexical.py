@@ -22,9 +22,9 @@ TEXTS = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
 
 def filled(documents: dict[int, str], b: float = 0.0) -> LexicalIndex:
     """An index of these documents."""
-    index = LexicalIndex(b=b)
+    index = LexicalIndex([(1.0, b, True)])
     for number, text in documents.items():
-        index.upsert(number, [(1.0, text)])
+        index.upsert(number, [text])
     return index
 
 
@@ -54,18 +54,40 @@ def test_a_word_nobody_wrote_lowers_the_coverage() -> None:
 
 def test_fields_weigh_what_they_are_given() -> None:
     """The same words in a heavier field score higher, and fields add up."""
-    index = LexicalIndex()
-    index.upsert(1, [(0.25, "violin")])
-    index.upsert(2, [(1.0, "violin")])
-    index.upsert(3, [(0.25, "violin"), (1.0, "rain violin")])
+    index = LexicalIndex([(0.25, 0.0, True), (1.0, 0.0, True)])
+    index.upsert(1, ["violin"])
+    index.upsert(2, ["", "violin"])
+    index.upsert(3, ["violin", "rain violin"])
     assert [number for number, *_ in search(index, "violin")] == [3, 2, 1]
+
+
+def test_a_short_field_counts_more_where_length_does() -> None:
+    """With b, the same word weighs more in a shorter text; without, the same."""
+    texts = {1: "violin rain rain rain", 2: "violin"}
+    assert [number for number, *_ in search(filled(texts, 0.75), "violin")] == [2, 1]
+    assert len({score for _, score, _ in search(filled(texts), "violin")}) == 1
+
+
+def test_neighbours_of_a_session_are_heard() -> None:
+    """A word counts for those around it in its session, by offset, in the fields that are heard, and goes with it."""
+    index = LexicalIndex([(1.0, 0.0, True), (1.0, 0.0, False)], window={-1: 0.5, 1: 0.25})
+    said = [("rain", 1), ("violin", 1), ("mango", 1), ("train", 2), ("beach", None)]
+    for number, (text, session) in enumerate(said):
+        index.upsert(number, [text, f"speaker{number}"], time=number, session=session)
+    assert [number for number, *_ in search(index, "violin")] == [1, 2, 0]
+    assert [number for number, *_ in search(index, "speaker1")] == [1]
+    assert [number for number, *_ in search(index, "train")] == [3]
+    assert [word for word, _ in index.explain([2], "loud violin mango")[0]] == ["mango", "violin"]
+    index.remove(1)
+    assert search(index, "violin") == []
+    assert [number for number, *_ in search(index, "rain")] == [0, 2]
 
 
 def test_kind_and_age_weigh() -> None:
     """A kind multiplies both shares, recency is a part of the best match and halves with age, and None leaves out."""
     index = LexicalIndex()
     for number, kind, time in ((1, 0, 100), (2, 0, 90), (3, 1, 100), (4, 2, 100), (5, 9, 999)):
-        index.upsert(number, [(1.0, "dog")], kind, time)
+        index.upsert(number, ["dog"], kind, time)
     hits = index.rank("dog", 9, now=100, half_life=10, recency_weight=0.5, weights=[1, 0.2, None], min_coverage=0)
     best = search(index, "dog", 1)[0][1]
     assert [(number, lexical, recency) for number, _, lexical, recency, _ in hits] == [
@@ -113,7 +135,7 @@ def test_equals_come_by_number_and_a_limit_cuts() -> None:
 def test_a_change_is_visible_at_once() -> None:
     """A replaced text is no longer found, a removed document neither, and a second removal says so."""
     index = filled({1: "dog", 2: "dog"})
-    index.upsert(1, [(1.0, "cat")])
+    index.upsert(1, ["cat"])
     assert [number for number, *_ in search(index, "dog")] == [2]
     assert index.remove(2)
     assert not index.remove(2)
@@ -124,12 +146,12 @@ def test_a_change_is_visible_at_once() -> None:
 @given(st.lists(st.tuples(st.integers(0, 12), st.none() | TEXTS), max_size=30), st.sampled_from([0.0, 0.75]), TEXTS)
 def test_an_index_is_its_last_documents(changes: list[tuple[int, str | None]], b: float, query: str) -> None:
     """However it came about, an index answers exactly as one built from what it holds."""
-    index, documents = LexicalIndex(b=b), dict[int, str]()
+    index, documents = filled({}, b), dict[int, str]()
     for number, text in changes:
         if text is None:
             assert index.remove(number) == (documents.pop(number, None) is not None)
         else:
-            index.upsert(number, [(1.0, text)])
+            index.upsert(number, [text])
             documents[number] = text
     index.validate()
     assert len(index) == len(documents)
@@ -139,19 +161,33 @@ def test_an_index_is_its_last_documents(changes: list[tuple[int, str | None]], b
     }
 
 
-@pytest.mark.parametrize("wrong", [{"k1": -1.0}, {"k1": float("nan")}, {"b": 1.5}, {"language": "xx"}])
-def test_parameters_without_a_meaning_are_refused(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"k1": -1.0},
+        {"k1": float("nan")},
+        {"fields": []},
+        {"fields": [(1.0, 0.0, True)] * 9},
+        {"fields": [(1.0, 1.5, True)]},
+        {"fields": [(0.0, 0.0, True)]},
+        {"fields": [(float("nan"), 0.0, True)]},
+        {"window": {0: 0.5}},
+        {"window": {5: 0.5}},
+        {"window": {1: 1.5}},
+        {"language": "xx"},
+    ],
+)
+def test_parameters_without_a_meaning_are_refused(wrong: dict[str, Any]) -> None:
     """A wrong parameter is a ValueError when the index is made, not a wrong score later."""
     with pytest.raises(InvalidValue):
-        LexicalIndex(**wrong)  # type: ignore[arg-type]
+        LexicalIndex(**wrong)
 
 
-@pytest.mark.parametrize("weight", [0.0, -1.0, 1e9, float("inf"), float("nan")])
-def test_a_refused_weight_changes_nothing(weight: float) -> None:
-    """A document with a wrong weight leaves the one it should replace in place."""
+def test_a_refused_document_changes_nothing() -> None:
+    """A document of too many texts leaves the one it should replace in place."""
     index = filled({1: "dog"})
-    with pytest.raises(InvalidValue, match="weight"):
-        index.upsert(1, [(1.0, "cat"), (weight, "rain")])
+    with pytest.raises(InvalidValue, match="fields"):
+        index.upsert(1, ["cat", "rain"])
     assert [number for number, *_ in search(index, "dog cat rain")] == [1]
     assert search(index, "cat") == []
 
@@ -171,6 +207,15 @@ def test_a_number_that_is_none_is_refused() -> None:
             work()
 
 
+def test_an_index_knows_its_size() -> None:
+    """A document takes some bytes, far fewer in a large index, and gives most of them back."""
+    index = filled({number: f"the {number % 97}th violin of {number % 89} on the train" for number in range(10_000)})
+    assert 30 * 10_000 < index.nbytes < 200 * 10_000
+    for number in range(10_000):
+        index.remove(number)
+    assert index.nbytes < 100 * 10_000
+
+
 def test_many_threads_share_an_index() -> None:
     """Writers and readers leave the index of the last documents, and nobody waits for ever."""
     index = LexicalIndex()
@@ -184,7 +229,7 @@ def test_many_threads_share_an_index() -> None:
                 last[mine].pop(number, None)
             else:
                 text = " ".join(chance.choices(WORDS, k=chance.choice([3, 6, 600])))
-                index.upsert(number, [(1.0, text)])
+                index.upsert(number, [text])
                 last[mine][number] = text
 
     def read() -> None:
@@ -220,7 +265,7 @@ LONG = "violin " * 100_000
     [
         lambda index: search(index, LONG, 10),
         lambda index: index.explain([1], LONG),
-        lambda index: index.upsert(1, [(1.0, LONG)]),
+        lambda index: index.upsert(1, [LONG]),
     ],
     ids=["rank", "explain", "upsert"],
 )

@@ -101,10 +101,10 @@ def test_what_a_filter_refuses_starves_nobody() -> None:
     """However many better ones a filter refuses, the few it lets through are all found."""
     index = Index()
     for number in range(3000):
-        session = "rare" if number % 1000 == 999 else "common"
-        text = "apple" if session == "rare" else "apple apple"
-        index.put(Memory(str(number), Layer.SEMANTIC, "fact", text, 0, 0, session_id=session, message_id=session))
-    for wanted, but in ((Filter(session_id="rare"), ""), (EVERYTHING, "common")):
+        speaker = "rare" if number % 1000 == 999 else "common"
+        text = "apple" if speaker == "rare" else "apple apple"
+        index.put(Memory(str(number), Layer.SEMANTIC, "fact", text, 0, 0, speaker, str(number), message_id=speaker))
+    for wanted, but in ((Filter(speaker="rare"), ""), (EVERYTHING, "common")):
         found, more = rank(index, "apple", wanted, RecallPlan(), NOW, most=2, but=but)
         assert ([doc for doc, *_ in found], more) == ([999, 1999], True)
         found, more = rank(index, "apple", wanted, RecallPlan(), NOW, most=3, but=but)

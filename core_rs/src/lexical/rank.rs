@@ -1,7 +1,11 @@
 //! Matches weighed by what they are and how old they are, and the best of them.
 
-use super::{Document, Index};
+use super::Index;
+use super::documents::Document;
 use crate::error::{Error, Result};
+
+/// Makes a bound hold that is rounded another way than what it bounds.
+const ROUNDED: f64 = 1.0 + 1e-12;
 
 /// How the matches of a query are weighed; only values that mean something can be made.
 ///
@@ -14,6 +18,8 @@ pub struct Weighing {
     rate: f64,
     recency_weight: f64,
     weights: Vec<Option<f64>>,
+    /// No kind weighs more.
+    heaviest: f64,
     min_coverage: f64,
 }
 
@@ -36,7 +42,8 @@ impl Weighing {
         means(!min_coverage.is_nan(), "a coverage is a number")?;
         let weighs = |weight: &f64| weight.is_finite() && *weight >= 0.0;
         means(weights.iter().flatten().all(weighs), "the weight of a kind is a finite number, not below 0")?;
-        Ok(Self { now, rate: half_life.recip(), recency_weight, weights, min_coverage })
+        let heaviest = weights.iter().flatten().copied().fold(1.0, f64::max);
+        Ok(Self { now, rate: half_life.recip(), recency_weight, weights, heaviest, min_coverage })
     }
 
     fn weight(&self, kind: u32) -> Option<f64> {
@@ -52,7 +59,7 @@ impl Weighing {
 /// BM25 alone.
 impl Default for Weighing {
     fn default() -> Self {
-        Self { now: 0, rate: 0.0, recency_weight: 0.0, weights: Vec::new(), min_coverage: 0.0 }
+        Self { now: 0, rate: 0.0, recency_weight: 0.0, weights: Vec::new(), heaviest: 1.0, min_coverage: 0.0 }
     }
 }
 
@@ -77,22 +84,23 @@ impl Index {
     pub fn rank(&self, query: &str, limit: usize, weighing: &Weighing) -> Vec<Hit> {
         let matches = self.matches(query);
         let freshest = weighing.recency_weight * f64::from(matches.best());
-        let mut top = Top::new(limit, matches.slots.len());
-        // From the last slot, which mostly is the newest: the sooner the best are met, the less there is to weigh.
-        for &slot in matches.slots.iter().rev() {
-            let Some(Document { doc, kind, time, .. }) = self.slots[slot as usize] else { continue };
-            let (score, coverage) = matches.of(slot);
-            let Some(weight) = weighing.weight(kind) else { continue };
+        let mut top = Top::new(limit, matches.most());
+        matches.each(|slot, score, coverage| {
+            if (f64::from(score) + freshest.max(0.0)) * weighing.heaviest * ROUNDED < top.floor {
+                return;
+            }
+            let Document { number: doc, kind, time } = *self.documents.at(slot);
+            let Some(weight) = weighing.weight(kind) else { return };
             if f64::from(coverage) < weighing.min_coverage {
-                continue;
+                return;
             }
             let (lexical, fresh) = (f64::from(score) * weight, freshest * weight);
             if lexical + fresh.max(0.0) < top.floor {
-                continue;
+                return;
             }
             let recency = fresh * weighing.left(time);
             top.add(Hit { doc, score: lexical + recency, lexical, recency, coverage });
-        }
+        });
         top.sorted()
     }
 }

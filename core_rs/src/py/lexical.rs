@@ -3,13 +3,14 @@
 //! Whoever holds the lock never waits for the interpreter, so a thread that waits for the lock cannot wait for itself. Short
 //! work on a free lock is done attached, as letting go of the interpreter and coming back may cost more than the work.
 
+use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, TryLockError};
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 
 use crate::error::{Error, Result};
-use crate::lexical::{Hit, Index, Params, Weighing, Weight};
+use crate::lexical::{Facts, Field, Hit, Index, Params, Weighing, Weight, Window};
 use crate::text::{Language, Tokenizer};
 
 /// From this many documents on a search lets other Python threads run: some 20 µs of work.
@@ -29,19 +30,29 @@ pub(super) struct LexicalIndex {
 #[pymethods]
 impl LexicalIndex {
     #[new]
-    #[pyo3(signature = (k1 = 0.9, b = 0.0, language = "en"))]
-    fn new(k1: f32, b: f32, language: &str) -> PyResult<Self> {
+    #[pyo3(signature = (fields = vec![(1.0, 0.0, true)], *, k1 = 0.9, window = BTreeMap::new(), language = "en"))]
+    fn new(fields: Vec<(f32, f32, bool)>, k1: f32, window: BTreeMap<i32, f32>, language: &str) -> PyResult<Self> {
+        let field = |(weight, b, heard)| Field::new(Weight::new(weight)?, b, heard);
+        let fields = fields.into_iter().map(field).collect::<Result<_>>()?;
+        let window = Window::new(&window.into_iter().collect::<Vec<_>>())?;
         let tokenizer = Tokenizer::new(Language::from_code(language)?);
-        Ok(Self { index: RwLock::new(Index::new(tokenizer, Params::new(k1, b)?)) })
+        Ok(Self { index: RwLock::new(Index::new(tokenizer, Params::new(k1, fields, window)?)) })
     }
 
     /// Puts a document in, replacing the one with the same number.
-    #[pyo3(signature = (doc, fields, kind = 0, time = 0))]
-    fn upsert(&self, py: Python<'_>, doc: u64, fields: Vec<(f32, PyBackedStr)>, kind: u32, time: i64) -> PyResult<()> {
-        let fields: Vec<(Weight, &str)> =
-            fields.iter().map(|(weight, text)| Ok((Weight::new(*weight)?, &**text))).collect::<Result<_>>()?;
-        let small = fields.iter().map(|(_, text)| text.len()).sum::<usize>() < LARGE_TEXT;
-        Ok(self.write(py, small, |index| index.upsert(doc, &fields, kind, time))?)
+    #[pyo3(signature = (doc, texts, kind = 0, time = 0, session = None))]
+    fn upsert(
+        &self,
+        py: Python<'_>,
+        doc: u64,
+        texts: Vec<PyBackedStr>,
+        kind: u32,
+        time: i64,
+        session: Option<u64>,
+    ) -> PyResult<()> {
+        let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
+        let small = texts.iter().map(|text| text.len()).sum::<usize>() < LARGE_TEXT;
+        Ok(self.write(py, small, |index| index.upsert(doc, &texts, Facts { kind, time, session }))??)
     }
 
     /// Takes a document out; False if there is none of that number.
@@ -80,6 +91,12 @@ impl LexicalIndex {
     /// Checks every invariant of the index; slow, for tests.
     fn validate(&self, py: Python<'_>) -> PyResult<()> {
         Ok(self.read(py, |_| false, Index::validate)??)
+    }
+
+    /// How many bytes the index takes on the heap.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.read(py, |index| index.len() < LARGE_INDEX, Index::bytes)?)
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {

@@ -1,0 +1,281 @@
+//! From a query to what every document that matches counts.
+
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+
+use super::Index;
+use super::documents::{NOBODY, Slot};
+use super::params::WHOLE;
+use super::terms::{Posting, Term, find};
+use crate::text::Token;
+
+/// A query's distinct terms.
+struct Query {
+    /// Those that some document holds, each with the first word that led to it, in the order of the query.
+    known: Vec<(Term, String)>,
+    /// How many others there are.
+    missing: usize,
+}
+
+/// What a query found.
+pub(super) struct Matches {
+    /// BM25 and the idf of the matched terms, by slot; 0 where nothing matched.
+    sums: Vec<[f32; 2]>,
+    /// The slots that match, each once; `None` if so many do that looking at all is as quick.
+    slots: Option<Vec<Slot>>,
+    /// The idf of the whole query.
+    idf: f32,
+}
+
+impl Matches {
+    /// Room for so many slots and matches.
+    fn new(end: usize, matches: usize) -> Self {
+        let sums = vec![[0.0; 2]; if matches == 0 { 0 } else { end }];
+        Self { sums, slots: (matches * 8 < end).then(|| Vec::with_capacity(matches)), idf: 0.0 }
+    }
+
+    #[inline]
+    fn add(&mut self, slot: Slot, part: f32, idf: f32) {
+        let sums = &mut self.sums[slot as usize];
+        if let Some(slots) = &mut self.slots
+            && sums[1] == 0.0
+        {
+            slots.push(slot);
+        }
+        sums[0] += part;
+        sums[1] += idf;
+    }
+
+    /// Hands each match to `take`: its slot, BM25 and coverage. From the last slot, which mostly is the newest.
+    pub(super) fn each(&self, mut take: impl FnMut(Slot, f32, f32)) {
+        let mut give = |slot: Slot, [score, matched]: [f32; 2]| {
+            if matched > 0.0 {
+                take(slot, score, (matched / self.idf).min(1.0));
+            }
+        };
+        match &self.slots {
+            Some(slots) => slots.iter().rev().for_each(|&slot| give(slot, self.sums[slot as usize])),
+            None => self.sums.iter().enumerate().rev().for_each(|(slot, &sums)| give(slot as Slot, sums)),
+        }
+    }
+
+    /// The best BM25; 0 if nothing matched.
+    pub(super) fn best(&self) -> f32 {
+        match &self.slots {
+            Some(slots) => slots.iter().map(|&slot| self.sums[slot as usize][0]).fold(0.0, f32::max),
+            None => self.sums.iter().map(|sums| sums[0]).fold(0.0, f32::max),
+        }
+    }
+
+    /// An upper bound of the matches.
+    pub(super) fn most(&self) -> usize {
+        self.slots.as_ref().map_or(self.sums.len(), Vec::len)
+    }
+}
+
+/// How often, with neighbours and divided by its norm, each document holds one term.
+struct Frequencies {
+    /// By slot, 0 between two terms.
+    tf: Vec<f32>,
+    /// What of it is summed up, in parts of [`WHOLE`]: 0 between two groups.
+    parts: Vec<f64>,
+    /// The slots that are not 0, some twice; `None` if so many are that looking at all is as quick.
+    slots: Option<Vec<Slot>>,
+    /// How many documents hold the term.
+    df: usize,
+}
+
+impl Frequencies {
+    fn new(end: usize) -> Self {
+        Self { tf: vec![0.0; end], parts: vec![0.0; end], slots: None, df: 0 }
+    }
+
+    #[inline]
+    fn hear(&mut self, slot: Slot, parts: f64) {
+        let sum = &mut self.parts[slot as usize];
+        if let Some(slots) = &mut self.slots
+            && *sum == 0.0
+            && parts > 0.0
+        {
+            slots.push(slot);
+        }
+        *sum += parts;
+    }
+
+    /// Adds what was heard in one group, from the slots after the first `from`.
+    fn fold(&mut self, from: usize, norm: impl Fn(Slot) -> f32) {
+        self.parts[NOBODY as usize] = 0.0;
+        let (tf, df) = (&mut self.tf, &mut self.df);
+        let mut fold = |slot: usize, parts: &mut f64| {
+            let before = tf[slot];
+            *df += usize::from(*parts > 0.0 && before == 0.0);
+            tf[slot] = before + (*parts / WHOLE) as f32 / norm(slot as Slot);
+            *parts = 0.0;
+        };
+        match &self.slots {
+            Some(slots) => slots[from..].iter().for_each(|&slot| fold(slot as usize, &mut self.parts[slot as usize])),
+            None => self.parts.iter_mut().enumerate().for_each(|(slot, parts)| fold(slot, parts)),
+        }
+    }
+
+    /// Hands what is not 0 to `take`, and clears it.
+    fn drain(&mut self, mut take: impl FnMut(Slot, f32)) {
+        let mut give = |slot: Slot, tf: &mut f32| {
+            if *tf > 0.0 {
+                take(slot, std::mem::take(tf));
+            }
+        };
+        match &self.slots {
+            Some(slots) => slots.iter().for_each(|&slot| give(slot, &mut self.tf[slot as usize])),
+            None => self.tf.iter_mut().enumerate().for_each(|(slot, tf)| give(slot as Slot, tf)),
+        }
+    }
+}
+
+impl Index {
+    /// The documents that share a term with `query`, and how much of it each holds.
+    pub(super) fn matches(&self, query: &str) -> Matches {
+        let query = self.query(query);
+        let postings: usize = query.known.iter().map(|(term, _)| self.terms.postings(*term).len()).sum();
+        let mut matches = Matches::new(self.documents.end(), postings * (2 * self.reach + 1));
+        if self.reach == 0 {
+            query.known.iter().for_each(|(term, _)| self.match_own(*term, &mut matches));
+        } else {
+            self.match_heard(&query, &mut matches);
+        }
+        matches.idf += query.missing as f32 * self.idf(0);
+        matches
+    }
+
+    fn match_own(&self, term: Term, matches: &mut Matches) {
+        let postings = self.terms.postings(term);
+        let idf = self.idf(postings.len());
+        matches.idf += idf;
+        match &self.groups[..] {
+            [group] if group.length.is_none() => {
+                let count =
+                    |counts: &[u16]| idf * self.params.saturated((self.params.own(group, counts) / WHOLE) as f32, 1.0);
+                let part = self.codes.table(term, count);
+                postings.iter().for_each(|p| matches.add(p.slot(), part(p.slot(), p.code()), idf));
+            }
+            [group] => {
+                let own = self.codes.table(term, |counts| (self.params.own(group, counts) / WHOLE) as f32);
+                let norm = self.lengths.norm(group, self.len());
+                let part = |slot, code| idf * self.params.saturated(own(slot, code), norm(slot));
+                postings.iter().for_each(|p| matches.add(p.slot(), part(p.slot(), p.code()), idf));
+            }
+            _ => {
+                let tf = self.frequency(term);
+                postings.iter().for_each(|p| matches.add(p.slot(), idf * self.params.saturated(tf(*p), 1.0), idf));
+            }
+        }
+    }
+
+    /// What a posting's counts make, divided by their norms, without neighbours.
+    fn frequency(&self, term: Term) -> impl Fn(Posting) -> f32 {
+        let parts: Vec<_> = (self.groups.iter())
+            .map(|group| {
+                let own = self.codes.table(term, |counts| (self.params.own(group, counts) / WHOLE) as f32);
+                (own, self.lengths.norm(group, self.len()))
+            })
+            .collect();
+        move |posting| parts.iter().map(|(own, norm)| own(posting.slot(), posting.code()) / norm(posting.slot())).sum()
+    }
+
+    fn match_heard(&self, query: &Query, matches: &mut Matches) {
+        let mut frequencies = Frequencies::new(matches.sums.len());
+        for &(term, _) in &query.known {
+            self.hear(term, &mut frequencies);
+            let idf = self.idf(frequencies.df);
+            matches.idf += idf;
+            frequencies.drain(|slot, tf| matches.add(slot, idf * self.params.saturated(tf, 1.0), idf));
+        }
+    }
+
+    /// What a term's postings count for the documents themselves and for those around them.
+    fn hear(&self, term: Term, frequencies: &mut Frequencies) {
+        let postings = self.terms.postings(term);
+        let many = postings.len() * (2 * self.reach + 1) * 2 > self.documents.end();
+        frequencies.slots = (!many).then(Vec::new);
+        frequencies.df = 0;
+        for group in &self.groups {
+            let from = frequencies.slots.as_ref().map_or(0, Vec::len);
+            let own = self.codes.table(term, |counts| self.params.own(group, counts));
+            let heard: Vec<_> = (1..=self.reach)
+                .map(|distance| {
+                    let [before, after] = self.params.window().at(distance);
+                    // Who stands before this document hears it as one after, and the other way round.
+                    let weights = [after, before];
+                    self.codes.table(term, move |counts| weights.map(|weight| self.params.heard(group, counts, weight)))
+                })
+                .collect();
+            for &posting in postings {
+                let (slot, code) = (posting.slot(), posting.code());
+                frequencies.hear(slot, own(slot, code));
+                let [mut before, mut after] = [slot; 2];
+                for heard in &heard {
+                    before = self.sessions.beside(before)[0];
+                    after = self.sessions.beside(after)[1];
+                    let parts = heard(slot, code);
+                    frequencies.hear(before, parts[0]);
+                    frequencies.hear(after, parts[1]);
+                }
+            }
+            frequencies.fold(from, self.lengths.norm(group, self.len()));
+        }
+    }
+
+    /// Why `query` finds each of the documents: each matching word of the query, folded, with its share of BM25, the largest
+    /// first. The shares of a document add up to 1; there are none if it does not match.
+    pub fn explain(&self, numbers: &[u64], query: &str) -> Vec<Vec<(String, f32)>> {
+        let slots: Vec<Option<Slot>> = numbers.iter().map(|&number| self.documents.find(number)).collect();
+        let mut shares = vec![Vec::new(); numbers.len()];
+        let mut frequencies = Frequencies::new(if self.reach == 0 { 0 } else { self.documents.end() });
+        for (term, word) in self.query(query).known {
+            let postings = self.terms.postings(term);
+            let mut note = |tf: &dyn Fn(Slot) -> Option<f32>, df: usize| {
+                for (slot, shares) in slots.iter().zip(&mut shares) {
+                    if let Some(tf) = slot.and_then(tf) {
+                        shares.push((word.clone(), self.idf(df) * self.params.saturated(tf, 1.0)));
+                    }
+                }
+            };
+            if self.reach == 0 {
+                let tf = self.frequency(term);
+                note(&|slot| find(postings, slot).map(&tf), postings.len());
+            } else {
+                self.hear(term, &mut frequencies);
+                note(&|slot| Some(frequencies.tf[slot as usize]).filter(|tf| *tf > 0.0), frequencies.df);
+                frequencies.drain(|_, _| {});
+            }
+        }
+        for shares in &mut shares {
+            let score: f32 = shares.iter().map(|(_, part)| part).sum();
+            shares.iter_mut().for_each(|(_, part)| *part /= score);
+            shares.sort_by(|one, other| other.1.total_cmp(&one.1));
+        }
+        shares
+    }
+
+    fn query(&self, text: &str) -> Query {
+        let mut query = Query { known: Vec::new(), missing: 0 };
+        let mut seen = HashSet::new();
+        self.tokenizer.each(text, |Token { word, term }| {
+            let term = self.hasher.hash_one(term);
+            if !seen.insert(term) {
+                return;
+            }
+            if self.terms.postings(term).is_empty() {
+                query.missing += 1;
+            } else {
+                query.known.push((term, word.to_owned()));
+            }
+        });
+        query
+    }
+
+    fn idf(&self, df: usize) -> f32 {
+        let (all, df) = (self.len() as f64, df as f64);
+        ((all - df + 0.5) / (df + 0.5)).ln_1p() as f32
+    }
+}

@@ -1,0 +1,113 @@
+//! For each term the documents that hold it.
+//!
+//! A term is known by 64 bits of a keyed hash: its letters are not kept, and two terms of a vocabulary of a million share one
+//! with a chance of 1 : 10^7, whatever words an enemy picks. An index of few postings is one sorted list, as a term of its own
+//! entry costs more than its postings there; from [`FEW`] on each term has a list.
+
+mod few;
+mod many;
+
+use super::documents::Slot;
+use super::holds;
+use crate::error::Result;
+use few::Few;
+use many::Many;
+
+/// A term, by its hash.
+pub(super) type Term = u64;
+
+/// From so many postings on each term gets a list of its own.
+const FEW: usize = 1024;
+
+/// That a document holds a term, and how often: a slot of 24 bits above a code of 8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Posting(u32);
+
+impl Posting {
+    pub(super) fn new(slot: Slot, code: u8) -> Self {
+        Self(slot << 8 | u32::from(code))
+    }
+
+    #[inline]
+    pub(super) fn slot(self) -> Slot {
+        self.0 >> 8
+    }
+
+    #[inline]
+    pub(super) fn code(self) -> u8 {
+        self.0 as u8
+    }
+}
+
+/// The posting of a document among a term's.
+pub(super) fn find(postings: &[Posting], slot: Slot) -> Option<Posting> {
+    postings.binary_search_by_key(&slot, |posting| posting.slot()).ok().map(|at| postings[at])
+}
+
+/// All postings.
+pub(super) enum Terms {
+    Few(Few),
+    Many(Many),
+}
+
+impl Terms {
+    pub(super) fn new() -> Self {
+        Self::Few(Few::default())
+    }
+
+    /// The documents of a term, ascending by slot; none if there is no such term.
+    pub(super) fn postings(&self, term: Term) -> &[Posting] {
+        match self {
+            Self::Few(few) => few.postings(term),
+            Self::Many(many) => many.postings(term),
+        }
+    }
+
+    /// Adds a document that is not there yet: its terms, distinct and ascending, with their codes.
+    pub(super) fn add(&mut self, slot: Slot, terms: &[(Term, u8)]) {
+        match self {
+            Self::Few(few) if few.len() + terms.len() <= FEW => few.add(slot, terms),
+            Self::Few(few) => {
+                let mut many = few.grown();
+                many.add(slot, terms);
+                *self = Self::Many(many);
+            }
+            Self::Many(many) => many.add(slot, terms),
+        }
+    }
+
+    pub(super) fn remove(&mut self, slot: Slot) {
+        match self {
+            Self::Few(few) => few.remove(slot),
+            Self::Many(many) => many.remove(slot),
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Few(few) => few.bytes(),
+            Self::Many(many) => many.bytes(),
+        }
+    }
+
+    /// Each term with its postings.
+    pub(super) fn each(&self, take: impl FnMut(Term, &[Posting])) {
+        match self {
+            Self::Few(few) => few.each(take),
+            Self::Many(many) => many.each(take),
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<()> {
+        let mut ascends = true;
+        self.each(|_, postings| {
+            ascends &= postings.is_sorted_by(|one, next| one.slot() < next.slot()) && !postings.is_empty();
+        });
+        holds(ascends, "a term has documents, in order")?;
+        match self {
+            Self::Few(few) => few.validate(),
+            Self::Many(many) => many.validate(),
+        }
+    }
+}
