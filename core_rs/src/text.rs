@@ -1,6 +1,6 @@
 //! From a text in any language to the terms it is found by.
 //!
-//! A text is folded (NFKC, lower case), cut into runs of one kind of script, and every run is cut as its script wants it:
+//! A text is folded (NFKC, case), cut into runs of one kind of script, and every run is cut as its script wants it:
 //! words where spaces part them (Unicode annex 29), pairs of neighbours where they do not (Chinese, Japanese, Korean; Thai, Lao,
 //! Khmer, Myanmar). Words then lose what grammar did to them: possessive endings, irregular forms (English), endings (Snowball).
 //! Any string is welcome; the length is the caller's to bound, as the work grows with it.
@@ -145,15 +145,22 @@ impl Tokenizer {
     }
 }
 
-/// NFKC, lower case, one kind of apostrophe, and nothing that does not show (soft hyphens, joiners, variation selectors).
+/// NFKC, one case, one kind of apostrophe, and nothing that does not show (soft hyphens, joiners, variation selectors).
 fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
     let seen = text.chars().filter(|c| !is_invisible(*c)).nfkc();
-    let lowered = seen.map(|c| if c == '\u{2019}' { '\'' } else { c }).collect::<String>().to_lowercase();
+    let mut folded = String::with_capacity(text.len());
+    seen.for_each(|c| match c {
+        '\u{2019}' => folded.push('\''),
+        // Upper case would make it an i.
+        'ı' => folded.push(c),
+        // By way of the upper case, so that what is one there is one here: ß and SS, ς and Σ, ᾳ and ΑΙ.
+        _ => folded.extend(c.to_uppercase().flat_map(char::to_lowercase)),
+    });
     // The lower case of İ is an i with a second dot, which nobody types.
-    if lowered.contains("i\u{307}") { lowered.replace("i\u{307}", "i") } else { lowered }
+    if folded.contains("i\u{307}") { folded.replace("i\u{307}", "i") } else { folded }
 }
 
 fn is_invisible(c: char) -> bool {
@@ -218,6 +225,17 @@ mod tests {
     #[test]
     fn the_form_of_the_characters_does_not_matter() {
         assert_eq!(terms("", "ﬁsh Ｌｕｎａ cafe\u{301} Lu\u{ad}na İzmir"), "fish luna café luna izmir");
+    }
+
+    #[test]
+    fn the_case_does_not_matter_in_any_script() {
+        for (upper, lower) in [("STRASSE", "straße"), ("ΟΔΟΣ", "οδος"), ("ЁЖ", "ёж"), ("ԵՒ", "և"), ("ÇA", "ça")]
+        {
+            assert_eq!(terms("", upper), terms("", lower));
+        }
+        assert_eq!(terms("de", "Straßen"), terms("de", "STRASSEN"));
+        assert_eq!(terms("el", "ΔΡΟΜΟΣ"), terms("el", "δρόμος".replace('ό', "ο").as_str()));
+        assert_eq!(terms("", "ılık"), "ılık");
     }
 
     #[test]
