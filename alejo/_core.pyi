@@ -12,6 +12,7 @@ from typing_extensions import Buffer
 
 __all__ = [
     "CacheCounters",
+    "CacheDisk",
     "CacheTier",
     "DamagedIndex",
     "DamagedTable",
@@ -81,6 +82,72 @@ class CacheCounters:
     """Their weight in bytes."""
 
 @final
+class CacheDisk:
+    """A bounded cache in a folder, from strings to bytes, that outlives the process; many processes may share it.
+
+    What comes out was put in under that very key, is whole (checksums), within its time, and its user was not forgotten
+    since by any process. It is a cache: it may lose what was put last; after a power cut, or where the folder was
+    copied while in use, it begins anew. A forked child finds and keeps nothing. When it is full, what was put first
+    goes first. Its folder (LMDB, mapped) must be on a local disk and opened by nothing else.
+
+    What writes lets other Python threads run; a read does not, as it takes a microsecond where the file is in memory.
+    Once it is closed, every call raises ValueError; a disk that fails to write raises OSError, one that fails to read
+    finds nothing.
+    """
+
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        *,
+        size: int = 1_073_741_824,
+        ttl: float = 604_800.0,
+        clock: FakeClock | None = None,
+    ) -> CacheDisk:
+        """Opens the folder `path`, made if there is none; its file takes `size` bytes (1 MiB to 64 TiB) at most.
+
+        An entry lives for `ttl` seconds of the time of day after it was put. Raises InvalidValue for other limits,
+        OSError if the folder cannot be used or is open in this process already.
+        """
+
+    def get(self, key: str, /) -> bytes | None:
+        """The value of `key`, or None."""
+
+    def find(self, key: str, /) -> tuple[bytes, int, float] | None:
+        """The value of `key` with its generation and the seconds it lives yet, or None."""
+
+    def put(self, rows: Sequence[tuple[str, bytes, str | None, int, float]], /) -> None:
+        """Keeps values in the place of what is there, in one transaction if the file is large enough for it.
+
+        Each row is key (at most 65,535 bytes), value, user, the user's generation when the value began to be made, and
+        the seconds it may live. If the user was forgotten since, the row only takes out what is there; so does one
+        heavier than an eighth of the file, and may one of many pages when the file is full.
+        """
+
+    def remove(self, key: str, /) -> bool:
+        """Takes `key` out; False if it is not there."""
+
+    def generation(self, user: str | None, /) -> int:
+        """What a user's values bear that begin to be made now."""
+
+    def forget(self, user: str, /) -> None:
+        """From now on no value that was kept for `user` is given out, here or in a tier over it, in any process."""
+
+    def clear(self) -> None:
+        """The same for everybody; and the file is emptied."""
+
+    def sweep(self) -> int:
+        """Takes out what has outlived its time and what was of forgotten users; how many. It looks at every entry."""
+
+    def counters(self) -> CacheCounters:
+        """What this process has done with it, and what it holds of all processes."""
+
+    def validate(self) -> None:
+        """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""
+
+    def close(self) -> None:
+        """Leaves the folder. The last process to do so brings everything to the disk."""
+
+@final
 class CacheTier:
     """A bounded cache in memory from strings to bytes; what is hit is the caller's own object, nothing is copied.
 
@@ -97,9 +164,10 @@ class CacheTier:
         ttl: float = 3600.0,
         idle: float = 1800.0,
         small: float = 0.2,
+        over: CacheDisk | None = None,
         clock: FakeClock | None = None,
     ) -> CacheTier:
-        """An empty cache of at most `entries` (1 to 2^31) and `weight` bytes.
+        """An empty cache of at most `entries` (1 to 2^31) and `weight` bytes; `over` is the tier below it, if any.
 
         An entry weighs its key, its value and what keeping them costs. It lives for `ttl` seconds after it was put and
         for `idle` seconds after it was last put or read, to some 10 ms. `small`, 0.01 to 0.9, is the share of new keys:
@@ -112,20 +180,34 @@ class CacheTier:
     def get_many(self, keys: list[str], /) -> list[bytes | None]:
         """The values of `keys`, in their order, each as `get` would answer."""
 
-    def put(self, key: str, value: bytes, user: str | None = None) -> None:
+    def put(
+        self, key: str, value: bytes, user: str | None = None, *, since: int | None = None, lives: float = ...
+    ) -> None:
         """Keeps `value` under `key`, in the place of what is there. It belongs to `user`, if there is one.
 
-        A value heavier than the whole cache is not kept, and counts as an eviction.
+        `since` is the user's generation when the value began to be made: if they were forgotten since, it is not kept.
+        It lives for `lives` seconds, if that is less than the time to live. A value heavier than the whole cache is not
+        kept, and counts as an eviction.
+        """
+
+    def generation(self, user: str | None, /) -> int:
+        """What a user's values bear that begin to be made now. Forgetting a user moves it on."""
+
+    def demoted(self, *, everything: bool = False) -> list[tuple[str, bytes, str | None, int, float]]:
+        """What left since the last call though its time to live was not over: rows for the tier below.
+
+        Only a cache over another lays such entries aside, up to an eighth of its weight. With `everything`, all that it
+        holds leaves.
         """
 
     def remove(self, key: str, /) -> bool:
         """Takes `key` out; False if it is not there."""
 
     def forget(self, user: str, /) -> int:
-        """Takes out all that belongs to `user`; how many entries that were."""
+        """Takes out all that belongs to `user`, from every tier over the same disk; how many entries that were here."""
 
     def clear(self) -> None:
-        """Takes out everything; the counters go on."""
+        """Takes out everything from this tier; the counters go on."""
 
     def sweep(self) -> int:
         """Takes out what has outlived its time, which otherwise goes when it is met; how many entries that were."""

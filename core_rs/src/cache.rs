@@ -6,21 +6,32 @@
 //! moves, so a hit is one probe and one line of memory.
 //!
 //! The structure knows no lock, no clock and no hash function: all three are handed in. Times are of any clock that does not go
-//! back. An entry may belong to a user, and all of a user's entries go in one call.
+//! back. An entry may belong to a user, and all of a user's entries go in one call; see [`Stamps`] for what that means to loads
+//! under way and to other processes.
+//!
+//! Over a tier below ([`disk`]), entries that have to leave while they could live on are laid aside, for whoever puts entries in
+//! to take there in batches: reading never waits for a disk.
 
+mod demoted;
+pub mod disk;
 mod ghosts;
 mod limits;
 mod queue;
+mod stamps;
 mod users;
 mod validate;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashTable;
 
+use demoted::Aside;
+pub use demoted::Demoted;
 use ghosts::Ghosts;
 pub use limits::Limits;
-use queue::{Entry, Place, Slots};
+use queue::{Entry, NONE, Place, Slots};
+pub use stamps::{Stamp, Stamps};
 use users::Users;
 
 /// An entry is read this often in the small queue before it may stay.
@@ -45,6 +56,21 @@ pub struct Counters {
     pub weight: u64,
 }
 
+/// An entry that is to be kept.
+#[derive(Debug, Clone)]
+pub struct Item<'a, K, V> {
+    pub hash: u64,
+    pub key: K,
+    pub value: V,
+    pub weight: u64,
+    /// Whose it is, if it is anybody's.
+    pub user: Option<&'a str>,
+    /// What the user's stamp was when the value began to be made; None: it is made now.
+    pub since: Option<Stamp>,
+    /// How long it may live; longer than the cache's time to live it does not.
+    pub lives: Duration,
+}
+
 /// The cache; see the module. `K` is what a key is recognised by, beside its hash of 64 bits.
 pub struct Tier<K, V> {
     limits: Limits,
@@ -52,20 +78,41 @@ pub struct Tier<K, V> {
     slots: Slots<K, V>,
     ghosts: Ghosts,
     users: Users,
+    stamps: Arc<Stamps>,
+    /// The stamp of what is nobody's.
+    nobody: Stamp,
+    aside: Option<Aside<K, V>>,
     done: Counters,
 }
 
 impl<K, V> Tier<K, V> {
     /// An empty cache.
     pub fn new(limits: Limits) -> Self {
+        Self::make(limits, Arc::default(), None)
+    }
+
+    /// An empty cache over a tier below that goes by these stamps.
+    pub fn over(limits: Limits, stamps: Arc<Stamps>) -> Self {
+        Self::make(limits, stamps, Some(Aside::new(limits.weight / 8)))
+    }
+
+    fn make(limits: Limits, stamps: Arc<Stamps>, aside: Option<Aside<K, V>>) -> Self {
         Self {
             limits,
             table: HashTable::new(),
             slots: Slots::new(),
             ghosts: Ghosts::default(),
             users: Users::default(),
+            nobody: stamps.stamp(None),
+            stamps,
+            aside,
             done: Counters::default(),
         }
+    }
+
+    /// The generations of users that it goes by.
+    pub fn stamps(&self) -> &Arc<Stamps> {
+        &self.stamps
     }
 
     /// The value of the key with this hash that `is` recognises, if it is there and within its time.
@@ -75,9 +122,8 @@ impl<K, V> Tier<K, V> {
             self.done.misses += 1;
             return None;
         };
-        if self.is_over(slot, now) {
-            self.take(slot);
-            self.done.expired += 1;
+        if self.is_over(slot, now) || !self.is_wanted(slot) {
+            self.leave(slot, now);
             self.done.misses += 1;
             return None;
         }
@@ -88,25 +134,23 @@ impl<K, V> Tier<K, V> {
         Some(&entry.value)
     }
 
-    /// Puts a value in, in the place of the one with the same key if there is one; `is` recognises the key. The entry belongs to
-    /// `user`, if there is one. A value heavier than the whole cache only takes out the old one.
-    #[expect(clippy::too_many_arguments, reason = "all of it belongs to one entry")]
-    pub fn put(
-        &mut self,
-        hash: u64,
-        key: K,
-        is: impl Fn(&K, &K) -> bool,
-        value: V,
-        weight: u64,
-        user: Option<&str>,
-        now: Duration,
-    ) {
+    /// Puts a value in, in the place of the one with the same key if there is one; `is` recognises the key. A value whose user
+    /// was forgotten since it began to be made, or heavier than the whole cache, only takes out the old one.
+    pub fn put(&mut self, item: Item<'_, K, V>, is: impl Fn(&K, &K) -> bool, now: Duration) {
+        let Item { hash, key, value, weight, user, since, lives } = item;
         let now = millis(now);
         let old = find(&self.table, &self.slots, hash, |held| is(held, &key)).map(|slot| self.take(slot));
+        let stamp = since.unwrap_or_else(|| self.stamps.stamp(user));
+        if !self.stamps.is_current(stamp) {
+            self.drop_aside(hash);
+            return;
+        }
         let Some(weight) = u32::try_from(weight).ok().filter(|&weight| u64::from(weight) <= self.limits.weight) else {
             self.done.evictions += 1;
+            self.drop_aside(hash);
             return;
         };
+        self.take_unwanted(user, stamp);
         let (place, uses) = match &old {
             Some(old) if self.is_late(old, now) => (Place::Small, 0),
             Some(old) => (old.place, MOST_USES.min(old.uses + 1)),
@@ -114,8 +158,8 @@ impl<K, V> Tier<K, V> {
             None => (Place::Small, 0),
         };
         self.make_room(weight, now);
-        let user = self.users.intern(user);
-        let expires = now.saturating_add(self.limits.ttl);
+        let user = self.users.intern(user, stamp);
+        let expires = now.saturating_add(self.limits.ttl.min(millis(lives)));
         let slot = self.slots.push(Entry::new(hash, key, value, weight, user, place, uses, expires, now));
         self.slots[slot].seat = self.users.seat(user, slot);
         let slots = &self.slots;
@@ -124,20 +168,20 @@ impl<K, V> Tier<K, V> {
 
     /// Takes a key out; false if it is not there, or only expired.
     pub fn remove(&mut self, hash: u64, is: impl Fn(&K) -> bool, now: Duration) -> bool {
+        self.drop_aside(hash);
         let Some(slot) = find(&self.table, &self.slots, hash, is) else { return false };
         let over = self.is_over(slot, millis(now));
+        let wanted = self.is_wanted(slot);
         self.take(slot);
         self.done.expired += u64::from(over);
-        !over
+        !over && wanted
     }
 
-    /// Takes out all that belongs to `user`; how many entries that were.
+    /// Takes out all that belongs to `user`, here and in whatever goes by the same stamps; how many entries that were here.
     pub fn forget(&mut self, user: &str) -> usize {
-        let mut count = 0;
-        while let Some(slot) = self.users.last_of(user) {
-            self.take(slot);
-            count += 1;
-        }
+        self.stamps.forget(user);
+        let count = self.take_all_of(user);
+        self.drop_unwanted_aside();
         count
     }
 
@@ -147,15 +191,36 @@ impl<K, V> Tier<K, V> {
         self.slots = Slots::new();
         self.ghosts = Ghosts::default();
         self.users = Users::default();
+        self.nobody = self.stamps.stamp(None);
+        if let Some(aside) = &mut self.aside {
+            aside.take();
+        }
     }
 
     /// Takes out what has outlived its time; how many entries that were. It looks at every entry.
     pub fn sweep(&mut self, now: Duration) -> usize {
         let now = millis(now);
-        let over: Vec<u32> = self.slots.numbers().filter(|&slot| self.is_over(slot, now)).collect();
-        over.iter().for_each(|&slot| drop(self.take(slot)));
-        self.done.expired += over.len() as u64;
+        let is_over = |&slot: &u32| self.is_over(slot, now) || !self.is_wanted(slot);
+        let over: Vec<u32> = self.slots.numbers().filter(is_over).collect();
+        over.iter().for_each(|&slot| self.leave(slot, now));
+        self.drop_unwanted_aside();
         over.len()
+    }
+
+    /// What was laid aside since the last call, for the tier below, of a key its newest value; with `everything`, all that is here leaves too.
+    pub fn demoted(&mut self, everything: bool, now: Duration) -> Vec<Demoted<K, V>> {
+        let now = millis(now);
+        self.drop_unwanted_aside();
+        let mut demoted = self.aside.as_mut().map(Aside::take).unwrap_or_default();
+        // What is here under the same key came later.
+        demoted.retain(|entry| self.table.find(entry.hash, |&slot| self.slots[slot].hash == entry.hash).is_none());
+        if everything {
+            for slot in self.slots.numbers().collect::<Vec<u32>>() {
+                self.leave(slot, now);
+                demoted.extend(self.aside.as_mut().map(Aside::take).unwrap_or_default());
+            }
+        }
+        demoted
     }
 
     /// What it has done and what it holds.
@@ -165,6 +230,12 @@ impl<K, V> Tier<K, V> {
 
     fn is_over(&self, slot: u32, now: u64) -> bool {
         self.is_late(&self.slots[slot], now)
+    }
+
+    /// Whether its user was not forgotten, by anybody who goes by the same stamps.
+    fn is_wanted(&self, slot: u32) -> bool {
+        let user = self.slots[slot].user;
+        self.stamps.is_current(if user == NONE { self.nobody } else { self.users.stamp(user) })
     }
 
     fn is_late(&self, entry: &Entry<K, V>, now: u64) -> bool {
@@ -181,6 +252,53 @@ impl<K, V> Tier<K, V> {
             self.slots[moved].seat = entry.seat;
         }
         entry
+    }
+
+    /// Takes out an entry that is over or in the way; one with time to live is laid aside.
+    fn leave(&mut self, slot: u32, now: u64) {
+        let over = self.is_over(slot, now);
+        self.done.expired += u64::from(over);
+        let (wanted, user) = (self.is_wanted(slot), self.slots[slot].user);
+        let stamp = if user == NONE { self.nobody } else { self.users.stamp(user) };
+        let name = if self.aside.is_some() { self.users.name(user).map(Box::from) } else { None };
+        let Entry { hash, key, value, weight, expires, .. } = self.take(slot);
+        let Some(aside) = &mut self.aside else { return };
+        aside.remove(hash);
+        if wanted && expires > now {
+            let lives = Duration::from_millis(expires - now);
+            aside.push(Demoted { hash, key, value, user: name, stamp, lives }, weight);
+        }
+    }
+
+    fn take_all_of(&mut self, user: &str) -> usize {
+        let mut count = 0;
+        while let Some(slot) = self.users.last_of(user) {
+            self.take(slot);
+            count += 1;
+        }
+        count
+    }
+
+    /// Takes out what a user had before they were forgotten, by anybody.
+    fn take_unwanted(&mut self, user: Option<&str>, stamp: Stamp) {
+        if !self.stamps.is_current(self.nobody) {
+            self.clear(); // everybody was
+        }
+        if let Some(user) = user.filter(|user| self.users.stamp_of(user).is_some_and(|held| held != stamp)) {
+            self.take_all_of(user);
+        }
+    }
+
+    fn drop_aside(&mut self, hash: u64) {
+        if let Some(aside) = &mut self.aside {
+            aside.remove(hash);
+        }
+    }
+
+    fn drop_unwanted_aside(&mut self) {
+        if let Some(aside) = &mut self.aside {
+            aside.retain(|stamp| self.stamps.is_current(stamp));
+        }
     }
 
     fn make_room(&mut self, weight: u32, now: u64) {
@@ -202,11 +320,11 @@ impl<K, V> Tier<K, V> {
                 }
                 _ => {}
             }
-            let gone = self.take(slot);
-            self.done.expired += u64::from(over);
+            let hash = self.slots[slot].hash;
+            self.leave(slot, now);
             self.done.evictions += u64::from(!over);
             if from == Place::Small && !over {
-                self.ghosts.push(gone.hash, self.slots.len());
+                self.ghosts.push(hash, self.slots.len());
             }
         }
     }

@@ -34,7 +34,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// The machine's monotonic clock from the machine's own beginning, so that all its processes read the same time.
+/// A clock of the machine's own: monotonic from the machine's beginning, or the time of day since 1970; all its processes read
+/// the same time.
 #[derive(Debug, Clone)]
 pub struct MachineClock(libc::clockid_t);
 
@@ -54,12 +55,23 @@ impl MachineClock {
     }
 }
 
+impl MachineClock {
+    /// The time of day, as of the last tick where that is told; it goes on while the machine is off, and back when somebody
+    /// sets it so.
+    pub fn wall() -> Self {
+        #[cfg(target_os = "linux")]
+        return Self(libc::CLOCK_REALTIME_COARSE);
+        #[cfg(not(target_os = "linux"))]
+        Self(libc::CLOCK_REALTIME)
+    }
+}
+
 impl Clock for MachineClock {
     fn now(&self) -> Duration {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: `time` is writable and lives through the call, which touches nothing else.
         let failed = unsafe { libc::clock_gettime(self.0, &raw mut time) };
-        assert_eq!(failed, 0, "every machine has a monotonic clock");
+        assert_eq!(failed, 0, "every machine has these clocks");
         Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
     }
 }

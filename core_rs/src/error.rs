@@ -25,6 +25,23 @@ pub enum Error {
     Damaged(&'static str),
 }
 
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::File(error.kind())
+    }
+}
+
+impl From<heed::Error> for Error {
+    fn from(error: heed::Error) -> Self {
+        match error {
+            heed::Error::Io(error) => error.into(),
+            heed::Error::EnvAlreadyOpened => Self::File(std::io::ErrorKind::ResourceBusy),
+            heed::Error::Mdb(heed::MdbError::MapFull) => Self::File(std::io::ErrorKind::StorageFull),
+            _ => Self::Damaged("the file of entries can be read"),
+        }
+    }
+}
+
 impl Error {
     /// A file of an embedding table that cannot be read.
     pub(crate) fn unreadable(path: &std::path::Path, error: &std::io::Error) -> Self {

@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`error`]: the one error enum.
 //! - [`clock`]: the time as a value that is handed in.
-//! - [`cache`]: a bounded cache in memory, with times to live and to idle and users that can be forgotten.
+//! - [`cache`]: a bounded cache in memory, with times to live and to idle and users that can be forgotten; below it one on disk.
 //! - [`text`]: from a text in any language to the terms it is found by.
 //! - [`embed`]: a text as a vector, from a table of its tokens.
 //! - [`ngram`]: a text as hashed n-grams, for linear classifiers.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use alejo_core::cache::{Limits, Tier};
+use alejo_core::cache::{Item, Limits, Tier};
 use alejo_core::clock::{Clock, FakeClock};
 use proptest::prelude::*;
 
@@ -143,6 +143,10 @@ fn tier() -> Tier<u8, u32> {
     Tier::new(limits.unwrap())
 }
 
+fn item(hash: u64, key: u8, value: u32, weight: u64, user: Option<&str>) -> Item<'_, u8, u32> {
+    Item { hash, key, value, weight, user, since: None, lives: Duration::MAX }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -161,7 +165,7 @@ proptest! {
                 Step::Put(key, weight, user) => {
                     model.put(key, number, weight, user);
                     let user = user.map(|user| user.to_string());
-                    tier.put(hash(key), key, |held, key| held == key, number, weight, user.as_deref(), now);
+                    tier.put(item(hash(key), key, number, weight, user.as_deref()), |held, key| held == key, now);
                 }
                 Step::Remove(key) => {
                     let gone = model.drain(|_, entry| entry.key == key).pop();
@@ -200,7 +204,7 @@ proptest! {
     fn keys_of_one_hash_are_kept_apart(keys in prop::collection::vec(0u8..20, 0..60)) {
         let mut tier = tier();
         for &key in &keys {
-            tier.put(7, key, |held, key| held == key, u32::from(key), 1, None, Duration::ZERO);
+            tier.put(item(7, key, u32::from(key), 1, None), |held, key| held == key, Duration::ZERO);
             prop_assert_eq!(tier.get(7, |&held| held == key, Duration::ZERO).copied(), Some(u32::from(key)));
             prop_assert_eq!(tier.validate(), Ok(()));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Stamp;
 use super::queue::NONE;
 
 /// Users by number; one without entries is not held.
@@ -15,12 +16,13 @@ pub(super) struct Users {
 #[derive(Default)]
 struct User {
     name: Box<str>,
+    stamp: Stamp,
     slots: Vec<u32>,
 }
 
 impl Users {
-    /// The number of a user, who must be seated next; `NONE` for nobody.
-    pub(super) fn intern(&mut self, name: Option<&str>) -> u32 {
+    /// The number of a user, who must be seated next; `NONE` for nobody. One who is new bears `stamp`.
+    pub(super) fn intern(&mut self, name: Option<&str>, stamp: Stamp) -> u32 {
         let Some(name) = name else { return NONE };
         if let Some(&number) = self.numbers.get(name) {
             return number;
@@ -29,7 +31,8 @@ impl Users {
             self.held.push(User::default());
             (self.held.len() - 1) as u32
         });
-        self.held[number as usize].name = name.into();
+        let user = &mut self.held[number as usize];
+        (user.name, user.stamp) = (name.into(), stamp);
         self.numbers.insert(name.into(), number);
         number
     }
@@ -52,6 +55,21 @@ impl Users {
             return None;
         }
         held.slots.get(seat as usize).copied()
+    }
+
+    /// What a user's entries bear; they all bear the same.
+    pub(super) fn stamp(&self, user: u32) -> Stamp {
+        self.held[user as usize].stamp
+    }
+
+    /// The same by name.
+    pub(super) fn stamp_of(&self, name: &str) -> Option<Stamp> {
+        self.numbers.get(name).map(|&user| self.stamp(user))
+    }
+
+    /// A user's name.
+    pub(super) fn name(&self, user: u32) -> Option<&str> {
+        self.held.get(user as usize).map(|user| &*user.name)
     }
 
     /// The last slot of a user.

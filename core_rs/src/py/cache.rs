@@ -5,13 +5,15 @@
 //! comparison and end run no Python code.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
+use super::cache_disk::CacheDisk;
 use super::clock::{FakeClock, duration};
-use crate::cache::{Limits, Tier};
+use crate::cache::{Counters, Demoted, Item, Limits, Stamp, Tier};
 use crate::clock::{Clock, MachineClock};
 use crate::error::Error;
 
@@ -36,20 +38,37 @@ pub(super) struct CacheCounters {
     weight: u64,
 }
 
+impl From<Counters> for CacheCounters {
+    fn from(counters: Counters) -> Self {
+        let Counters { hits, misses, evictions, expired, entries, weight } = counters;
+        Self { hits, misses, evictions, expired, entries, weight }
+    }
+}
+
+/// A key, its value, user and generation, and the seconds it lives yet.
+type Left = (Py<PyString>, Py<PyBytes>, Option<String>, u32, f64);
+
 #[pymethods]
 impl CacheTier {
     #[new]
-    #[pyo3(signature = (*, entries = 10_000, weight = 67_108_864, ttl = 3600.0, idle = 1800.0, small = 0.2, clock = None))]
+    #[pyo3(signature = (
+        *, entries = 10_000, weight = 67_108_864, ttl = 3600.0, idle = 1800.0, small = 0.2, over = None, clock = None
+    ))]
     fn new(
         entries: usize,
         weight: u64,
         ttl: f64,
         idle: f64,
         small: f32,
+        over: Option<&Bound<'_, CacheDisk>>,
         clock: Option<&Bound<'_, FakeClock>>,
     ) -> PyResult<Self> {
         let limits = Limits::new(entries, weight, duration(ttl)?, duration(idle)?, small)?;
-        Ok(Self { tier: Mutex::new(Tier::new(limits)), clock: clock.map(|clock| clock.get().share()) })
+        let tier = match over {
+            Some(disk) => Tier::over(limits, disk.get().stamps()?),
+            None => Tier::new(limits),
+        };
+        Ok(Self { tier: Mutex::new(tier), clock: clock.map(|clock| clock.get().share()) })
     }
 
     /// The value of a key, or None.
@@ -76,17 +95,44 @@ impl CacheTier {
     }
 
     /// Keeps a value, in the place of what is there.
-    #[pyo3(signature = (key, value, user = None))]
-    fn put(&self, key: Bound<'_, PyString>, value: Bound<'_, PyBytes>, user: Option<&str>) -> PyResult<()> {
+    #[pyo3(signature = (key, value, user = None, *, since = None, lives = f64::INFINITY))]
+    fn put(
+        &self,
+        key: Bound<'_, PyString>,
+        value: Bound<'_, PyBytes>,
+        user: Option<&str>,
+        since: Option<u32>,
+        lives: f64,
+    ) -> PyResult<()> {
         let hash = hashed(&key)?;
         if !value.is_exact_instance_of::<PyBytes>() {
             return Err(PyTypeError::new_err("a value is bytes, not of a subclass"));
         }
         let py = key.py();
         let weight = (key.len()? + value.as_bytes().len()) as u64 + OVERHEAD;
+        let lives = duration(lives)?;
         let is = |held: &Py<PyString>, key: &Py<PyString>| same(held, key.bind(py));
-        self.locked()?.put(hash, key.unbind(), is, value.unbind(), weight, user, self.now());
+        let mut tier = self.locked()?;
+        let since = since.map(|generation| tier.stamps().at(user, generation));
+        let item = Item { hash, key: key.unbind(), value: value.unbind(), weight, user, since, lives };
+        tier.put(item, is, self.now());
         Ok(())
+    }
+
+    /// The generation of a user.
+    #[pyo3(signature = (user, /))]
+    fn generation(&self, user: Option<&str>) -> PyResult<u32> {
+        Ok(self.locked()?.stamps().stamp(user).generation)
+    }
+
+    /// What left since the last call while it could live on.
+    #[pyo3(signature = (*, everything = false))]
+    fn demoted(&self, everything: bool) -> PyResult<Vec<Left>> {
+        let demoted = self.locked()?.demoted(everything, self.now());
+        let left = |Demoted { key, value, user, stamp: Stamp { generation, .. }, lives, .. }| {
+            (key, value, user.map(String::from), generation, lives.as_secs_f64())
+        };
+        Ok(demoted.into_iter().map(left).collect())
     }
 
     /// Takes a key out; False if it is not there.
@@ -115,9 +161,7 @@ impl CacheTier {
 
     /// What it has done and what it holds.
     fn counters(&self) -> PyResult<CacheCounters> {
-        let counters = self.locked()?.counters();
-        let crate::cache::Counters { hits, misses, evictions, expired, entries, weight } = counters;
-        Ok(CacheCounters { hits, misses, evictions, expired, entries, weight })
+        Ok(self.locked()?.counters().into())
     }
 
     /// Checks every invariant.
@@ -131,7 +175,7 @@ impl CacheTier {
 }
 
 impl CacheTier {
-    fn now(&self) -> std::time::Duration {
+    fn now(&self) -> Duration {
         self.clock.as_ref().map_or_else(|| MachineClock::coarse().now(), |clock| clock.now())
     }
 

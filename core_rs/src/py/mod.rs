@@ -1,6 +1,7 @@
 //! `alejo._core`: the Python face. Numbers, strings and lists cross here; no Python object is ever called back.
 
 mod cache;
+mod cache_disk;
 mod clock;
 mod embed;
 mod error;
@@ -30,6 +31,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("DamagedTable", py.get_type::<error::DamagedTable>())?;
     module.add_class::<cache::CacheCounters>()?;
     module.add_class::<cache::CacheTier>()?;
+    module.add_class::<cache_disk::CacheDisk>()?;
     module.add_class::<clock::FakeClock>()?;
     module.add_class::<embed::StaticEmbedder>()?;
     module.add_class::<embed::WordPiece>()?;
