@@ -172,15 +172,21 @@ EVERYTHING = Filter()
 class RecallPlan(Value, frozen=True):
     """A memory plugin's judgement of how to recall.
 
-    `recency_weight` scales the recency share, which halves every `recency_half_life` seconds; `kind_weights` multiplies
-    both shares of a kind of memory (default 1); a hit below `min_coverage` is left out. Weights are finite, those of
-    kinds not below 0, and the half-life is above 0; a plan with other numbers counts as a failure of its plugin.
+    What words have in common with the query counts 1 for the memory that fits them best. `dense_weight` is what the
+    cosine of meanings counts, `recency_weight` what it counts to be of now, halved every `recency_half_life` seconds,
+    and `speaker_weight` to be said by the one speaker the query names; `kind_weights` multiplies all of these for a
+    kind of memory (default 1). A memory is left out if its words cover less than `min_coverage` of the query and its
+    meaning is less similar than `min_similarity`. Weights are -100 to 100, those of kinds not below 0, and the
+    half-life is above 0; a plan with other numbers counts as a failure of its plugin.
     """
 
     recency_weight: float = 0.3
     recency_half_life: float = 30 * 86400.0
     kind_weights: dict[str, float] = {}
     min_coverage: float = 0.0
+    dense_weight: float = 0.5
+    speaker_weight: float = 0.3
+    min_similarity: float = 0.4
 
 
 class Emotion(Value, frozen=True):

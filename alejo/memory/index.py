@@ -1,20 +1,22 @@
 """A user's index: what can be found of their memories, in memory, following the change log.
 
-Nothing is searchable across users by construction: an index knows one scope. The Rust core finds by words and weighs
-by kind and age; beside it the index keeps what filters need, so that only hits are read from storage.
+Nothing is searchable across users by construction: an index knows one scope. The Rust core finds by words and by
+meaning; beside it the index keeps what filters need, so that only hits are read from storage.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
-from collections import OrderedDict
-from collections.abc import Container, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
-from alejo._core import LexicalIndex
+from alejo._core import LexicalIndex, StaticEmbedder, VectorScan
+from alejo.embedding import shipped
 from alejo.errors import DataLoss
 from alejo.storage.store import Store
 from alejo.storage.tables import CHANGES, MEMORIES
@@ -27,6 +29,8 @@ _FIELDS = [(1.0, 0.0, True), (1.0, 0.0, False), (0.5, 0.0, False)]  # text, spea
 # What a memory hears of its session, as answers stand beside what they answer. Chosen on long conversations: of the
 # messages that answer a question, .65 are among the ten best without it and .75 with; longer spans add nothing.
 _WINDOW = {-2: 0.25, -1: 0.5, 1: 0.3, 2: 0.15}
+_WORDS = re.compile(r"\w+")
+_BEYOND_LATIN = "\u0250"
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -63,8 +67,12 @@ def _admits(wanted: Filter, kind: str, *, archived: bool) -> bool:
 class Index:
     """One user's memories, searchable."""
 
-    def __init__(self) -> None:
+    def __init__(self, embedder: StaticEmbedder) -> None:
+        self._embedder = embedder
         self.lexical = LexicalIndex(_FIELDS, window=_WINDOW)
+        self.vectors = VectorScan(embedder.dimensions, exact=False)  # a fifth of the memory, and no worse to find by
+        self._speakers: Counter[str] = Counter()  # how many memories are by each
+        self._names: dict[str, set[str]] = {}  # by each word of their names
         self.entries: dict[int, Entry] = {}
         self.pinned: dict[str, int] = {}
         self.archived: set[str] = set()
@@ -86,12 +94,33 @@ class Index:
             for kind, archived in self._classes
         ]
 
+    def asked(self, query: str) -> tuple[bytes | None, str]:
+        """What a query means, if that can be told, and who it names if it names just one speaker.
+
+        Names are left out of the meaning: what mentions a person is seldom what the person said.
+        """
+        named: set[str] = set()
+        rest = []
+        for word in _WORDS.findall(query):
+            if names := self._names.get(word.casefold()):
+                named |= names
+            else:
+                rest.append(word)
+        return self._meaning(rest), named.pop() if len(named) == 1 else ""
+
+    def _meaning(self, words: Iterable[str]) -> bytes | None:
+        """The vector of words; None if the table, which is of English, would take any of them for any other."""
+        known = " ".join(word for word in words if word[0].isalpha() and word[0] < _BEYOND_LATIN)
+        return self._embedder.embed(known) if known else None
+
     def put(self, memory: Memory) -> None:
         """Makes a memory findable, new or changed."""
         doc = self._docs.get(memory.id)
         if doc is None:
             doc = self._docs[memory.id] = self._next
             self._next += 1
+        else:
+            self._hear(self.entries[doc].speaker.casefold(), -1)
         self.entries[doc] = Entry(
             memory.id,
             memory.layer,
@@ -113,14 +142,33 @@ class Index:
         kind = self._classes.setdefault((memory.kind, memory.archived), len(self._classes))
         session = self._sessions.setdefault(memory.session_id, len(self._sessions)) if memory.message_id else None
         self.lexical.upsert(doc, texts, kind, min(memory.sent_at, _LATEST), session)
+        meaning = self._meaning(_WORDS.findall(memory.text))
+        if meaning is None:
+            self.vectors.remove(doc)
+        else:
+            self.vectors.upsert(doc, meaning)
+        self._hear(memory.speaker.casefold(), 1)
 
     def remove(self, memory_id: str) -> None:
         """Makes a memory unfindable, there or not."""
         doc = self._docs.pop(memory_id, None)
         if doc is not None:
-            del self.entries[doc]
+            self._hear(self.entries.pop(doc).speaker.casefold(), -1)
             self._unmark(memory_id)
             self.lexical.remove(doc)
+            self.vectors.remove(doc)
+
+    def _hear(self, speaker: str, more: int) -> None:
+        """Counts the memories of a speaker."""
+        self._speakers[speaker] += more
+        heard = self._speakers[speaker] > 0
+        if not heard:
+            del self._speakers[speaker]
+        for word in _WORDS.findall(speaker):
+            names = self._names.setdefault(word, set())
+            (names.add if heard else names.discard)(speaker)
+            if not names:
+                del self._names[word]
 
     def _unmark(self, memory_id: str) -> None:
         self.pinned.pop(memory_id, None)
@@ -134,8 +182,8 @@ def _date_words(sent_at: int) -> str:
 class _Seat:
     """An index and how far it has followed the change log."""
 
-    def __init__(self) -> None:
-        self.index = Index()
+    def __init__(self, embedder: StaticEmbedder) -> None:
+        self.index = Index(embedder)
         self.lock = asyncio.Lock()
         self.after: bytes | None = None
 
@@ -146,13 +194,14 @@ class Indexes:
     def __init__(self, store: Store, users: int = _USERS) -> None:
         self._store = store
         self._users = users
+        self._embedder = shipped()
         self._seats: OrderedDict[Scope, _Seat] = OrderedDict()
 
     async def get(self, scope: Scope) -> Index:
         """The user's index, up to date with every commit before this call, of any process."""
         seat = self._seats.get(scope)
         if seat is None:
-            seat = self._seats[scope] = _Seat()
+            seat = self._seats[scope] = _Seat(self._embedder)
             if len(self._seats) > self._users:
                 self._seats.popitem(last=False)
         else:

@@ -94,7 +94,7 @@ class Memories:
         plan, degraded = await self.plan(query)
         index = await self._indexes.get(scope)
         found, more = recall.rank(index, query, wanted, plan, now, most=start + page.size)
-        places = [index.entries[each[0]].id for each in found]
+        places = [index.entries[each.doc].id for each in found]
         if last in places:
             start = places.index(last) + 1
         elif start:

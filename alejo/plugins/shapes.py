@@ -16,6 +16,8 @@ from alejo.types import Appraisal, CommandSpec, MemoryDraft, Percept, RecallPlan
 from . import places
 from .states import Refusal
 
+_MOST = 100  # the greatest weight of a plan
+
 
 class WrongAnswer(Exception):
     """A plugin answered with something else than its role promises; the text says with what, without its content."""
@@ -103,9 +105,9 @@ def check_answer(role: str, method: str, value: object, *, trusted: bool) -> Any
 def _check_plan(value: Any) -> Any:
     if isinstance(value, RecallPlan) and not (
         value.recency_half_life > 0
-        and math.isfinite(value.recency_weight)
-        and not math.isnan(value.min_coverage)
-        and all(0 <= weight < math.inf for weight in value.kind_weights.values())
+        and all(abs(weight) <= _MOST for weight in (value.recency_weight, value.dense_weight, value.speaker_weight))
+        and not (math.isnan(value.min_coverage) or math.isnan(value.min_similarity))
+        and all(0 <= weight <= _MOST for weight in value.kind_weights.values())
     ):
         raise WrongAnswer("memory.plan returned a number without a meaning")
     return value

@@ -41,9 +41,14 @@ impl<T: Copy, const N: usize> Lines<T, N> {
     }
 
     pub(crate) fn row(&self, at: usize) -> &[T] {
-        let lines = &self.lines[at * self.stride..][..self.stride];
+        self.rows(at..at + 1)
+    }
+
+    /// Rows that follow each other.
+    pub(crate) fn rows(&self, range: std::ops::Range<usize>) -> &[T] {
+        let lines = &self.lines[range.start * self.stride..range.end * self.stride];
         // SAFETY: a line is its N numbers and nothing else, as `new` asserts, and lines follow each other.
-        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), self.stride * N) }
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * N) }
     }
 
     fn row_mut(&mut self, at: usize) -> &mut [T] {

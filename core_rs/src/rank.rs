@@ -155,6 +155,11 @@ impl Ranker {
         Ok(Self { weights, diversity, duplicate: in_range("duplicate", duplicate, -1.0, 2.0)? })
     }
 
+    /// Whether candidates are compared with each other.
+    pub fn compares(&self) -> bool {
+        self.diversity > 0.0 || self.duplicate <= 1.0
+    }
+
     /// Chooses among `candidates`: at most `limit`, 0 for no limit, of together at most `budget` tokens.
     ///
     /// # Errors
@@ -165,7 +170,7 @@ impl Ranker {
         let standing = sift::standing(candidates, &fused.relevance, budget, &mut left_out)?;
         let limit = if limit == 0 { usize::MAX } else { limit };
         let taken = match &candidates.vectors {
-            Some(rows) if self.diversity > 0.0 || self.duplicate <= 1.0 => {
+            Some(rows) if self.compares() => {
                 let wanted = Wanted { limit, diversity: self.diversity, duplicate: self.duplicate };
                 diverse::take(rows, &fused.relevance, standing, &wanted, |place, by| {
                     let reason = if by.is_some() { Reason::Duplicate } else { Reason::Limit };

@@ -16,6 +16,8 @@ use crate::rank::Rows;
 pub(crate) const MOST_DIMENSIONS: usize = 8192;
 /// Squares of such numbers, and their sums, are far from the end of f32.
 const LARGEST: f32 = 1e15;
+/// So many products are made at a time.
+const TILE: usize = 256;
 /// Codes are -127 to 127, kept above this.
 pub(crate) const ZERO: u8 = 128;
 
@@ -121,15 +123,15 @@ impl Scan {
     pub fn search(&self, query: &[f32], limit: usize) -> Result<Vec<(u64, f32)>> {
         self.check(query)?;
         let limit = if limit == 0 { self.len() } else { limit.min(self.len()) };
-        let order = |one: &(u64, f32), other: &(u64, f32)| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0));
-        let mut found: Vec<_> = if !self.exact {
-            let asked = Asked::new(query, self.codes.stride());
-            (0..self.len()).map(|at| (self.ids[at], asked.product(self.codes.row(at), &self.bounds[at]))).collect()
+        let mut found: Vec<_> = if limit == 0 {
+            Vec::new()
+        } else if !self.exact {
+            self.coded_best(query, limit)
         } else {
             let places = if limit == self.len() { (0..limit).collect() } else { self.possible(query, limit) };
             places.into_iter().map(|at| (self.ids[at], dot(query, self.vector(at)))).collect()
         };
-        if limit > 0 && limit < found.len() {
+        if limit < found.len() {
             found.select_nth_unstable_by(limit - 1, order);
         }
         found.truncate(limit);
@@ -140,18 +142,17 @@ impl Scan {
     /// The places of all vectors that may be among the best.
     fn possible(&self, query: &[f32], limit: usize) -> Vec<usize> {
         let asked = Asked::new(query, self.codes.stride());
-        let coded = asked.coded;
-        let length = coded.norm + coded.rest;
+        let length = asked.coded.norm + asked.coded.rest;
         // Both sums are in f32; the exact one adds up dimensions/64 products a lane.
-        let rounding = (self.dimensions / 64 + 16) as f32 * 2.0 * f32::EPSILON;
+        let rounding = (self.dimensions / 64 + 16) as f32 * 2.0 * f32::EPSILON * length;
+        let (by_norm, by_rest) = (asked.coded.rest + rounding, length + rounding);
         let mut floors: BinaryHeap<Reverse<Total>> = BinaryHeap::with_capacity(limit + 1);
         let mut floor = f32::NEG_INFINITY;
         let mut possible = Vec::new();
-        for (at, bound) in self.bounds.iter().enumerate() {
-            let product = asked.product(self.codes.row(at), bound);
-            let off = length * bound.rest + coded.rest * bound.norm + rounding * length * (bound.norm + bound.rest);
+        self.products(&asked, |at, product, bound| {
+            let off = bound.norm * by_norm + bound.rest * by_rest;
             if product + off < floor {
-                continue;
+                return;
             }
             possible.push((at, product + off));
             if floors.len() < limit || product - off > floor {
@@ -163,8 +164,38 @@ impl Scan {
                     floor = floors.peek().map_or(floor, |least| least.0.0);
                 }
             }
-        }
+        });
         possible.into_iter().filter(|&(_, highest)| highest >= floor).map(|(at, _)| at).collect()
+    }
+
+    /// The best by their codes, and some more.
+    fn coded_best(&self, query: &[f32], limit: usize) -> Vec<(u64, f32)> {
+        let mut found = Vec::new();
+        let mut floor = f32::NEG_INFINITY;
+        self.products(&Asked::new(query, self.codes.stride()), |at, product, _| {
+            if product < floor {
+                return;
+            }
+            found.push((self.ids[at], product));
+            if found.len() == 2 * limit + TILE {
+                found.select_nth_unstable_by(limit - 1, order);
+                found.truncate(limit);
+                floor = found[limit - 1].1;
+            }
+        });
+        found
+    }
+
+    /// Gives the product with each vector as the codes have it, tile by tile: what reads memory does nothing else.
+    fn products(&self, asked: &Asked, mut give: impl FnMut(usize, f32, &Coded)) {
+        let mut products = [0; TILE];
+        for start in (0..self.len()).step_by(TILE) {
+            let tile = start..self.len().min(start + TILE);
+            asked.kernel.each(self.codes.rows(tile.clone()), &asked.steps, &mut products);
+            for ((at, bound), product) in tile.clone().zip(&self.bounds[tile]).zip(products) {
+                give(at, (product - asked.over) as f32 * (bound.scale * asked.coded.scale), bound);
+            }
+        }
     }
 
     /// The codes of vectors, to compare them with each other; zeros for a number there is no vector of.
@@ -217,6 +248,11 @@ impl Scan {
     }
 }
 
+/// The greatest product first, equals by number.
+fn order(one: &(u64, f32), other: &(u64, f32)) -> Ordering {
+    other.1.total_cmp(&one.1).then(one.0.cmp(&other.0))
+}
+
 /// A query, coded.
 struct Asked {
     steps: Vec<i8>,
@@ -232,11 +268,6 @@ impl Asked {
         let coded = code(query, |at, step| steps[at] = step);
         let over = i32::from(ZERO) * steps.iter().map(|&step| i32::from(step)).sum::<i32>();
         Self { steps, coded, over, kernel: ByteDot::detect() }
-    }
-
-    /// The product with a vector, as their codes have it.
-    fn product(&self, codes: &[u8], bound: &Coded) -> f32 {
-        (self.kernel.of(codes, &self.steps) - self.over) as f32 * (bound.scale * self.coded.scale)
     }
 }
 

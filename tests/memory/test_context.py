@@ -64,3 +64,22 @@ def test_what_is_said_and_recalled_shows_once() -> None:
 def test_redacted_messages_are_not_shown() -> None:
     """A redacted message has no place in a context."""
     assert build([message(1, "", redacted=True)], [], [], 500).items == ()
+
+
+def test_the_hits_that_score_most_together_are_shown() -> None:
+    """What the best hit leaves of the budget goes to two short hits rather than to a long one of a better score."""
+    hits = [hit(1, "best"), hit(2, "x" * 600), hit(3, "y" * 280), hit(4, "z" * 280)]
+    context = build([], hits, [], estimate_tokens(_line("best")) + 2 * estimate_tokens(_line("y" * 280)))
+    assert [item.memory_id for item in context.items] == ["h1", "h3", "h4"]
+    assert [(drop.id, drop.reason) for drop in context.dropped] == [("h2", "budget")]
+
+
+def _line(text: str) -> str:
+    return f"Remembered from 1 January 1970, the user said: {text}"
+
+
+def test_the_same_words_are_shown_once() -> None:
+    """Of two memories that say the same the better one is shown."""
+    context = build([], [hit(1, "I like tea"), hit(2, "I like tea")], [], 500)
+    assert [item.memory_id for item in context.items] == ["h1"]
+    assert [(drop.id, drop.reason) for drop in context.dropped] == [("h2", "duplicate")]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alejo import Assistant
+from alejo.embedding import shipped
 from alejo.memory.index import Index
-from alejo.memory.recall import Candidate, rank
+from alejo.memory.recall import Found, Match, match, rank
 from alejo.types import EVERYTHING, Filter, Layer, Memory, MemoryDraft, Page, RecallPlan
 
 from ..conftest import ADA
@@ -51,7 +53,23 @@ PLANS = st.builds(
 )
 
 
-def weigh_all(index: Index, query: str, wanted: Filter, plan: RecallPlan, but: str) -> list[Candidate]:
+EMBEDDER = shipped()
+Change = tuple[int, Memory | None]
+
+
+def filled(changes: list[Change]) -> Index:
+    """An index after these memories came and went, by number."""
+    index = Index(EMBEDDER)
+    for number, memory in changes:
+        if memory is None:
+            index.remove(str(number))
+        else:
+            fields = {name: getattr(memory, name) for name in memory.__struct_fields__}
+            index.put(Memory(**fields | {"id": str(number)}))
+    return index
+
+
+def weigh_all(index: Index, query: str, wanted: Filter, plan: RecallPlan, but: str) -> list[Match]:
     """Every match, weighed by itself."""
     matches = index.lexical.rank(query, 0, now=0, half_life=1, recency_weight=0, weights=[], min_coverage=0)
     found = []
@@ -66,49 +84,131 @@ def weigh_all(index: Index, query: str, wanted: Filter, plan: RecallPlan, but: s
     return sorted(found, key=lambda each: (-each[1], each[0]))
 
 
-@given(
+HISTORIES = st.builds(
+    lambda memories, changes: [*enumerate(memories), *changes],
     st.lists(MEMORIES, max_size=40),
     st.lists(st.tuples(st.integers(0, 39), st.none() | MEMORIES), max_size=20),
-    WORDS,
-    FILTERS,
-    PLANS,
-    st.integers(0, 30),
-    st.sampled_from(["", "m"]),
 )
-def test_the_best_are_those_of_weighing_all(
-    memories: list[Memory],
-    changes: list[tuple[int, Memory | None]],
-    query: str,
-    wanted: Filter,
-    plan: RecallPlan,
-    most: int,
-    but: str,
+MOST = st.integers(0, 30)
+BUT = st.sampled_from(["", "m"])
+
+
+@given(HISTORIES, WORDS, FILTERS, PLANS, MOST, BUT)
+def test_the_best_by_words_are_those_of_weighing_all(
+    changes: list[Change], query: str, wanted: Filter, plan: RecallPlan, most: int, but: str
 ) -> None:
-    """After any history a recall gives the first of all that pass, in order, and says truly whether there are more."""
-    index = Index()
-    for number, memory in [*enumerate(memories), *changes]:
-        if memory is None:
-            index.remove(str(number))
-        else:
-            index.put(
-                Memory(**{name: getattr(memory, name) for name in memory.__struct_fields__} | {"id": str(number)})
-            )
+    """After any history the first of all that share a word and pass come in order, and truly whether there are more."""
+    index = filled(changes)
     expected = weigh_all(index, query, wanted, plan, but)
-    assert rank(index, query, wanted, plan, NOW, most=most, but=but) == (expected[:most], len(expected) > most)
+    assert match(index, query, wanted, plan, NOW, most=most, but=but) == (expected[:most], len(expected) > most)
+
+
+def weigh_everything(index: Index, query: str, wanted: Filter, plan: RecallPlan, but: str) -> dict[int, float]:
+    """The score of every memory that matches or is near."""
+    matches = index.lexical.rank(query, 0, now=0, half_life=1, recency_weight=0, weights=[], min_coverage=0)
+    words = {doc: (lexical, coverage) for doc, _, lexical, _, coverage in matches}
+    meaning, named = index.asked(query)
+    cosines = dict(index.vectors.search(meaning, 0)) if meaning else {}
+    passing = [
+        doc for doc, each in index.entries.items() if each.passes(wanted) and not (but and each.message_id == but)
+    ]
+    by_words = [doc for doc in passing if doc in words and words[doc][1] >= plan.min_coverage]
+    weight = {doc: plan.kind_weights.get(index.entries[doc].kind, 1.0) for doc in passing}
+    best = max((words[doc][0] for doc in by_words if weight[doc]), default=1.0)
+    scores = {}
+    for doc in {*by_words, *(doc for doc in passing if cosines.get(doc, -1) >= plan.min_similarity)}:
+        entry = index.entries[doc]
+        score = words[doc][0] / best if doc in by_words else 0.0
+        score += plan.dense_weight * cosines.get(doc, 0.0)
+        score += plan.recency_weight * 0.5 ** max(0, (NOW - entry.sent_at) // HALF_LIFE)
+        score += plan.speaker_weight * (bool(named) and entry.speaker.casefold() == named)
+        scores[doc] = score * weight[doc]
+    return scores
+
+
+@given(HISTORIES, WORDS, FILTERS, PLANS, MOST, BUT)
+def test_the_best_are_those_of_weighing_everything(
+    changes: list[Change], query: str, wanted: Filter, plan: RecallPlan, most: int, but: str
+) -> None:
+    """A recall gives what matches or is near, the best first by all evidence, which adds up to the score."""
+    index = filled(changes)
+    expected = weigh_everything(index, query, wanted, plan, but)
+    found, more = rank(index, query, wanted, plan, NOW, most=most, but=but)
+    sure = [doc for doc, score in expected.items() if score > 0.01]
+    assert len(found) == most or {each.doc for each in found} >= set(sure)
+    assert {each.doc for each in found} <= expected.keys()
+    assert more or len(found) >= min(most, len(sure))
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+    for each in found:  # a byte a number is exact enough
+        assert each.score == pytest.approx(expected[each.doc], abs=0.03)
+        assert each.score == pytest.approx(sum(share for _, share in each.shares), abs=1e-5)
+
+
+def memory(number: int, text: str, *, speaker: str = "") -> Memory:
+    """A memory of long ago."""
+    return Memory(str(number), Layer.SEMANTIC, "fact", text, 0, 0, speaker)
+
+
+def found(index: Index, query: str, plan: RecallPlan | None = None) -> list[Found]:
+    """What a recall gives now."""
+    return rank(index, query, EVERYTHING, plan or RecallPlan(), NOW, most=10)[0]
+
+
+def test_what_shares_no_word_is_found_by_its_meaning() -> None:
+    """A memory that means the same is found, what means something else is not, and the evidence says why."""
+    index = filled([(0, memory(0, "My doctor prescribed pills")), (1, memory(1, "The meeting is on Tuesday"))])
+    (hit,) = found(index, "medicine")
+    assert (hit.doc, hit.coverage) == (0, 0.0)
+    assert dict(hit.shares)["dense"] > 0.3
+    assert found(index, "medicine", RecallPlan(min_similarity=0.9)) == []
+    index.remove("0")
+    assert found(index, "medicine") == []
+    index.vectors.validate()
+
+
+def test_who_is_named_is_believed() -> None:
+    """Of two who say the same, the one whose name is in the question comes first, as long as it names only one."""
+    said = [(0, memory(0, "I like tea", speaker="Ann Lee")), (1, memory(1, "I like tea", speaker="Bob"))]
+    index = filled(said)
+    assert [each.doc for each in found(index, "What does Bob like?")] == [1, 0]
+    assert [each.doc for each in found(index, "What does ann like?")] == [0, 1]
+    assert "speaker" not in dict(found(index, "Do Ann and Bob like it?")[0].shares)
+    index.put(memory(1, "I like tea", speaker="Carl"))
+    assert "speaker" not in dict(found(index, "What does Bob like?")[0].shares)
+
+
+def test_what_the_table_does_not_know_is_found_by_words_alone() -> None:
+    """In scripts of which the table knows nothing, everything would mean the same."""
+    index = filled([(0, memory(0, "Мой кот спит")), (1, memory(1, "Завтра будет дождь")), (2, memory(2, "ขอบคุณมาก"))])
+    assert [each.doc for each in found(index, "Где мой кот?")] == [0]
+    assert found(index, "สวัสดีครับ") == []
 
 
 def test_what_a_filter_refuses_starves_nobody() -> None:
     """However many better ones a filter refuses, the few it lets through are all found."""
-    index = Index()
+    index = Index(EMBEDDER)
     for number in range(3000):
         speaker = "rare" if number % 1000 == 999 else "common"
         text = "apple" if speaker == "rare" else "apple apple"
         index.put(Memory(str(number), Layer.SEMANTIC, "fact", text, 0, 0, speaker, str(number), message_id=speaker))
-    for wanted, but in ((Filter(speaker="rare"), ""), (EVERYTHING, "common")):
-        found, more = rank(index, "apple", wanted, RecallPlan(), NOW, most=2, but=but)
-        assert ([doc for doc, *_ in found], more) == ([999, 1999], True)
-        found, more = rank(index, "apple", wanted, RecallPlan(), NOW, most=3, but=but)
-        assert ([doc for doc, *_ in found], more) == ([999, 1999, 2999], False)
+    for query in ("apple", "apples"):
+        for wanted, but in ((Filter(speaker="rare"), ""), (EVERYTHING, "common")):
+            hits, more = rank(index, query, wanted, RecallPlan(), NOW, most=2, but=but)
+            assert ([each.doc for each in hits], more) == ([999, 1999], True)
+            hits, more = rank(index, query, wanted, RecallPlan(), NOW, most=3, but=but)
+            assert ([each.doc for each in hits], more) == ([999, 1999, 2999], False)
+
+
+def test_beyond_the_first_hundred_words_decide() -> None:
+    """However far a walk goes, it meets every match once, and its first pages do not depend on it."""
+    index = Index(EMBEDDER)
+    for number in range(400):
+        index.put(memory(number, "apple " * (1 + number % 7) + "pear " * (number % 3)))
+    short, more = rank(index, "apple", EVERYTHING, RecallPlan(), NOW, most=50)
+    long, no_more = rank(index, "apple", EVERYTHING, RecallPlan(), NOW, most=1000)
+    assert (short, more, no_more) == (long[:50], True, False)
+    assert {each.doc for each in long} == set(range(400))
+    assert len(long) == 400
 
 
 async def test_a_time_beyond_all_clocks_is_now(bare: Assistant) -> None:
@@ -117,4 +217,6 @@ async def test_a_time_beyond_all_clocks_is_now(bare: Assistant) -> None:
         await bare.memories.remember(ADA, MemoryDraft(text, sent_at=sent_at))
     hits, _, _ = await bare.memories.recall(ADA, "apple", Page())
     assert [hit.memory.text for hit in hits] == ["apple one", "apple two"]
-    assert hits[0].score == hits[1].score
+    assert [share.share for share in hits[0].evidence if share.name == "recency"] == [
+        share.share for share in hits[1].evidence if share.name == "recency"
+    ]

@@ -9,9 +9,10 @@ use super::scan::{Vector, VectorScan};
 use crate::error::{Error, Result};
 use crate::rank::{self, Candidates, EVIDENCE, KINDS, LeftOut, Rows};
 
-/// From this many candidates on ranking lets other Python threads run: some 10 µs of work, without vectors and with them.
-const LARGE: usize = 1_000;
-const LARGE_VECTORS: usize = 50;
+/// From this many candidates on ranking lets other Python threads run: some 10 µs of work, by itself and where candidates are
+/// compared with each other.
+const LARGE: usize = 500;
+const LARGE_COMPARED: usize = 50;
 
 const RECENCY: usize = 2;
 
@@ -148,7 +149,8 @@ impl Ranker {
         }
         let query = query.map(|query| query.numbers(py)).transpose()?;
         let vectors = vectors.map(|vectors| vectors.rows(py, &ids)).transpose()?;
-        let large = ids.len() >= if vectors.is_some() { LARGE_VECTORS } else { LARGE };
+        let compares = vectors.is_some() && self.ranker.compares();
+        let large = ids.len() >= if compares { LARGE_COMPARED } else { LARGE };
         let candidates = Candidates {
             ids: &ids,
             evidence: std::array::from_fn(|kind| columns[kind].as_deref()),
