@@ -6,6 +6,8 @@
 //!
 //! Nothing here reads a clock: `now` is handed in, in nanoseconds of a clock that should never go back. If it does go back, a
 //! key owes its whole burst and no more: no key is locked out for longer than its burst takes to refill, and none gets more.
+//! A time that lies back by less than a second is not such a jump, but that of a thread that was held up after it had read the
+//! clock; it takes nothing off a debt.
 //!
 //! A key is known by 64 bits of a keyed hash (SipHash-1-3), so nobody who chooses keys can make them meet.
 
@@ -24,6 +26,8 @@ use table::Table;
 const SECOND: f64 = 1e9;
 /// The longest a burst may take to refill, in nanoseconds: a year.
 const LONGEST: u64 = 365 * 86_400 * 1_000_000_000;
+/// How late, in nanoseconds, a thread may be with the time it read.
+const LATE: u64 = 1_000_000_000;
 const SHARDS: usize = 64;
 
 /// So many requests a second in the long run, and so many at once; only values that mean something can be made.
@@ -57,10 +61,11 @@ impl Quota {
     /// What a key that arrives at `now` with this theoretical arrival time is told, and its next one.
     pub fn decide(self, arrival: u64, now: u64, cost: Cost) -> (Decision, u64) {
         let span = self.span();
-        let debt = arrival.saturating_sub(now).min(span);
+        let ahead = arrival.saturating_sub(now);
+        let debt = if ahead > span + LATE { span } else { ahead };
         let after = debt + self.interval * u64::from(cost.0);
-        let (debt, wait) = if after <= span { (after, 0) } else { (debt, after - span) };
-        let remaining = ((span - debt) / self.interval) as u32;
+        let (debt, wait) = if after <= span || cost.0 == 0 { (after, 0) } else { (debt, after - span) };
+        let remaining = (span.saturating_sub(debt) / self.interval) as u32;
         (Decision { allowed: wait == 0, remaining, wait }, now.saturating_add(debt))
     }
 

@@ -121,6 +121,18 @@ fn a_clock_that_jumps_gives_one_burst_at_most_and_locks_nobody_out() {
 }
 
 #[test]
+fn who_comes_late_with_the_time_takes_nothing_off_a_debt() {
+    let limiter = limiter(&[(10.0, 5)], 10);
+    let ask = |cost, now| limiter.decide(b"me", 0, cost, now).unwrap();
+    assert!(ask(5, 2 * SECOND).allowed);
+    let late = 2 * SECOND - 300_000_000;
+    assert_eq!(ask(1, late), Decision { allowed: false, remaining: 0, wait: 400_000_000 });
+    assert_eq!(ask(0, late), Decision { allowed: true, remaining: 0, wait: 0 });
+    assert_eq!(ask(0, 2 * SECOND).remaining, 0);
+    assert_eq!(ask(0, 2 * SECOND + 100_000_000).remaining, 1);
+}
+
+#[test]
 fn memory_of_idle_keys_comes_back() {
     let limiter = limiter(&[(10.0, 5)], 1_000_000);
     for key in 0..100_000_u32 {
