@@ -25,6 +25,8 @@ const LANES: usize = 16;
 const MOST_DIMENSIONS: usize = 4096;
 /// Below it no sum of any text that fits into memory overflows, squared.
 const LARGEST_SCALE: f32 = 1e6;
+/// The numbers of a shorter vector have squares that lose digits, or all of them.
+const SHORT: f32 = 1e-12;
 
 /// Embeds texts by a table that lies memory-mapped in its file.
 pub struct Embedder {
@@ -130,16 +132,27 @@ impl Embedder {
 /// Brings a vector to length 1, unless it is 0.
 #[inline(always)]
 fn normalise(vector: &mut [f32]) {
+    let mut length = length_of(vector);
+    if length < SHORT {
+        let most = vector.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        if most == 0.0 {
+            return;
+        }
+        vector.iter_mut().for_each(|value| *value /= most);
+        length = length_of(vector);
+    }
+    vector.iter_mut().for_each(|value| *value /= length);
+}
+
+#[inline(always)]
+fn length_of(vector: &[f32]) -> f32 {
     let mut squares = [0.0_f32; LANES];
     for chunk in vector.chunks(LANES) {
         for (square, value) in squares.iter_mut().zip(chunk) {
             *square += value * value;
         }
     }
-    let length = squares.iter().sum::<f32>().sqrt();
-    if length > 0.0 {
-        vector.iter_mut().for_each(|value| *value /= length);
-    }
+    squares.iter().sum::<f32>().sqrt()
 }
 
 /// What the file says.
@@ -193,4 +206,21 @@ fn tensor<const N: usize>(header: &Value, name: &str, kind: &str) -> Result<([us
         (about["dtype"] == kind).then_some((shape, start..end))
     };
     found().ok_or_else(|| Error::Table(format!("{name} must be {kind} of {N} dimensions")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_vector_has_a_direction_too() {
+        for size in [1.0, 1e-20, 1e-30, 1e-44] {
+            let mut vector = [3.0 * size, 0.0, -4.0 * size];
+            normalise(&mut vector);
+            assert!((vector[0] - 0.6).abs() < 0.02 && (length_of(&vector) - 1.0).abs() < 1e-6, "{vector:?}");
+        }
+        let mut nothing = [0.0; 3];
+        normalise(&mut nothing);
+        assert_eq!(nothing, [0.0; 3]);
+    }
 }

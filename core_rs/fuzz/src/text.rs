@@ -1,0 +1,41 @@
+use alejo_core::ngram::{Grams, Hasher};
+use alejo_core::text::{Language, Tokenizer};
+
+use super::feed::Feed;
+
+const CODES: [&str; 19] =
+    ["", "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nb", "nl", "pt", "ro", "ru", "sv", "ta", "tr"];
+
+/// A text in any language gives words that have terms, the same each time.
+pub(super) fn run(data: &[u8]) {
+    let mut feed = Feed(data);
+    let language = Language::from_code(CODES[usize::from(feed.below(19))]).expect("it has a stemmer");
+    let text = String::from_utf8_lossy(feed.0);
+    let tokenizer = Tokenizer::new(language);
+    let mut count = 0;
+    tokenizer.each(&text, |token| {
+        assert!(!token.word.is_empty() && !token.term.is_empty());
+        assert!(token.word.chars().count() <= 64 && !token.term.contains(char::is_whitespace));
+        count += 1;
+    });
+    assert_eq!(tokenizer.terms(&text).len(), count);
+}
+
+/// The n-grams of two texts are vectors of length 1, or none, whose product does not depend on the order.
+pub(super) fn run_ngram(data: &[u8]) {
+    let mut feed = Feed(data);
+    let (bits, words) = (u32::from(feed.below(26)), usize::from(feed.below(10)));
+    let chars = (usize::from(feed.below(18)), usize::from(feed.below(18)));
+    let Ok(grams) = Grams::new(bits, words, chars) else { return };
+    let hasher = Hasher::new(grams);
+    let (one, other) = (hasher.features(&feed.text()), hasher.features(&feed.text()));
+    for vector in [&one, &other] {
+        vector.validate().expect("its invariants hold");
+        let square = vector.dot(vector).expect("both are of one size");
+        assert!(vector.indices().is_empty() || (square - 1.0).abs() < 1e-3);
+        let sums = vector.scores(2 * vector.size(), |at| [0.0, 1.0][at % 2]).expect("those are two columns");
+        assert!(sums[0] == 0.0 && (sums[1] - vector.values().iter().sum::<f32>()).abs() < 1e-3);
+    }
+    let product = one.dot(&other).expect("both are of one size");
+    assert!(product.abs() < 1.001 && product == other.dot(&one).expect("both are of one size"));
+}
