@@ -5,7 +5,6 @@ With --check nothing is written; differences are named and end in exit code 1.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
+import figures
 from api import page as api_page
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
@@ -136,40 +136,11 @@ def reasons() -> Files:
     return {page: between((ROOT / page).read_text(), "reasons", "\n".join(rows)).encode()}
 
 
-# What README shows of benchmarks/figures: bench, case, system, metric, and what it is called.
-SHOWN = (
-    ("overhead", "1", "alejo", "throughput_ratio", "durable turns ÷ bare echoes a second, one at a time"),
-    ("overhead", "64", "alejo", "throughput_ratio", "the same, 64 at once"),
-    ("overhead", "64-all", "alejo", "throughput_ratio", "the same with all four plugins, recall over 1,000 memories"),
-    ("overhead", "64", "alejo", "turns_per_second", "durable turns a second, 64 at once"),
-    ("overhead", "1", "alejo", "fsyncs_per_turn", "flushes to disk a turn, one at a time"),
-    ("overhead", "64", "alejo", "fsyncs_per_turn", "flushes to disk a turn, 64 at once"),
-    ("overhead", "64", "alejo+log", "interceptor_us", "processor time of the gate a call, log line included"),
-    ("footprint", "server", "alejo", "environment_mb", "server and plugins on disk"),
-    ("footprint", "server", "alejo", "warm_start_s", "start until it serves"),
-    ("footprint", "server", "alejo", "first_start_s", "the first start ever"),
-    ("footprint", "server", "alejo", "idle_rss_anon_mb", "memory of an idle server (RssAnon)"),
-    ("footprint", "server", "alejo", "idle_cpu_percent", "processor time of an idle server"),
-)
-
-
-def figures() -> Files:
-    """README's table of figures, from the files that the benchmarks wrote."""
-    files = sorted((ROOT / "benchmarks" / "figures").glob("*.jsonl"))
-    found = [json.loads(line) for path in files for line in path.read_text().splitlines()]
-    places = {(each["bench"], each["case"], each["system"], each["metric"]): each for each in found}
-    lines = [f"Measured on: {'; '.join(sorted({each['machine'] for each in found}))}.", ""]
-    lines += ["| | median | range | unit |", "|---|---|---|---|"]
-    for *place, name in SHOWN:
-        one = places[place[0], place[1], place[2], place[3]]
-        value, low, high = (_digits(one[part]) for part in ("value", "low", "high"))
-        lines.append(f"| {name} | {value} | {f'{low} to {high}' if one['n'] > 1 else ''} | {one['unit']} |")
-    page = Path("README.md")
-    return {page: between((ROOT / page).read_text(), "figures", "\n".join(lines)).encode()}
-
-
-def _digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+def tables() -> Files:
+    """The tables of figures, from the files that the benchmarks wrote."""
+    folder = ROOT / "benchmarks" / "figures"
+    made = {Path("README.md"): figures.readme(folder), Path("docs/benchmarks.md"): figures.core(folder)}
+    return {page: between((ROOT / page).read_text(), "figures", table).encode() for page, table in made.items()}
 
 
 def between(document: str, name: str, text: str) -> str:
@@ -182,7 +153,7 @@ def between(document: str, name: str, text: str) -> str:
     return f"{head}{start}\n{text}\n{end}{tail}"
 
 
-SOURCES: tuple[Callable[[], Files], ...] = (wire, api, settings, commands, states, stable, reasons, figures)
+SOURCES: tuple[Callable[[], Files], ...] = (wire, api, settings, commands, states, stable, reasons, tables)
 
 
 def main(arguments: list[str]) -> int:

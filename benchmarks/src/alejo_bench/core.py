@@ -17,11 +17,13 @@ from .report import Row
 
 
 def run(options: Any) -> list[Row]:
-    """Every part there is."""
+    """Every part there is; the rows of one figure follow each other."""
     if debug_build():
         raise SystemExit("alejo._core is a debug build; there is nothing to measure.")
     if options.peers:
         peers.attach("core")
     names = [module.name for module in pkgutil.iter_modules(alejo_bench.__path__) if module.name.startswith("core_")]
     parts = [importlib.import_module(f"alejo_bench.{name}") for name in names]
-    return [row for part in parts if hasattr(part, "run") for row in part.run(options)]
+    rows = [row for part in parts if hasattr(part, "run") for row in part.run(options)]
+    places = list(dict.fromkeys((row.metric, row.case) for row in rows))
+    return sorted(rows, key=lambda row: places.index((row.metric, row.case)))  # those that compare, side by side
