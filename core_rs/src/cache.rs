@@ -140,14 +140,13 @@ impl<K, V> Tier<K, V> {
         let Item { hash, key, value, weight, user, since, lives } = item;
         let now = millis(now);
         let old = find(&self.table, &self.slots, hash, |held| is(held, &key)).map(|slot| self.take(slot));
+        self.drop_aside(hash);
         let stamp = since.unwrap_or_else(|| self.stamps.stamp(user));
         if !self.stamps.is_current(stamp) {
-            self.drop_aside(hash);
             return;
         }
         let Some(weight) = u32::try_from(weight).ok().filter(|&weight| u64::from(weight) <= self.limits.weight) else {
             self.done.evictions += 1;
-            self.drop_aside(hash);
             return;
         };
         self.take_unwanted(user, stamp);
@@ -212,8 +211,6 @@ impl<K, V> Tier<K, V> {
         let now = millis(now);
         self.drop_unwanted_aside();
         let mut demoted = self.aside.as_mut().map(Aside::take).unwrap_or_default();
-        // What is here under the same key came later.
-        demoted.retain(|entry| self.table.find(entry.hash, |&slot| self.slots[slot].hash == entry.hash).is_none());
         if everything {
             for slot in self.slots.numbers().collect::<Vec<u32>>() {
                 self.leave(slot, now);

@@ -1,6 +1,7 @@
 //! The cache against a model that says in the plainest way what S3-FIFO with times and users is.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use alejo_core::cache::{Item, Limits, Tier};
@@ -220,4 +221,18 @@ fn limits_without_a_meaning_are_refused() {
     assert!(Limits::new(1, 0, Duration::from_micros(999), second, 0.5).is_err());
     assert!(Limits::new(1, 0, second, Duration::ZERO, 0.5).is_err());
     assert!(Limits::new(1, 0, second, second, f32::NAN).is_err());
+}
+
+#[test]
+fn a_value_is_never_left_to_the_tier_below_once_there_was_a_newer_one() {
+    let hour = Duration::from_secs(3600);
+    let mut tier = Tier::over(Limits::new(1, 80, hour, hour, SMALL).unwrap(), Arc::default());
+    let mut put = |key, value, user| tier.put(item(hash(key), key, value, 1, user), |a, b| a == b, Duration::ZERO);
+    put(1, 10, Some("one"));
+    put(2, 20, None); // in its place
+    put(1, 11, Some("other"));
+    tier.forget("other");
+    let left: Vec<u32> = tier.demoted(true, Duration::ZERO).into_iter().map(|entry| entry.value).collect();
+    assert_eq!(left, [20]);
+    tier.validate().unwrap();
 }
