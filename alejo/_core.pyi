@@ -22,6 +22,7 @@ __all__ = [
     "LexicalIndex",
     "Limiter",
     "NgramHasher",
+    "Panicked",
     "Ranker",
     "Selection",
     "SharedLimiter",
@@ -44,6 +45,9 @@ class DamagedIndex(RuntimeError):
 
 class DamagedTable(RuntimeError):
     """An embedding table whose files are missing, cut short or do not fit each other."""
+
+class Panicked(RuntimeError):
+    """A mistake of the core's own, which stderr tells; please report it. What was being changed is damaged then."""
 
 def debug_build() -> bool:
     """Whether this extension was compiled without optimisation, so that its speed means nothing."""

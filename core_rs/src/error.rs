@@ -1,5 +1,7 @@
 //! Everything the core can refuse.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use thiserror::Error;
 
 /// What went wrong, in a sentence that may be shown; never the caller's text.
@@ -23,6 +25,9 @@ pub enum Error {
     /// An invariant of the structure does not hold.
     #[error("damaged: {0}; build it again")]
     Damaged(&'static str),
+    /// A mistake of the core's own. What it says may hold the caller's text, so that is told on stderr alone.
+    #[error("a mistake in the core, which stderr tells; please report it")]
+    Panicked,
 }
 
 impl From<std::io::Error> for Error {
@@ -52,6 +57,14 @@ impl Error {
 /// A result of the core.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Does `work`; a panic in it is an error. What it was to change may be half changed: that is for a lock to remember.
+///
+/// # Errors
+/// Those of `work`, and [`Error::Panicked`].
+pub fn caught<T, E: From<Error>>(work: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, E> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::Panicked.into()))
+}
+
 /// `value` if it lies in `low..=high`; NaN never does.
 pub(crate) fn in_range(name: &'static str, value: f32, low: f32, high: f32) -> Result<f32> {
     if (low..=high).contains(&value) { Ok(value) } else { Err(Error::OutOfRange { name, low, high, value }) }
@@ -67,5 +80,17 @@ mod tests {
         assert_eq!(in_range("b", 1.0, 0.0, 1.0), Ok(1.0));
         let refused = in_range("b", f32::NAN, 0.0, 1.0).unwrap_err();
         assert_eq!(refused.to_string(), "b is a number from 0 to 1, not NaN");
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_a_lock_remembers_it() {
+        let lock = std::sync::RwLock::new(());
+        let work = || -> Result<()> {
+            let _held = lock.write();
+            panic!("deliberate");
+        };
+        assert_eq!(caught(work), Err(Error::Panicked));
+        assert!(lock.is_poisoned());
+        assert_eq!(caught(|| Ok::<_, Error>(1)), Ok(1));
     }
 }

@@ -139,7 +139,7 @@ fn create(path: &Path, keys: usize) -> std::io::Result<()> {
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
         [MAGIC, one, other].iter().try_for_each(|word| file.write_all(&word.to_ne_bytes()))?;
-        file.set_len((HEADER + buckets * BUCKET * 8) as u64)?;
+        file.set_len(buckets.saturating_mul(BUCKET * 8).saturating_add(HEADER) as u64)?;
         match std::fs::hard_link(&temporary, path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
             _ => Ok(()), // another process was first: its file is as good

@@ -4,7 +4,7 @@
 //! without it. So nobody who holds the lock waits for the interpreter. Only exact `str` and `bytes` are kept, whose hash,
 //! comparison and end run no Python code.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::exceptions::PyTypeError;
@@ -15,15 +15,17 @@ use super::cache_disk::CacheDisk;
 use super::clock::{FakeClock, duration};
 use crate::cache::{Counters, Demoted, Item, Limits, Stamp, Tier};
 use crate::clock::{Clock, MachineClock};
-use crate::error::Error;
+use crate::error::{Error, caught};
 
 /// What an entry costs beside its key and value: a slot, its share of the table and of the ghosts, and the heads of two objects.
 const OVERHEAD: u64 = 64 + 12 + 32 + 48 + 33;
 
+type Kept = Tier<Py<PyString>, Py<PyBytes>>;
+
 /// A bounded cache in memory from strings to bytes; safe to use from many threads.
 #[pyclass(frozen, module = "alejo._core")]
 pub(super) struct CacheTier {
-    tier: Mutex<Tier<Py<PyString>, Py<PyBytes>>>,
+    tier: Mutex<Kept>,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -75,22 +77,21 @@ impl CacheTier {
     #[pyo3(signature = (key, /))]
     fn get<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let hash = hashed(key)?;
-        let mut tier = self.locked()?;
-        Ok(tier.get(hash, |held| same(held, key), self.now()).map(|value| value.bind(key.py()).clone()))
+        self.with(|tier, now| tier.get(hash, |held| same(held, key), now).map(|value| value.bind(key.py()).clone()))
     }
 
     /// The values of keys, in their order.
     #[pyo3(signature = (keys, /))]
     fn get_many<'py>(&self, keys: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
         let py = keys.py();
-        let now = self.now();
-        let mut tier = self.locked()?;
         let mut values = Vec::with_capacity(keys.len());
-        for key in keys {
-            let key = key.cast::<PyString>()?;
-            values.push(tier.get(hashed(key)?, |held| same(held, key), now).map(|value| value.clone_ref(py)));
-        }
-        drop(tier);
+        self.with(|tier, now| {
+            for key in keys {
+                let key = key.cast::<PyString>()?;
+                values.push(tier.get(hashed(key)?, |held| same(held, key), now).map(|value| value.clone_ref(py)));
+            }
+            PyResult::Ok(())
+        })??;
         PyList::new(py, values)
     }
 
@@ -112,23 +113,23 @@ impl CacheTier {
         let weight = (key.len()? + value.as_bytes().len()) as u64 + OVERHEAD;
         let lives = duration(lives)?;
         let is = |held: &Py<PyString>, key: &Py<PyString>| same(held, key.bind(py));
-        let mut tier = self.locked()?;
-        let since = since.map(|generation| tier.stamps().at(user, generation));
-        let item = Item { hash, key: key.unbind(), value: value.unbind(), weight, user, since, lives };
-        tier.put(item, is, self.now());
-        Ok(())
+        self.with(|tier, now| {
+            let since = since.map(|generation| tier.stamps().at(user, generation));
+            let item = Item { hash, key: key.unbind(), value: value.unbind(), weight, user, since, lives };
+            tier.put(item, is, now);
+        })
     }
 
     /// The generation of a user.
     #[pyo3(signature = (user, /))]
     fn generation(&self, user: Option<&str>) -> PyResult<u32> {
-        Ok(self.locked()?.stamps().stamp(user).generation)
+        self.with(|tier, _| tier.stamps().stamp(user).generation)
     }
 
     /// What left since the last call while it could live on.
     #[pyo3(signature = (*, everything = false))]
     fn demoted(&self, everything: bool) -> PyResult<Vec<Left>> {
-        let demoted = self.locked()?.demoted(everything, self.now());
+        let demoted = self.with(|tier, now| tier.demoted(everything, now))?;
         let left = |Demoted { key, value, user, stamp: Stamp { generation, .. }, lives, .. }| {
             (key, value, user.map(String::from), generation, lives.as_secs_f64())
         };
@@ -139,38 +140,37 @@ impl CacheTier {
     #[pyo3(signature = (key, /))]
     fn remove(&self, key: &Bound<'_, PyString>) -> PyResult<bool> {
         let hash = hashed(key)?;
-        Ok(self.locked()?.remove(hash, |held| same(held, key), self.now()))
+        self.with(|tier, now| tier.remove(hash, |held| same(held, key), now))
     }
 
     /// Takes out all that belongs to a user.
     #[pyo3(signature = (user, /))]
     fn forget(&self, user: &str) -> PyResult<usize> {
-        Ok(self.locked()?.forget(user))
+        self.with(|tier, _| tier.forget(user))
     }
 
     /// Takes out everything.
     fn clear(&self) -> PyResult<()> {
-        self.locked()?.clear();
-        Ok(())
+        self.with(|tier, _| tier.clear())
     }
 
     /// Takes out what has outlived its time.
     fn sweep(&self) -> PyResult<usize> {
-        Ok(self.locked()?.sweep(self.now()))
+        self.with(|tier, now| tier.sweep(now))
     }
 
     /// What it has done and what it holds.
     fn counters(&self) -> PyResult<CacheCounters> {
-        Ok(self.locked()?.counters().into())
+        self.with(|tier, _| tier.counters().into())
     }
 
     /// Checks every invariant.
     fn validate(&self) -> PyResult<()> {
-        Ok(self.locked()?.validate()?)
+        Ok(self.with(|tier, _| tier.validate())??)
     }
 
     fn __len__(&self) -> PyResult<usize> {
-        Ok(self.locked()?.counters().entries as usize)
+        self.with(|tier, _| tier.counters().entries as usize)
     }
 }
 
@@ -180,9 +180,9 @@ impl CacheTier {
     }
 
     /// A panic may have left the cache half changed, and it says so from then on.
-    fn locked(&self) -> PyResult<MutexGuard<'_, Tier<Py<PyString>, Py<PyBytes>>>> {
+    fn with<T>(&self, work: impl FnOnce(&mut Kept, Duration) -> T) -> PyResult<T> {
         let damaged = |_: PoisonError<_>| Error::Damaged("a change was broken off");
-        Ok(self.tier.lock().map_err(damaged)?)
+        caught(|| Ok(work(&mut *self.tier.lock().map_err(damaged)?, self.now())))
     }
 }
 

@@ -16,6 +16,7 @@ use super::clock::{FakeClock, duration};
 use crate::cache::Stamps;
 use crate::cache::disk::{Disk, Found, Keep};
 use crate::clock::{Clock, MachineClock};
+use crate::error::caught;
 
 /// A key, its value, user and generation, and the seconds it may live.
 type Row = (PyBackedStr, PyBackedBytes, Option<PyBackedStr>, u32, f64);
@@ -34,7 +35,7 @@ impl CacheDisk {
     #[pyo3(signature = (path, *, size = 1_073_741_824, ttl = 604_800.0, clock = None))]
     fn new(py: Python<'_>, path: PathBuf, size: u64, ttl: f64, clock: Option<&Bound<'_, FakeClock>>) -> PyResult<Self> {
         let ttl = duration(ttl)?;
-        let disk = py.detach(|| Disk::open(&path, size, ttl))?;
+        let disk = py.detach(|| caught(|| Disk::open(&path, size, ttl)))?;
         Ok(Self { disk: RwLock::new(Some(disk)), clock: clock.map(|clock| clock.get().share()) })
     }
 
@@ -122,7 +123,7 @@ impl CacheDisk {
 
     fn found<T>(&self, key: &str, take: impl FnMut(Found<'_>) -> T) -> PyResult<Option<T>> {
         let disk = self.disk.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(disk.as_ref().ok_or_else(closed)?.get(key.as_bytes(), self.now(), take))
+        caught(|| Ok(disk.as_ref().ok_or_else(closed)?.get(key.as_bytes(), self.now(), take)))
     }
 
     fn now(&self) -> Duration {
@@ -134,10 +135,11 @@ impl CacheDisk {
         py: Python<'_>,
         work: impl FnOnce(&Disk, Duration) -> crate::error::Result<T> + Send,
     ) -> PyResult<T> {
-        py.detach(|| {
+        let locked = || {
             let disk = self.disk.read().unwrap_or_else(PoisonError::into_inner);
             Ok(work(disk.as_ref().ok_or_else(closed)?, self.now())?)
-        })
+        };
+        py.detach(|| caught(locked))
     }
 }
 

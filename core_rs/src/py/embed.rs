@@ -7,6 +7,7 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyBytes;
 
 use crate::embed::{self, Embedder};
+use crate::error::caught;
 
 /// From this many bytes of text on embedding lets other Python threads run: some 20 µs of work.
 const LARGE_TEXT: usize = 500;
@@ -21,7 +22,7 @@ pub(super) struct StaticEmbedder {
 impl StaticEmbedder {
     #[new]
     fn new(py: Python<'_>, folder: PathBuf) -> PyResult<Self> {
-        Ok(Self { embedder: py.detach(|| Embedder::open(&folder))? })
+        Ok(Self { embedder: py.detach(|| caught(|| Embedder::open(&folder)))? })
     }
 
     /// How many numbers a vector has.
@@ -31,16 +32,17 @@ impl StaticEmbedder {
     }
 
     /// The vector of a text.
-    fn embed<'py>(&self, py: Python<'py>, text: &str) -> Bound<'py, PyBytes> {
-        let work = || self.embedder.embed(text);
-        let vector = if text.len() < LARGE_TEXT { work() } else { py.detach(work) };
-        PyBytes::new(py, bytes_of(&vector))
+    fn embed<'py>(&self, py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let work = || caught(|| PyResult::Ok(self.embedder.embed(text)));
+        let vector = if text.len() < LARGE_TEXT { work() } else { py.detach(work) }?;
+        Ok(PyBytes::new(py, bytes_of(&vector)))
     }
 
     /// The vectors of many texts, one after the other.
-    fn embed_many<'py>(&self, py: Python<'py>, texts: Vec<PyBackedStr>) -> Bound<'py, PyBytes> {
-        let vectors = py.detach(|| self.embedder.embed_many(texts.iter().map(|text| &**text)));
-        PyBytes::new(py, bytes_of(&vectors))
+    fn embed_many<'py>(&self, py: Python<'py>, texts: Vec<PyBackedStr>) -> PyResult<Bound<'py, PyBytes>> {
+        let work = || self.embedder.embed_many(texts.iter().map(|text| &**text));
+        let vectors = py.detach(|| caught(|| PyResult::Ok(work())))?;
+        Ok(PyBytes::new(py, bytes_of(&vectors)))
     }
 
     /// Checks every invariant of the table; for tests.
@@ -60,12 +62,12 @@ impl WordPiece {
     #[new]
     #[pyo3(signature = (vocabulary, *, uncased = true))]
     fn new(py: Python<'_>, vocabulary: PathBuf, uncased: bool) -> PyResult<Self> {
-        Ok(Self { pieces: py.detach(|| embed::WordPiece::open(&vocabulary, uncased))? })
+        Ok(Self { pieces: py.detach(|| caught(|| embed::WordPiece::open(&vocabulary, uncased)))? })
     }
 
     /// The ids of the pieces of a text.
-    fn ids(&self, py: Python<'_>, text: &str) -> Vec<u32> {
-        let work = || self.pieces.ids(text);
+    fn ids(&self, py: Python<'_>, text: &str) -> PyResult<Vec<u32>> {
+        let work = || caught(|| Ok(self.pieces.ids(text)));
         if text.len() < LARGE_TEXT { work() } else { py.detach(work) }
     }
 

@@ -20,6 +20,8 @@ pyo3::create_exception!(
     "An embedding table whose files are missing, cut short or do not fit each other."
 );
 
+pyo3::create_exception!(alejo._core, Panicked, PyRuntimeError, "A mistake of the core's own; please report it.");
+
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let message = error.to_string();
@@ -30,6 +32,7 @@ impl From<Error> for PyErr {
             Error::Table(_) => DamagedTable::new_err(message),
             Error::File(_) => PyOSError::new_err(message),
             Error::Damaged(_) => DamagedIndex::new_err(message),
+            Error::Panicked => Panicked::new_err(message),
         }
     }
 }

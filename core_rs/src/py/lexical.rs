@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock, TryLockError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 use crate::lexical::{Facts, Field, Hit, Index, Params, Weighing, Weight, Window};
 use crate::text::{Language, Tokenizer};
 
@@ -117,21 +117,21 @@ impl LexicalIndex {
         work: impl Fn(&Index) -> T + Send + Sync,
     ) -> Result<T> {
         match self.index.try_read() {
-            Ok(index) if small(&index) => return Ok(work(&index)),
+            Ok(index) if small(&index) => return caught(|| Ok(work(&index))),
             Ok(_) | Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Poisoned(poison)) => return Err(damaged(poison)),
         }
-        py.detach(|| self.index.read().map(|index| work(&index)).map_err(damaged))
+        py.detach(|| caught(|| self.index.read().map(|index| work(&index)).map_err(damaged)))
     }
 
     fn write<T: Send>(&self, py: Python<'_>, small: bool, work: impl FnOnce(&mut Index) -> T + Send) -> Result<T> {
         if small {
             match self.index.try_write() {
-                Ok(mut index) => return Ok(work(&mut index)),
+                Ok(mut index) => return caught(move || Ok(work(&mut index))),
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Poisoned(poison)) => return Err(damaged(poison)),
             }
         }
-        py.detach(|| self.index.write().map(|mut index| work(&mut index)).map_err(damaged))
+        py.detach(|| caught(|| self.index.write().map(|mut index| work(&mut index)).map_err(damaged)))
     }
 }

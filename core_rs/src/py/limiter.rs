@@ -7,7 +7,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use crate::clock::{Clock, MachineClock};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 use crate::limiter::{self, Quota, Quotas, shared};
 
 /// From this long a burst takes to refill, a clock that is late by a few milliseconds is exact enough.
@@ -77,7 +77,7 @@ impl Limiter {
     /// Decides on a request of `key`.
     #[pyo3(signature = (key, cost = 1, quota = 0, now = None))]
     fn decide(&self, key: &str, cost: u32, quota: usize, now: Option<f64>) -> PyResult<Decision> {
-        Ok(self.limiter.decide(key.as_bytes(), quota, cost, self.time.or(now)?)?.into())
+        caught(|| Ok(self.limiter.decide(key.as_bytes(), quota, cost, self.time.or(now)?)?.into()))
     }
 
     /// Takes the memory of idle keys back.
@@ -117,7 +117,7 @@ impl SharedLimiter {
     /// Decides on a request of `key`.
     #[pyo3(signature = (key, cost = 1, quota = 0, now = None))]
     fn decide(&self, key: &str, cost: u32, quota: usize, now: Option<f64>) -> PyResult<Decision> {
-        Ok(self.limiter.decide(key.as_bytes(), quota, cost, self.time.or(now)?)?.into())
+        caught(|| Ok(self.limiter.decide(key.as_bytes(), quota, cost, self.time.or(now)?)?.into()))
     }
 
     /// Checks every invariant; slow, for tests.

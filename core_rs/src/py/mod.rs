@@ -1,4 +1,5 @@
-//! `alejo._core`: the Python face. Numbers, strings and lists cross here; no Python object is ever called back.
+//! `alejo._core`: the Python face. Numbers, strings and lists cross here; no Python object is ever called back. A panic becomes
+//! an error (`caught`): PyO3's own exception for it would pass by every `except Exception`.
 
 mod cache;
 mod cache_disk;
@@ -29,6 +30,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("InvalidValue", py.get_type::<error::InvalidValue>())?;
     module.add("DamagedIndex", py.get_type::<error::DamagedIndex>())?;
     module.add("DamagedTable", py.get_type::<error::DamagedTable>())?;
+    module.add("Panicked", py.get_type::<error::Panicked>())?;
     module.add_class::<cache::CacheCounters>()?;
     module.add_class::<cache::CacheTier>()?;
     module.add_class::<cache_disk::CacheDisk>()?;

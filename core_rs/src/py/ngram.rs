@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::embed::bytes_of;
-use crate::error::Error;
+use crate::error::{Error, caught};
 use crate::ngram::{Grams, Hasher, Sparse};
 
 /// From this many bytes of text on hashing lets other Python threads run: some 20 µs of work.
@@ -26,9 +26,9 @@ impl NgramHasher {
     }
 
     /// The n-grams of a text.
-    fn features(&self, py: Python<'_>, text: &str) -> SparseVector {
-        let work = || self.hasher.features(text);
-        SparseVector { vector: if text.len() < LARGE_TEXT { work() } else { py.detach(work) } }
+    fn features(&self, py: Python<'_>, text: &str) -> PyResult<SparseVector> {
+        let work = || caught(|| PyResult::Ok(self.hasher.features(text)));
+        Ok(SparseVector { vector: if text.len() < LARGE_TEXT { work() } else { py.detach(work) }? })
     }
 }
 
@@ -60,7 +60,7 @@ impl SparseVector {
 
     /// The sum of the products with another vector.
     fn dot(&self, other: &Self) -> PyResult<f32> {
-        Ok(self.vector.dot(&other.vector)?)
+        Ok(caught(|| self.vector.dot(&other.vector))?)
     }
 
     /// The products with the columns of a matrix.

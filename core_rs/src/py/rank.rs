@@ -6,7 +6,7 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyMapping, PyTuple};
 
 use super::scan::{Vector, VectorScan};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 use crate::rank::{self, Candidates, EVIDENCE, KINDS, LeftOut, Rows};
 
 /// From this many candidates on ranking lets other Python threads run: some 10 µs of work, by itself and where candidates are
@@ -164,7 +164,7 @@ impl Ranker {
         let there =
             |kind: usize| columns[kind].is_some() || kind == 0 && query.is_some() && candidates.vectors.is_some();
         let kinds = (0..KINDS).filter(|&kind| self.weights[kind] != 0.0 && there(kind)).collect();
-        let work = || self.ranker.rank(&candidates, limit, budget);
+        let work = || caught(|| self.ranker.rank(&candidates, limit, budget));
         let selection = if large { py.detach(work) } else { work() }?;
         Ok(Selection { selection, kinds })
     }

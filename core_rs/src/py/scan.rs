@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 use crate::scan::Scan;
 
 /// From this many numbers on a search lets other Python threads run: some 5 µs of work.
@@ -93,15 +93,15 @@ impl VectorScan {
         if let Ok(scan) = self.scan.try_read()
             && small(&scan)
         {
-            return Ok(work(&scan));
+            return caught(|| Ok(work(&scan)));
         }
-        py.detach(|| self.scan.read().map(|scan| work(&scan)).map_err(damaged))
+        py.detach(|| caught(|| self.scan.read().map(|scan| work(&scan)).map_err(damaged)))
     }
 
     fn write<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Scan) -> T + Send) -> Result<T> {
         if let Ok(mut scan) = self.scan.try_write() {
-            return Ok(work(&mut scan));
+            return caught(move || Ok(work(&mut scan)));
         }
-        py.detach(|| self.scan.write().map(|mut scan| work(&mut scan)).map_err(damaged))
+        py.detach(|| caught(|| self.scan.write().map(|mut scan| work(&mut scan)).map_err(damaged)))
     }
 }
