@@ -123,8 +123,8 @@ class CacheDisk:
         """Keeps values in the place of what is there, in one transaction if the file is large enough for it.
 
         Each row is key (at most 65,535 bytes), value, user, the user's generation when the value began to be made, and
-        the seconds it may live. If the user was forgotten since, the row only takes out what is there; so does one
-        heavier than an eighth of the file, and may one of many pages when the file is full.
+        the seconds it may live. If the user was forgotten since, the row changes nothing. One heavier than an eighth of
+        the file only takes out what is there; so may one of many pages when the file is full.
         """
 
     def remove(self, key: str, /) -> bool:

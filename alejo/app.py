@@ -7,14 +7,19 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import EntryPoint
 from os import PathLike
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import structlog
+
 from alejo import settings as settings_room
+from alejo._core import CacheDisk, InvalidValue
+from alejo.cache import Cache
 from alejo.clock import Clock, SystemClock
 from alejo.conversation import Conversation
 from alejo.conversation.turns import Turns
-from alejo.errors import PluginFailed
+from alejo.errors import PluginFailed, StartupError
 from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
 from alejo.memory import Memories
@@ -56,9 +61,10 @@ class Assistant:
         journal = Journal(store, ids, clock)
         requests = Requests(store, clock)
         remembering = Remember(store, journal, requests, plugins, ids, clock)
+        self.cache = cache = _cache(store, settings, clock, folder)
         self.keys = Keys(store, ids, clock)
-        self.sessions = Sessions(store, journal, requests, ids, clock, self._session_ended)
-        self.memories = Memories(store, journal, requests, Indexes(store), plugins, remembering, clock)
+        self.sessions = Sessions(store, journal, requests, ids, clock, cache, self._session_ended)
+        self.memories = Memories(store, journal, requests, Indexes(store), plugins, remembering, cache, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, ids, clock)
         self.conversation = Conversation(
             turns, self.memories, plugins, ids, clock, settings["context.tokens"], self._answered
@@ -112,6 +118,7 @@ class Assistant:
             for task in late:
                 task.cancel()
         await self.plugins.close()
+        await self.cache.close()
         await self.store.close()
 
 
@@ -151,6 +158,32 @@ async def open_assistant(
             yield assistant
         finally:
             await assistant.close()
+
+
+def _cache(store: Store, settings: Settings, clock: Clock, folder: Folder) -> Cache:
+    """The caches as they are set, over the disk unless it cannot be used."""
+    disk = None
+    try:
+        if settings["cache.disk_mb"]:
+            disk = CacheDisk(folder.cache_path, size=settings["cache.disk_mb"] * _MIB)
+    except OSError as error:
+        structlog.get_logger().warning("the caches are in memory only", folder=str(folder.cache_path), why=str(error))
+    except InvalidValue as error:
+        raise StartupError(f"cache.disk_mb: {error}.", hint="alejo config show", exit_code=78) from None
+    try:
+        return Cache(
+            store,
+            clock,
+            disk,
+            entries=settings["cache.entries"],
+            ttl=settings["cache.ttl_seconds"],
+            idle=settings["cache.idle_seconds"],
+            trace=Path(settings["cache.trace"]) if settings["cache.trace"] else None,
+        )
+    except (InvalidValue, OverflowError) as error:
+        raise StartupError(f"The cache's settings: {error}.", hint="alejo config show", exit_code=78) from None
+    except OSError as error:
+        raise StartupError(f"cache.trace: {error}.", hint="Name a file you may write.", exit_code=73) from None
 
 
 def _openers(plugins: PluginHost) -> dict[str, Callable[[str], Storage]]:

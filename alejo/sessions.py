@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from alejo import paging
+from alejo.cache import Cache
 from alejo.clock import Clock
 from alejo.errors import Conflict, NotFound
 from alejo.ids import Ids, raw
@@ -39,6 +40,7 @@ class Sessions:
         requests: Requests,
         ids: Ids,
         clock: Clock,
+        cache: Cache,
         ended: Callable[[Session], None],
     ) -> None:
         self._store = store
@@ -46,6 +48,7 @@ class Sessions:
         self._requests = requests
         self._ids = ids
         self._clock = clock
+        self._cache = cache
         self._ended = ended
 
     async def create(
@@ -177,6 +180,7 @@ class Sessions:
             row = await self._store.get(scope, SESSIONS, raw(session_id, "session_id"))
             done = await self._requests.find(scope, request_id, "session.delete", body)
             if done is not None:
+                await self._cache.forget(scope)  # whoever did it may have been killed before
                 return done[0], done[1]
             if row is None:
                 raise NotFound("session", session_id)
@@ -195,6 +199,7 @@ class Sessions:
                 continue
             finally:
                 self._journal.forget_hot(scope, session_id)
+            await self._cache.forget(scope)  # some of it held what was deleted
             return messages, memories
 
     async def _delete_messages(self, scope: Scope, session_id: str) -> int:

@@ -76,6 +76,7 @@ class Index:
         self.entries: dict[int, Entry] = {}
         self.pinned: dict[str, int] = {}
         self.archived: set[str] = set()
+        self.version = b""  # the last change it has followed
         self._docs: dict[str, int] = {}
         self._sessions: dict[str, int] = {}
         self._next = 0
@@ -185,7 +186,7 @@ class _Seat:
     def __init__(self, embedder: StaticEmbedder) -> None:
         self.index = Index(embedder)
         self.lock = asyncio.Lock()
-        self.after: bytes | None = None
+        self.loaded = False
 
 
 class Indexes:
@@ -207,7 +208,7 @@ class Indexes:
         else:
             self._seats.move_to_end(scope)
         async with seat.lock:
-            if seat.after is None:
+            if not seat.loaded:
                 await self._load(scope, seat)
             else:
                 await self._follow(scope, seat)
@@ -224,10 +225,11 @@ class Indexes:
                 seat.index.put(row.value)
             more = bool(after)
             await asyncio.sleep(0)  # a large user must not stop the others
-        seat.after = last[0].key if last else b""
+        seat.index.version = last[0].key if last else b""
+        seat.loaded = True
 
     async def _follow(self, scope: Scope, seat: _Seat) -> None:
-        while rows := await self._store.scan(scope, CHANGES, after=seat.after or b"", limit=_STEP):
+        while rows := await self._store.scan(scope, CHANGES, after=seat.index.version, limit=_STEP):
             # What is read is the memory as it is now, so one look at it does for all its changes.
             for memory_id, op in {row.value.memory_id: row.value.op for row in rows}.items():
                 memory = None
@@ -238,7 +240,7 @@ class Indexes:
                     seat.index.remove(memory_id)
                 else:
                     seat.index.put(memory.value)
-            seat.after = rows[-1].key
+            seat.index.version = rows[-1].key
             if len(rows) < _STEP:
                 return
             await asyncio.sleep(0)  # nor must one that was busy elsewhere

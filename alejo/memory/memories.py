@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from alejo import paging
+from alejo import __version__, paging
+from alejo.cache import Cache
 from alejo.clock import Clock
 from alejo.errors import AlejoError, Conflict, InvalidArgument, NotFound, PluginFailed
 from alejo.ids import raw
@@ -41,6 +42,9 @@ from alejo.types import (
 
 _TRIES = 8
 _STEP = 256
+_DRIFT = 0.01  # of its half-life, which recency may be late by in an answer of the cache
+_ENCODER = msgspec.msgpack.Encoder()
+_ANSWER = msgspec.msgpack.Decoder(tuple[builtins.list[Hit], str])
 CHANGEABLE = frozenset({"text", "layer", "kind", "importance", "pinned", "archived", "metadata"})
 
 
@@ -55,6 +59,7 @@ class Memories:
         indexes: Indexes,
         plugins: PluginHost,
         remembering: Remember,
+        cache: Cache,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -63,6 +68,7 @@ class Memories:
         self._indexes = indexes
         self._plugins = plugins
         self._remember = remembering
+        self._cache = cache
         self._clock = clock
 
     async def remember(self, scope: Scope, item: Item, *, request_id: str = "", source: Message | None = None) -> Kept:
@@ -86,27 +92,50 @@ class Memories:
 
         A page also ends at 3 MiB. The pages of one walk are weighed as of its first; each begins behind the last hit of
         the one before, wherever that stands by then.
+
+        The same question is answered from the cache until something of the user's memories changes, in any process:
+        the last change is part of the answer's key. Recency is then late by a hundredth of its half-life at most.
         """
         question = ("recall", query, wanted)
         cursor = paging.cursor(question, page.token)
         now = int.from_bytes(cursor[:8], "big", signed=True) if cursor else self._clock.now()
-        start, last = int.from_bytes(cursor[8:12], "big"), cursor[12:].hex()
         plan, degraded = await self.plan(query)
         index = await self._indexes.get(scope)
-        found, more = recall.rank(index, query, wanted, plan, now, most=start + page.size)
+        moment = int(now / (plan.recency_half_life * 1_000_000 * _DRIFT))
+        key = digest((__version__, question, page, plan, index.version, moment)).hex()
+
+        async def load() -> bytes:
+            return _ENCODER.encode(await self._page(scope, index, question, cursor, plan, page.size, now))
+
+        hits, token = _ANSWER.decode(await self._cache["responses"].fetch(scope, key, load))
+        return hits, token, degraded
+
+    async def _page(
+        self,
+        scope: Scope,
+        index: Index,
+        question: tuple[str, str, Filter],
+        cursor: bytes,
+        plan: RecallPlan,
+        size: int,
+        now: int,
+    ) -> tuple[builtins.list[Hit], str]:
+        _, query, wanted = question
+        start, last = int.from_bytes(cursor[8:12], "big"), cursor[12:].hex()
+        found, more = recall.rank(index, query, wanted, plan, now, most=start + size)
         places = [index.entries[each.doc].id for each in found]
         if last in places:
             start = places.index(last) + 1
         elif start:
             start -= 1  # the last hit is gone, and all behind it moved up
-        hits = await recall.read(self._store, scope, index, query, found[start : start + page.size])
+        hits = await recall.read(self._store, scope, index, query, found[start : start + size])
         shown = paging.fitting([hit.memory.text for hit in hits])
-        if shown == len(hits) and not (more or len(found) > start + page.size):
-            return hits, "", degraded
-        behind = start + (page.size if shown == len(hits) else shown)
+        if shown == len(hits) and not (more or len(found) > start + size):
+            return hits, ""
+        behind = start + (size if shown == len(hits) else shown)
         mark = bytes.fromhex(places[behind - 1])
         token = paging.token(question, now.to_bytes(8, "big", signed=True) + behind.to_bytes(4, "big") + mark)
-        return hits[:shown], token, degraded
+        return hits[:shown], token
 
     async def recall_for(self, scope: Scope, query: str, size: int, message_id: str) -> builtins.list[Hit]:
         """What a turn recalls: like `recall`, without the message that is just being said. Raises PluginFailed."""
@@ -231,6 +260,7 @@ class Memories:
             async with self._journal.locked(scope, sessions):  # so that busy ones cannot keep it from its turn
                 done = await self._requests.find(scope, request_id, "forget", body)
                 if done is not None:
+                    await self._cache.forget(scope)  # whoever did it may have been killed before
                     return done[0], done[1]
                 writer = await self._store.writer(scope)
                 redaction = Redaction(self._store, self._journal, scope, writer)
@@ -247,6 +277,7 @@ class Memories:
                 except Conflict:
                     sessions |= redaction.sessions
                     continue
+                await self._cache.forget(scope)  # some of it held what was forgotten
                 return counts
 
     async def _remove(self, scope: Scope, writer: Writer, wanted: Sequence[tuple[str, bytes]]) -> builtins.list[Memory]:

@@ -9,13 +9,15 @@ import secrets
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from alejo import log
+from alejo.cache import NAMESPACES, Cache
 from alejo.metrics import Metrics, Scrape
 
 from . import listen
@@ -161,6 +163,7 @@ class Server:
         )
         self._health = Health(assistant.plugins)
         self._count_plugins(assistant.plugins)
+        self._count_cache(assistant.cache)
         answers = services(assistant) | {HEALTH: self._health}
         if settings["server.reflection"]:
             reflection = Reflection((*OWN_SERVICES, HEALTH, *REFLECTION))
@@ -178,6 +181,26 @@ class Server:
             ("alejo_plugin_loop_stall_seconds", "stall_seconds", "How long a plugin held up its event loop."),
         ):
             self.metrics.counter(name, text, "plugin", by_plugin(field))
+
+    def _count_cache(self, cache: Cache) -> None:
+        def by_tier(field: str) -> Callable[[], Mapping[str, float]]:
+            return lambda: {name: getattr(counts, field) for name, counts in cache.counts().items()}
+
+        for name, field, text in (
+            ("alejo_cache_hits", "hits", "Values that a tier of the cache had."),
+            ("alejo_cache_misses", "misses", "Values that a tier of the cache did not have."),
+            ("alejo_cache_evictions", "evictions", "Entries that had to make room in a tier of the cache."),
+            ("alejo_cache_expired", "expired", "Entries that outlived their time in a tier of the cache."),
+            ("alejo_cache_loads", "loads", "Values that were made as no tier had them."),
+            ("alejo_cache_load_failures", "failures", "Values that could not be made."),
+            ("alejo_cache_load_seconds", "load_seconds", "How long values took to be made."),
+        ):
+            self.metrics.counter(name, text, "tier", by_tier(field))
+        for name, tiers, text in (
+            ("alejo_cache_memory_bytes", NAMESPACES, "What the caches hold in memory."),
+            ("alejo_cache_disk_bytes", ("disk",), "What the caches hold on disk."),
+        ):
+            self.metrics.gauge(name, text, partial(_held, cache, tiers))
 
     async def drain(self, seconds: float | None = None) -> None:
         """Refuses new calls, lets those under way finish for at most `seconds` (server.drain_seconds), and stops.
@@ -274,6 +297,11 @@ class Server:
         how = f"https://{where}" if self.tls else f"--http2-prior-knowledge http://{where}"
         key = "" if self.address is None or self.address.loopback else " -H 'authorization: Bearer YOUR_KEY'"
         return f"""buf curl --protocol grpc{key} -d '{{"text": "Hello"}}' {how}/alejo.v1.ChatService/Chat"""
+
+
+def _held(cache: Cache, tiers: Sequence[str]) -> float:
+    counts = cache.counts()
+    return float(sum(counts[tier].bytes for tier in tiers if tier in counts))
 
 
 def services(assistant: Assistant) -> dict[str, object]:

@@ -47,6 +47,27 @@ class _User:
         self.number = number
 
 
+class Vault:
+    """Seals a user's values that are kept beside the records. `name` is the user's, as only the master key tells."""
+
+    __slots__ = ("_user", "name")
+
+    def __init__(self, user: _User) -> None:
+        self._user = user
+        self.name = user.prefix.hex()
+
+    def seal(self, place: str, key: str, value: bytes) -> bytes:
+        """The sealed form of a value for this place, which is no table's name, and key."""
+        return self._user.current.seal(place, value, self._user.prefix + key.encode())
+
+    def open(self, place: str, key: str, sealed: bytes) -> bytes | None:
+        """What was sealed for this place and key; None if it was altered, or sealed with another key."""
+        try:
+            return self._user.keys[sealed[:HEADER_BYTES]].open(place, sealed, self._user.prefix + key.encode())
+        except _UNFIT:
+            return None
+
+
 class Writer:
     """A batch of one user under way. Rows are encoded and sealed as they are put; `commit` makes them durable."""
 
@@ -167,6 +188,19 @@ class Store:
             user = await self._renew(scope, user)
         return Writer(self._storage, user)
 
+    async def vault(self, scope: Scope) -> Vault | None:
+        """What seals this user's values elsewhere; None for one who has no records. Raises DataLoss."""
+        user = self._known(scope) or await self._load(scope)
+        return None if user is None else Vault(user)
+
+    async def vault_of(self, name: str) -> Vault | None:
+        """The vault of this name; None if its user has no data key, or none that can be opened."""
+        try:
+            user = await self._read_keys(bytes.fromhex(name))
+        except DataLoss:
+            return None
+        return None if user is None else Vault(user)
+
     async def close(self) -> None:
         """Closes the backend after what was accepted is on disk, and lets go of the keys."""
         self._users.clear()
@@ -205,7 +239,14 @@ class Store:
 
     async def _load(self, scope: Scope) -> _User | None:
         """Reads a user's data keys. That there is none is not remembered: another process may make one any time."""
-        prefix = self._keyring.prefix(scope)
+        user = await self._read_keys(self._keyring.prefix(scope))
+        if user is not None:
+            self._users[scope] = user
+            while len(self._users) > self._limit:
+                self._users.popitem(last=False)
+        return user
+
+    async def _read_keys(self, prefix: bytes) -> _User | None:
         # A key lasts some 67 million records: 1,000 of them are more than a user can fill.
         records = await self._storage.scan(DATA_KEYS, prefix, limit=1_000)
         if not records:
@@ -216,11 +257,7 @@ class Store:
             self.refused += 1
             raise
         number = int.from_bytes(records[-1].key[PREFIX_BYTES:], "big")
-        user = _User(prefix, {key.header: key for key in opened}, opened[-1], number)
-        self._users[scope] = user
-        while len(self._users) > self._limit:
-            self._users.popitem(last=False)
-        return user
+        return _User(prefix, {key.header: key for key in opened}, opened[-1], number)
 
     async def _renew(self, scope: Scope, user: _User | None) -> _User:
         """Makes a user's first or next data key; whoever else made it meanwhile was as good."""

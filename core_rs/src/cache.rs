@@ -135,16 +135,16 @@ impl<K, V> Tier<K, V> {
     }
 
     /// Puts a value in, in the place of the one with the same key if there is one; `is` recognises the key. A value whose user
-    /// was forgotten since it began to be made, or heavier than the whole cache, only takes out the old one.
+    /// was forgotten since it began to be made changes nothing, and one heavier than the whole cache only takes out the old one.
     pub fn put(&mut self, item: Item<'_, K, V>, is: impl Fn(&K, &K) -> bool, now: Duration) {
         let Item { hash, key, value, weight, user, since, lives } = item;
         let now = millis(now);
-        let old = find(&self.table, &self.slots, hash, |held| is(held, &key)).map(|slot| self.take(slot));
-        self.drop_aside(hash);
         let stamp = since.unwrap_or_else(|| self.stamps.stamp(user));
         if !self.stamps.is_current(stamp) {
             return;
         }
+        let old = find(&self.table, &self.slots, hash, |held| is(held, &key)).map(|slot| self.take(slot));
+        self.drop_aside(hash);
         let Some(weight) = u32::try_from(weight).ok().filter(|&weight| u64::from(weight) <= self.limits.weight) else {
             self.done.evictions += 1;
             return;

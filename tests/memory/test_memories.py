@@ -9,6 +9,7 @@ import pytest
 
 import alejo
 from alejo import Assistant
+from alejo.cache import Cache
 from alejo.clock import FakeClock
 from alejo.errors import AlejoError, AlreadyExists, Conflict, DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from alejo.memory.memories import format_etag
@@ -47,6 +48,7 @@ async def test_another_process_is_seen(settings: Settings, bare: Assistant) -> N
         type(bare.memories._indexes)(bare.store),
         bare.plugins,
         bare.memories._remember,
+        Cache(bare.store, bare.clock),
         bare.clock,
     )
     kept = await other.remember(ADA, MemoryDraft("A bicycle"))

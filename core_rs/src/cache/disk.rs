@@ -152,8 +152,8 @@ impl Disk {
     }
 
     /// Keeps entries, in the place of those with the same keys, in one transaction unless the file is too small for that. One
-    /// whose user was forgotten since it bears its stamp, and one of more than a quarter of the room, only takes out the old one; so may
-    /// one of many pages, which must lie side by side, in a file that is all but full.
+    /// whose user was forgotten since it bears its stamp changes nothing. One of more than a quarter of the room only takes out
+    /// the old one; so may one of many pages, which must lie side by side, in a file that is all but full.
     ///
     /// # Errors
     /// [`Error::Meaningless`] for a key that is too long, [`Error::File`] if the disk fails or is full.
@@ -299,11 +299,11 @@ impl Disk {
     }
 
     fn put_one(&self, txn: &mut RwTxn<'_>, totals: &mut Totals, keep: &Keep<'_>, now: u64) -> heed::Result<()> {
-        let hash = hash(keep.key);
-        self.take(txn, totals, &hash)?;
         if !self.stamps.is_current(keep.stamp) {
             return Ok(());
         }
+        let hash = hash(keep.key);
+        self.take(txn, totals, &hash)?;
         let weight = record::weight(keep.key.len(), keep.value.len());
         if weight > self.room / 4 {
             self.done.evictions.fetch_add(1, Relaxed);
