@@ -15,8 +15,8 @@ use crate::text::{Language, Tokenizer};
 
 /// From this many documents on a search lets other Python threads run: some 20 µs of work.
 const LARGE_INDEX: usize = 2_000;
-/// From this many bytes on tokenising lets other Python threads run: some 20 µs of work.
-const LARGE_TEXT: usize = 2_000;
+/// From this many bytes on tokenising lets other Python threads run: some 10 µs of work.
+const LARGE_TEXT: usize = 400;
 
 /// Number, score, lexical share, recency share, coverage.
 type Ranked = (u64, f64, f64, f64, f32);
