@@ -18,6 +18,7 @@ mod documents;
 mod lengths;
 mod params;
 mod rank;
+mod room;
 mod score;
 mod sessions;
 mod terms;
@@ -176,6 +177,13 @@ impl Index {
         });
         holds(known, "there is no posting without a document")?;
         holds(rare == self.codes.rare(), "what is kept of a rare count is of a posting")
+    }
+}
+
+/// Makes room for so many, with little to spare: there are many small indexes.
+fn widen<T>(column: &mut Vec<T>, len: usize) {
+    if column.capacity() < len {
+        column.reserve_exact(len - column.len() + len / 8);
     }
 }
 

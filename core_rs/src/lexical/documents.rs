@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-use super::holds;
+use super::{holds, widen};
 use crate::error::{Error, Result};
 
 /// A document's place; free again when it is gone.
@@ -63,6 +63,8 @@ impl Documents {
             return Err(Error::Meaningless("an index holds at most 16,777,215 documents"));
         }
         let slot = self.vacant.pop().unwrap_or_else(|| {
+            let end = self.slots.len() + 1;
+            widen(&mut self.slots, end);
             self.slots.push(document);
             (self.slots.len() - 1) as Slot
         });

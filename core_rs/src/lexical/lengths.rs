@@ -13,6 +13,8 @@ pub(super) struct Lengths {
     own: Vec<u64>,
     /// With neighbours; empty without a window.
     heard: Vec<u64>,
+    /// What counts of the two, in occurrences, for quick reading.
+    read: Vec<f32>,
     /// The sums, over all documents, of what counts.
     totals: Vec<u64>,
 }
@@ -21,7 +23,7 @@ impl Lengths {
     pub(super) fn new(params: &Params) -> Self {
         let fields: Vec<_> = params.measured().collect();
         let totals = vec![0; fields.len()];
-        Self { fields, own: Vec::new(), heard: Vec::new(), totals }
+        Self { fields, own: Vec::new(), heard: Vec::new(), read: Vec::new(), totals }
     }
 
     /// Sets how many occurrences a document has in each field of the index; all 0 once it is gone.
@@ -29,6 +31,7 @@ impl Lengths {
         let end = (slot as usize + 1) * self.fields.len();
         if self.own.len() < end {
             self.own.resize(end, 0);
+            self.read.resize(end, 0.0);
             self.heard.resize(if windowed { end } else { 0 }, 0);
         }
         for (measure, &(field, _)) in self.fields.iter().enumerate() {
@@ -36,6 +39,7 @@ impl Lengths {
             let length = counts[field] * 1000;
             if !windowed {
                 self.totals[measure] = self.totals[measure] - self.own[at] + length;
+                self.read[at] = length as f32 / 1000.0;
             }
             self.own[at] = length;
         }
@@ -49,6 +53,7 @@ impl Lengths {
                 let length = self.with_neighbours(slot, measure, params, sessions);
                 self.totals[measure] = self.totals[measure] - self.heard[at] + length;
                 self.heard[at] = length;
+                self.read[at] = length as f32 / 1000.0;
             }
         }
     }
@@ -74,24 +79,23 @@ impl Lengths {
 
     /// What divides the frequencies of a group, by slot.
     pub(super) fn norm(&self, group: &Group, documents: usize) -> impl Fn(Slot) -> f32 {
-        let lengths = if self.heard.is_empty() { &self.own } else { &self.heard };
         let (measure, fixed, growing) = match group.length {
             None => (0, 1.0, 0.0),
             Some((measure, b)) => {
-                let average = self.totals[measure] as f64 / documents.max(1) as f64;
+                let average = self.totals[measure] as f64 / (documents.max(1) * 1000) as f64;
                 (measure, 1.0 - b, if average == 0.0 { 0.0 } else { (f64::from(b) / average) as f32 })
             }
         };
         let fields = self.fields.len();
         move |slot| {
-            let length = if growing == 0.0 { 0.0 } else { lengths[slot as usize * fields + measure] as f32 };
+            let length = if growing == 0.0 { 0.0 } else { self.read[slot as usize * fields + measure] };
             // An empty field may have no norm at all; what it holds is 0 then, whatever divides it.
             (fixed + growing * length).max(f32::MIN_POSITIVE)
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        (self.own.capacity() + self.heard.capacity()) * size_of::<u64>()
+        (self.own.capacity() + self.heard.capacity()) * size_of::<u64>() + self.read.capacity() * size_of::<f32>()
     }
 
     pub(super) fn validate(&self, params: &Params, documents: &Documents, sessions: &Sessions) -> Result<()> {

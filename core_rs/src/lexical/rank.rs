@@ -1,7 +1,8 @@
 //! Matches weighed by what they are and how old they are, and the best of them.
 
 use super::Index;
-use super::documents::Document;
+use super::documents::{Document, Slot};
+use super::score::Matches;
 use crate::error::{Error, Result};
 
 /// Makes a bound hold that is rounded another way than what it bounds.
@@ -85,23 +86,27 @@ impl Index {
         let matches = self.matches(query);
         let freshest = weighing.recency_weight * f64::from(matches.best());
         let mut top = Top::new(limit, matches.most());
-        matches.each(|slot, score, coverage| {
-            if (f64::from(score) + freshest.max(0.0)) * weighing.heaviest * ROUNDED < top.floor {
-                return;
-            }
-            let Document { number: doc, kind, time } = *self.documents.at(slot);
-            let Some(weight) = weighing.weight(kind) else { return };
-            if f64::from(coverage) < weighing.min_coverage {
-                return;
-            }
-            let (lexical, fresh) = (f64::from(score) * weight, freshest * weight);
-            if lexical + fresh.max(0.0) < top.floor {
-                return;
-            }
-            let recency = fresh * weighing.left(time);
-            top.add(Hit { doc, score: lexical + recency, lexical, recency, coverage });
+        matches.each(|slot, score| {
+            self.weigh(slot, score, &matches, freshest, weighing, &mut top);
+            // What BM25 alone must be at least, rounded down.
+            ((top.floor / (weighing.heaviest * ROUNDED) - freshest.max(0.0)) * (1.0 - f64::from(f32::EPSILON))) as f32
         });
         top.sorted()
+    }
+
+    fn weigh(&self, slot: Slot, score: f32, matches: &Matches, freshest: f64, weighing: &Weighing, top: &mut Top) {
+        let Document { number: doc, kind, time } = *self.documents.at(slot);
+        let Some(weight) = weighing.weight(kind) else { return };
+        let (lexical, fresh) = (f64::from(score) * weight, freshest * weight);
+        if lexical + fresh.max(0.0) < top.floor {
+            return;
+        }
+        let coverage = matches.coverage(slot);
+        if f64::from(coverage) < weighing.min_coverage {
+            return;
+        }
+        let recency = fresh * weighing.left(time);
+        top.add(Hit { doc, score: lexical + recency, lexical, recency, coverage });
     }
 }
 

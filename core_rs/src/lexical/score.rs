@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 use std::hash::BuildHasher;
+use std::mem;
 
 use super::Index;
 use super::documents::{NOBODY, Slot};
 use super::params::WHOLE;
+use super::room::Room;
 use super::terms::{Posting, Term, find};
 use crate::text::Token;
 
@@ -19,8 +21,10 @@ struct Query {
 
 /// What a query found.
 pub(super) struct Matches {
-    /// BM25 and the idf of the matched terms, by slot; 0 where nothing matched.
-    sums: Vec<[f32; 2]>,
+    /// Scores are BM25, matched is the idf of the matched terms, by slot; 0 where nothing matched.
+    room: Room,
+    /// One more than the last slot.
+    end: usize,
     /// The slots that match, each once; `None` if so many do that looking at all is as quick.
     slots: Option<Vec<Slot>>,
     /// The idf of the whole query.
@@ -28,66 +32,95 @@ pub(super) struct Matches {
 }
 
 impl Matches {
-    /// Room for so many slots and matches.
-    fn new(end: usize, matches: usize) -> Self {
-        let sums = vec![[0.0; 2]; if matches == 0 { 0 } else { end }];
-        Self { sums, slots: (matches * 8 < end).then(|| Vec::with_capacity(matches)), idf: 0.0 }
-    }
-
     #[inline]
     fn add(&mut self, slot: Slot, part: f32, idf: f32) {
-        let sums = &mut self.sums[slot as usize];
+        let (score, matched) = (&mut self.room.scores[slot as usize], &mut self.room.matched[slot as usize]);
         if let Some(slots) = &mut self.slots
-            && sums[1] == 0.0
+            && *matched == 0.0
         {
             slots.push(slot);
         }
-        sums[0] += part;
-        sums[1] += idf;
+        *score += part;
+        *matched += idf;
     }
 
-    /// Hands each match to `take`: its slot, BM25 and coverage. From the last slot, which mostly is the newest.
-    pub(super) fn each(&self, mut take: impl FnMut(Slot, f32, f32)) {
-        let mut give = |slot: Slot, [score, matched]: [f32; 2]| {
-            if matched > 0.0 {
-                take(slot, score, (matched / self.idf).min(1.0));
+    /// Hands each match of at least some BM25 to `take`, which says how much that is from then on. From the last slot, which
+    /// mostly is the newest.
+    pub(super) fn each(&self, mut take: impl FnMut(Slot, f32) -> f32) {
+        const STRIDE: usize = 16;
+        let mut least = f32::MIN_POSITIVE;
+        let mut give = |slot: usize, score: f32, least: &mut f32| {
+            if score >= *least {
+                *least = take(slot as Slot, score).max(f32::MIN_POSITIVE);
             }
         };
-        match &self.slots {
-            Some(slots) => slots.iter().rev().for_each(|&slot| give(slot, self.sums[slot as usize])),
-            None => self.sums.iter().enumerate().rev().for_each(|(slot, &sums)| give(slot as Slot, sums)),
+        if let Some(slots) = &self.slots {
+            slots.iter().rev().for_each(|&slot| give(slot as usize, self.room.scores[slot as usize], &mut least));
+            return;
         }
+        for (stride, scores) in self.scores().chunks(STRIDE).enumerate().rev() {
+            if scores.iter().fold(false, |any, score| any | (*score >= least)) {
+                let scores = scores.iter().enumerate().rev();
+                scores.for_each(|(at, &score)| give(stride * STRIDE + at, score, &mut least));
+            }
+        }
+    }
+
+    /// The share of the query's idf that a match holds.
+    pub(super) fn coverage(&self, slot: Slot) -> f32 {
+        (self.room.matched[slot as usize] / self.idf).min(1.0)
     }
 
     /// The best BM25; 0 if nothing matched.
     pub(super) fn best(&self) -> f32 {
         match &self.slots {
-            Some(slots) => slots.iter().map(|&slot| self.sums[slot as usize][0]).fold(0.0, f32::max),
-            None => self.sums.iter().map(|sums| sums[0]).fold(0.0, f32::max),
+            Some(slots) => slots.iter().map(|&slot| self.room.scores[slot as usize]).fold(0.0, f32::max),
+            None => self.scores().iter().copied().fold(0.0, |best, score| if score > best { score } else { best }),
         }
     }
 
     /// An upper bound of the matches.
     pub(super) fn most(&self) -> usize {
-        self.slots.as_ref().map_or(self.sums.len(), Vec::len)
+        self.slots.as_ref().map_or(self.end, Vec::len)
+    }
+
+    fn scores(&self) -> &[f32] {
+        &self.room.scores[..self.end]
+    }
+}
+
+impl Drop for Matches {
+    fn drop(&mut self) {
+        let mut room = mem::take(&mut self.room);
+        match &self.slots {
+            Some(slots) => slots.iter().map(|&slot| slot as usize).for_each(|slot| {
+                room.scores[slot] = 0.0;
+                room.matched[slot] = 0.0;
+            }),
+            None => {
+                room.scores[..self.end].fill(0.0);
+                room.matched[..self.end].fill(0.0);
+            }
+        }
+        room.leave();
     }
 }
 
 /// How often, with neighbours and divided by its norm, each document holds one term.
-struct Frequencies {
+struct Frequencies<'a> {
     /// By slot, 0 between two terms.
-    tf: Vec<f32>,
+    tf: &'a mut [f32],
     /// What of it is summed up, in parts of [`WHOLE`]: 0 between two groups.
-    parts: Vec<f64>,
+    parts: &'a mut [f64],
     /// The slots that are not 0, some twice; `None` if so many are that looking at all is as quick.
     slots: Option<Vec<Slot>>,
     /// How many documents hold the term.
     df: usize,
 }
 
-impl Frequencies {
-    fn new(end: usize) -> Self {
-        Self { tf: vec![0.0; end], parts: vec![0.0; end], slots: None, df: 0 }
+impl<'a> Frequencies<'a> {
+    fn new(room: &'a mut Room, end: usize) -> Self {
+        Self { tf: &mut room.tf[..end], parts: &mut room.parts[..end], slots: None, df: 0 }
     }
 
     #[inline]
@@ -122,7 +155,7 @@ impl Frequencies {
     fn drain(&mut self, mut take: impl FnMut(Slot, f32)) {
         let mut give = |slot: Slot, tf: &mut f32| {
             if *tf > 0.0 {
-                take(slot, std::mem::take(tf));
+                take(slot, mem::take(tf));
             }
         };
         match &self.slots {
@@ -136,8 +169,11 @@ impl Index {
     /// The documents that share a term with `query`, and how much of it each holds.
     pub(super) fn matches(&self, query: &str) -> Matches {
         let query = self.query(query);
+        let end = self.documents.end();
         let postings: usize = query.known.iter().map(|(term, _)| self.terms.postings(*term).len()).sum();
-        let mut matches = Matches::new(self.documents.end(), postings * (2 * self.reach + 1));
+        let most = postings * (2 * self.reach + 1);
+        let slots = (most * 8 < end).then(|| Vec::with_capacity(most));
+        let mut matches = Matches { room: Room::take(end, self.reach > 0), end, slots, idf: 0.0 };
         if self.reach == 0 {
             query.known.iter().for_each(|(term, _)| self.match_own(*term, &mut matches));
         } else {
@@ -183,13 +219,16 @@ impl Index {
     }
 
     fn match_heard(&self, query: &Query, matches: &mut Matches) {
-        let mut frequencies = Frequencies::new(matches.sums.len());
+        let mut room =
+            Room { tf: mem::take(&mut matches.room.tf), parts: mem::take(&mut matches.room.parts), ..Room::default() };
+        let mut frequencies = Frequencies::new(&mut room, matches.end);
         for &(term, _) in &query.known {
             self.hear(term, &mut frequencies);
             let idf = self.idf(frequencies.df);
             matches.idf += idf;
             frequencies.drain(|slot, tf| matches.add(slot, idf * self.params.saturated(tf, 1.0), idf));
         }
+        (matches.room.tf, matches.room.parts) = (room.tf, room.parts);
     }
 
     /// What a term's postings count for the documents themselves and for those around them.
@@ -230,7 +269,9 @@ impl Index {
     pub fn explain(&self, numbers: &[u64], query: &str) -> Vec<Vec<(String, f32)>> {
         let slots: Vec<Option<Slot>> = numbers.iter().map(|&number| self.documents.find(number)).collect();
         let mut shares = vec![Vec::new(); numbers.len()];
-        let mut frequencies = Frequencies::new(if self.reach == 0 { 0 } else { self.documents.end() });
+        let end = if self.reach == 0 { 0 } else { self.documents.end() };
+        let mut room = Room::take(end, true);
+        let mut frequencies = Frequencies::new(&mut room, end);
         for (term, word) in self.query(query).known {
             let postings = self.terms.postings(term);
             let mut note = |tf: &dyn Fn(Slot) -> Option<f32>, df: usize| {
@@ -249,6 +290,7 @@ impl Index {
                 frequencies.drain(|_, _| {});
             }
         }
+        room.leave();
         for shares in &mut shares {
             let score: f32 = shares.iter().map(|(_, part)| part).sum();
             shares.iter_mut().for_each(|(_, part)| *part /= score);

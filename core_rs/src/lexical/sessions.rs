@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::documents::{Documents, NOBODY, Slot};
-use super::holds;
+use super::{holds, widen};
 use crate::error::Result;
 
 #[derive(Default)]
@@ -20,11 +20,14 @@ impl Sessions {
     pub(super) fn add(&mut self, documents: &Documents, slot: Slot, session: u64, reach: usize) -> Vec<Slot> {
         let order = self.orders.entry(session).or_default();
         let at = place(documents, order, slot);
+        widen(order, order.len() + 1);
         order.insert(at, slot);
         let around = near(order, at, reach);
         let beside = |at: Option<usize>| at.and_then(|at| order.get(at)).copied().unwrap_or(NOBODY);
         let (before, after) = (beside(at.checked_sub(1)), beside(at.checked_add(1)));
         if self.links.len() < documents.end() {
+            widen(&mut self.links, documents.end());
+            widen(&mut self.sessions, documents.end());
             self.links.resize(documents.end(), [NOBODY; 2]);
             self.sessions.resize(documents.end(), None);
         }

@@ -5,6 +5,7 @@
 //! entry costs more than its postings there; from [`FEW`] on each term has a list.
 
 mod few;
+mod held;
 mod many;
 
 use super::documents::Slot;
@@ -16,8 +17,8 @@ use many::Many;
 /// A term, by its hash.
 pub(super) type Term = u64;
 
-/// From so many postings on each term gets a list of its own.
-const FEW: usize = 1024;
+/// From so many postings on each term gets a list of its own; tests cross it all the time.
+const FEW: usize = if cfg!(debug_assertions) { 64 } else { 4096 };
 
 /// That a document holds a term, and how often: a slot of 24 bits above a code of 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@ use super::many::Many;
 use super::{Posting, Term};
 use crate::error::Result;
 use crate::lexical::documents::Slot;
-use crate::lexical::holds;
+use crate::lexical::{holds, widen};
 
 /// Two columns, ascending by term and then by slot.
 #[derive(Default)]
@@ -24,25 +24,23 @@ impl Few {
         &self.postings[from..from + count]
     }
 
-    /// Merges from the end, so that each posting moves once.
+    /// Makes room from the end, so that each posting moves once.
     pub(super) fn add(&mut self, slot: Slot, terms: &[(Term, u8)]) {
-        let mut old = self.len();
+        let mut end = self.len();
         let room = terms.len();
-        if self.terms.capacity() < old + room {
-            self.terms.reserve_exact(room + old / 8);
-            self.postings.reserve_exact(room + old / 8);
-        }
-        self.terms.resize(old + room, 0);
-        self.postings.resize(old + room, Posting(0));
+        widen(&mut self.terms, end + room);
+        widen(&mut self.postings, end + room);
+        self.terms.resize(end + room, 0);
+        self.postings.resize(end + room, Posting(0));
         for (left, &(term, code)) in terms.iter().enumerate().rev() {
-            let posting = Posting::new(slot, code);
-            while old > 0 && (self.terms[old - 1], self.postings[old - 1]) > (term, posting) {
-                old -= 1;
-                self.terms[old + left + 1] = self.terms[old];
-                self.postings[old + left + 1] = self.postings[old];
-            }
-            self.terms[old + left] = term;
-            self.postings[old + left] = posting;
+            let from = self.terms[..end].partition_point(|&other| other < term);
+            let same = self.terms[from..end].partition_point(|&other| other == term);
+            let at = from + self.postings[from..from + same].partition_point(|other| other.slot() < slot);
+            self.terms.copy_within(at..end, at + left + 1);
+            self.postings.copy_within(at..end, at + left + 1);
+            self.terms[at + left] = term;
+            self.postings[at + left] = Posting::new(slot, code);
+            end = at;
         }
     }
 

@@ -2,10 +2,11 @@
 
 use hashbrown::HashTable;
 
+use super::held::Held;
 use super::{Posting, Term};
 use crate::error::Result;
 use crate::lexical::documents::Slot;
-use crate::lexical::holds;
+use crate::lexical::{holds, widen};
 
 /// A term's place among the lists; free again when no document holds the term.
 type Id = u32;
@@ -15,8 +16,7 @@ pub(in crate::lexical) struct Many {
     ids: HashTable<Id>,
     lists: Vec<List>,
     vacant: Vec<Id>,
-    /// By slot: the ids of a document's terms, ascending, each as the difference to the one before.
-    held: Vec<Box<[u8]>>,
+    held: Held,
 }
 
 struct List {
@@ -106,16 +106,11 @@ impl Many {
             ids.push(id);
         }
         ids.sort_unstable();
-        let slot = slot as usize;
-        if self.held.len() <= slot {
-            self.held.resize_with(slot + 1, Box::default);
-        }
-        self.held[slot] = packed(&ids);
+        self.held.put(slot, &ids);
     }
 
     pub(super) fn remove(&mut self, slot: Slot) {
-        let Some(held) = self.held.get_mut(slot as usize).map(std::mem::take) else { return };
-        for id in unpacked(&held) {
+        for id in self.held.take(slot) {
             let list = &mut self.lists[id as usize];
             list.postings.remove(slot);
             if list.postings.as_slice().is_empty() {
@@ -143,6 +138,8 @@ impl Many {
                 id
             }
             None => {
+                let len = self.lists.len() + 1;
+                widen(&mut self.lists, len);
                 self.lists.push(list);
                 Id::try_from(self.lists.len() - 1).expect("2^32 terms do not fit into memory")
             }
@@ -161,8 +158,7 @@ impl Many {
             + self.lists.capacity() * size_of::<List>()
             + self.lists.iter().map(|list| list.postings.bytes()).sum::<usize>()
             + self.vacant.capacity() * size_of::<Id>()
-            + self.held.capacity() * size_of::<Box<[u8]>>()
-            + self.held.iter().map(|held| held.len()).sum::<usize>()
+            + self.held.bytes()
     }
 
     pub(super) fn validate(&self) -> Result<()> {
@@ -175,57 +171,13 @@ impl Many {
             holds(known || list.postings.as_slice().is_empty(), "a term knows its list")?;
             postings += list.postings.as_slice().len();
         }
-        for (slot, held) in self.held.iter().enumerate() {
-            for id in unpacked(held) {
+        for slot in self.held.slots() {
+            for id in self.held.get(slot) {
                 let list = self.lists[id as usize].postings.as_slice();
-                holds(super::find(list, slot as Slot).is_some(), "a document is posted under each of its terms")?;
+                holds(super::find(list, slot).is_some(), "a document is posted under each of its terms")?;
                 postings -= 1;
             }
         }
         holds(postings == 0, "there is no posting without a document")
-    }
-}
-
-/// Ascending numbers as differences of 7 bits a byte, the lowest first; the last byte of each is below 128.
-fn packed(ids: &[Id]) -> Box<[u8]> {
-    let mut bytes = Vec::with_capacity(ids.len() * 3);
-    let mut last = 0;
-    for &id in ids {
-        let mut gap = id - last;
-        last = id;
-        while gap >= 128 {
-            bytes.push(gap as u8 | 128);
-            gap >>= 7;
-        }
-        bytes.push(gap as u8);
-    }
-    bytes.into_boxed_slice()
-}
-
-fn unpacked(bytes: &[u8]) -> impl Iterator<Item = Id> {
-    let mut bytes = bytes.iter();
-    let mut last = 0;
-    std::iter::from_fn(move || {
-        let mut shift = 0;
-        loop {
-            let byte = *bytes.next()?;
-            last += Id::from(byte & 127) << shift;
-            if byte < 128 {
-                return Some(last);
-            }
-            shift += 7;
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_survive_packing() {
-        let ids = [0, 1, 127, 128, 255, 16_511, 16_512, 1 << 30, Id::MAX];
-        assert_eq!(unpacked(&packed(&ids)).collect::<Vec<_>>(), ids);
-        assert_eq!(packed(&ids[..4]).len(), 4);
     }
 }
