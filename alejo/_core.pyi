@@ -32,6 +32,7 @@ __all__ = [
     "WordPiece",
     "__version__",
     "debug_build",
+    "estimate_tokens",
     "tokens",
 ]
 
@@ -58,6 +59,15 @@ def tokens(text: str, language: str = "en") -> list[str]:
     `language` is an ISO 639-1 code with a Snowball stemmer, or "" to keep words as they are; raises InvalidValue for
     another. Text written without spaces (Chinese, Japanese, Korean, Thai, Lao, Khmer, Myanmar) becomes pairs of
     neighbours, whatever the language.
+    """
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a language model will count in `text`; 0 for a text of spaces.
+
+    Fitted to the larger of the counts of cl100k_base and o200k_base. Of 27,000 other texts in 25 languages, English
+    chat, Markdown and code one is off by 12 % in the mean, nine of ten by -26 to +25 %; those of a language together by
+    -20 to +11 %, chat by 0 %, Markdown by -2 %, code by +6 %. o200k_base takes down to a quarter of it in scripts that
+    the older one knows badly. A budget that must be kept to the token needs the model's own tokenizer.
     """
 
 @final

@@ -6,17 +6,16 @@ import time
 from array import array
 from collections.abc import Iterable, Sequence
 
-from alejo._core import Ranker
+from alejo import _core
 from alejo.types import Context, ContextDrop, ContextItem, Evidence, Hit, Memory, Message, Role
 
 DEFAULT_BUDGET = 2048
-_BY_SCORE = Ranker({"lexical": 1.0})  # whatever a score is made of: this evidence has no upper end
-_BYTES_PER_TOKEN = 3  # an upper estimate for English; byte-level tokenizers rarely do worse on other scripts
+_BY_SCORE = _core.Ranker({"lexical": 1.0})  # whatever a score is made of: this evidence has no upper end
 
 
 def estimate_tokens(text: str) -> int:
-    """An upper estimate of a text's tokens: a third of its UTF-8 bytes, and one for the line."""
-    return len(text.encode()) // _BYTES_PER_TOKEN + 2
+    """About how many tokens a model counts in a line of a context; see `alejo._core.estimate_tokens`."""
+    return _core.estimate_tokens(text) + 1
 
 
 def date(moment: int) -> str:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from alejo._core import Ranker
+from alejo._core import Ranker, tokens
 from alejo.errors import DataLoss
-from alejo.memory.index import Index
+from alejo.memory.index import Index, date_words
 from alejo.storage.store import Row, Store
 from alejo.storage.tables import MEMORIES
 from alejo.types import EVERYTHING, Evidence, Filter, Hit, Memory, RecallPlan, Scope
@@ -156,7 +156,9 @@ async def read(store: Store, scope: Scope, index: Index, query: str, chosen: Seq
         row = await sound(store, scope, entry.id) if entry is not None else None
         if row is None:
             continue
-        detail = ", ".join(word for word, _ in words)
+        # Only words of its own: what its neighbours said must not outlive them in what is told of this one.
+        own = set(tokens(f"{row.value.text} {row.value.speaker} {date_words(row.value.sent_at)}"))
+        detail = ", ".join(word for word, _ in words if not own.isdisjoint(tokens(word)))
         strongest = sorted(shares, key=lambda each: -each[1])
         evidence = tuple(Evidence(name, share, detail if name == "lexical" else "") for name, share in strongest)
         hits.append(Hit(versioned(row.value, row.version), score, coverage, evidence))

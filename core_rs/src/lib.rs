@@ -7,6 +7,7 @@
 //! - [`text`]: from a text in any language to the terms it is found by.
 //! - [`embed`]: a text as a vector, from a table of its tokens.
 //! - [`ngram`]: a text as hashed n-grams, for linear classifiers.
+//! - [`estimate`]: how many tokens a language model will count.
 //! - [`lexical`]: an exact, incremental BM25 index over one user's documents.
 //! - [`limiter`]: how often somebody may, for many keys.
 //! - [`rank`]: from candidates to what a context shall hold.
@@ -18,6 +19,7 @@ pub mod clock;
 mod dot;
 pub mod embed;
 pub mod error;
+pub mod estimate;
 mod hash;
 pub mod lexical;
 pub mod limiter;

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alejo._core import InvalidValue, debug_build, tokens
+from alejo._core import InvalidValue, debug_build, estimate_tokens, tokens
 
 LANGUAGES = [
     "",
@@ -84,3 +84,10 @@ def test_a_lone_surrogate_is_refused() -> None:
     """What is not a Unicode text raises UnicodeEncodeError."""
     with pytest.raises(UnicodeEncodeError):
         tokens("\ud800")
+
+
+def test_tokens_are_estimated() -> None:
+    """A sentence costs about as many tokens as models count in it, in whatever script."""
+    assert abs(estimate_tokens("I think Anna wanted to see the old harbour.") - 10) <= 2
+    assert abs(estimate_tokens("Мой брат недавно переехал в новую квартиру.") - 20) <= 5
+    assert estimate_tokens("") == 0

@@ -10,7 +10,7 @@ from alejo import Assistant
 from alejo.embedding import shipped
 from alejo.memory.index import Index
 from alejo.memory.recall import Found, Match, match, rank
-from alejo.types import EVERYTHING, Filter, Layer, Memory, MemoryDraft, Page, RecallPlan
+from alejo.types import EVERYTHING, Filter, Layer, Memory, MemoryDraft, MessageDraft, Page, RecallPlan
 
 from ..conftest import ADA
 
@@ -209,6 +209,19 @@ def test_beyond_the_first_hundred_words_decide() -> None:
     assert (short, more, no_more) == (long[:50], True, False)
     assert {each.doc for each in long} == set(range(400))
     assert len(long) == 400
+
+
+async def test_a_hit_tells_no_words_of_its_neighbours(assistant: Assistant) -> None:
+    """A message is found by what stands beside it in its session too, but only its own words are told of it."""
+    session, _ = await assistant.sessions.create(ADA)
+    for text in ("My cousin plays the violin.", "He practises every morning before work."):
+        await assistant.memories.remember(ADA, MessageDraft(session.id, text))
+    hits, _, _ = await assistant.memories.recall(ADA, "violin in the morning", Page())
+    details = {hit.memory.text: share.detail for hit in hits for share in hit.evidence if share.name == "lexical"}
+    assert details == {
+        "My cousin plays the violin.": "violin",
+        "He practises every morning before work.": "morning",
+    }
 
 
 async def test_a_time_beyond_all_clocks_is_now(bare: Assistant) -> None:

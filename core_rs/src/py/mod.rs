@@ -47,6 +47,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<limiter::Limiter>()?;
     module.add_class::<limiter::SharedLimiter>()?;
     module.add_function(wrap_pyfunction!(debug_build, module)?)?;
+    module.add_function(wrap_pyfunction!(text::estimate_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(text::tokens, module)?)?;
     if debug_build() {
         let why = c"alejo._core is a debug build: it answers right but slowly; do not measure it.";
