@@ -24,6 +24,7 @@ from alejo.types import EVERYTHING, Filter, Layer, Memory, Scope
 
 _STEP = 250  # what is indexed at a time, some 25 ms
 _USERS = 1024
+_MEMORIES = 1_000_000  # of all these users together; each takes some 1.3 KB
 _LATEST = (1 << 63) - 1  # a record may hold a later time than the core
 _FIELDS = [(1.0, 0.0, True), (1.0, 0.0, False), (0.5, 0.0, False)]  # text, speaker, date; see LexicalIndex
 # What a memory hears of its session, as answers stand beside what they answer. Chosen on long conversations: of the
@@ -188,14 +189,20 @@ class _Seat:
         self.index = Index(embedder)
         self.lock = asyncio.Lock()
         self.loaded = False
+        self.counted = 0  # of its memories
 
 
 class Indexes:
-    """The indexes of the users who spoke last; others are dropped and come back when they speak."""
+    """The indexes of the users who spoke last; others are dropped and come back when they speak.
 
-    def __init__(self, store: Store, users: int = _USERS) -> None:
+    So many users are kept, and fewer if they have too many memories together; whoever speaks is, however many.
+    """
+
+    def __init__(self, store: Store, users: int = _USERS, memories: int = _MEMORIES) -> None:
         self._store = store
         self._users = users
+        self._memories = memories
+        self._held = 0
         self._embedder = shipped()
         self._seats: OrderedDict[Scope, _Seat] = OrderedDict()
 
@@ -204,8 +211,6 @@ class Indexes:
         seat = self._seats.get(scope)
         if seat is None:
             seat = self._seats[scope] = _Seat(self._embedder)
-            if len(self._seats) > self._users:
-                self._seats.popitem(last=False)
         else:
             self._seats.move_to_end(scope)
         async with seat.lock:
@@ -213,6 +218,11 @@ class Indexes:
                 await self._load(scope, seat)
             else:
                 await self._follow(scope, seat)
+        if self._seats.get(scope) is seat:
+            self._held += len(seat.index.entries) - seat.counted
+            seat.counted = len(seat.index.entries)
+        while len(self._seats) > 1 and (len(self._seats) > self._users or self._held > self._memories):
+            self._held -= self._seats.popitem(last=False)[1].counted
         return seat.index
 
     async def _load(self, scope: Scope, seat: _Seat) -> None:

@@ -12,6 +12,7 @@ from alejo import Assistant
 from alejo.cache import Cache
 from alejo.clock import FakeClock
 from alejo.errors import AlejoError, AlreadyExists, Conflict, DataLoss, FailedPrecondition, InvalidArgument, NotFound
+from alejo.memory.index import Indexes
 from alejo.memory.memories import format_etag
 from alejo.settings import Settings
 from alejo.storage import Put
@@ -297,6 +298,21 @@ async def test_users_cannot_reach_each_other(bare: Assistant) -> None:
         await bare.memories.update(BOB, memory.id, {"pinned": True})
     assert await bare.memories.forget(BOB, [memory.id]) == (0, 0)
     assert (await bare.memories.get(ADA, memory.id)).text == "A secret"
+
+
+async def test_indexes_take_bounded_memory(bare: Assistant) -> None:
+    """Of users with too many memories together those who spoke last are kept; one who comes back finds everything."""
+    for scope in (ADA, BOB):
+        for number in range(3):
+            await bare.memories.remember(scope, MemoryDraft(f"apple {number}"))
+    indexes = Indexes(bare.store, memories=5)
+    ada = await indexes.get(ADA)
+    assert await indexes.get(ADA) is ada
+    bob = await indexes.get(BOB)
+    again = await indexes.get(ADA)
+    assert again is not ada
+    assert len(again.entries) == 3
+    assert await indexes.get(BOB) is not bob
 
 
 async def test_an_altered_memory_does_not_hide_the_others(bare: Assistant, settings: Settings) -> None:
