@@ -64,7 +64,7 @@ class Assistant:
         self.cache = cache = _cache(store, settings, clock, folder)
         self.keys = Keys(store, ids, clock)
         self.sessions = Sessions(store, journal, requests, ids, clock, cache, self._session_ended)
-        self.memories = Memories(store, journal, requests, Indexes(store), plugins, remembering, cache, clock)
+        self.memories = Memories(store, journal, requests, Indexes(store, cache), plugins, remembering, cache, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, ids, clock)
         self.conversation = Conversation(
             turns, self.memories, plugins, ids, clock, settings["context.tokens"], self._answered

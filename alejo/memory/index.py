@@ -12,10 +12,13 @@ import re
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Container, Iterable, Mapping
+from hashlib import blake2b
 
 import msgspec
 
+from alejo import __version__
 from alejo._core import LexicalIndex, StaticEmbedder, VectorScan
+from alejo.cache import Cache, Namespace, Vault
 from alejo.embedding import shipped
 from alejo.errors import DataLoss
 from alejo.storage.store import Store
@@ -65,10 +68,27 @@ def _admits(wanted: Filter, kind: str, *, archived: bool) -> bool:
     return (not archived or wanted.include_archived) and (not wanted.kinds or kind in wanted.kinds)
 
 
+class Embedder:
+    """The table that ships with the package, for one user: what it made is kept with what else is cached of theirs."""
+
+    def __init__(self, table: StaticEmbedder, kept: Namespace) -> None:
+        self.dimensions = table.dimensions
+        self.vault: Vault | None = None  # until the user has a data key
+        self._table = table
+        self._kept = kept
+
+    def embed(self, text: str) -> bytes:
+        """The vector of a text."""
+        if self.vault is None:
+            return self._table.embed(text)
+        key = blake2b(f"{__version__} {text}".encode(), digest_size=16).hexdigest()
+        return self._kept.at_once(self.vault, key, self._table.embed, text)
+
+
 class Index:
     """One user's memories, searchable."""
 
-    def __init__(self, embedder: StaticEmbedder) -> None:
+    def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self.lexical = LexicalIndex(_FIELDS, window=_WINDOW)
         self.vectors = VectorScan(embedder.dimensions, exact=False)  # a fifth of the memory, and no worse to find by
@@ -185,7 +205,8 @@ def date_words(sent_at: int) -> str:
 class _Seat:
     """An index and how far it has followed the change log."""
 
-    def __init__(self, embedder: StaticEmbedder) -> None:
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
         self.index = Index(embedder)
         self.lock = asyncio.Lock()
         self.loaded = False
@@ -198,22 +219,25 @@ class Indexes:
     So many users are kept, and fewer if they have too many memories together; whoever speaks is, however many.
     """
 
-    def __init__(self, store: Store, users: int = _USERS, memories: int = _MEMORIES) -> None:
+    def __init__(self, store: Store, cache: Cache, users: int = _USERS, memories: int = _MEMORIES) -> None:
         self._store = store
         self._users = users
         self._memories = memories
         self._held = 0
-        self._embedder = shipped()
+        self._table = shipped()
+        self._kept = cache["embeddings"]
         self._seats: OrderedDict[Scope, _Seat] = OrderedDict()
 
     async def get(self, scope: Scope) -> Index:
         """The user's index, up to date with every commit before this call, of any process."""
         seat = self._seats.get(scope)
         if seat is None:
-            seat = self._seats[scope] = _Seat(self._embedder)
+            seat = self._seats[scope] = _Seat(Embedder(self._table, self._kept))
         else:
             self._seats.move_to_end(scope)
         async with seat.lock:
+            if seat.embedder.vault is None:
+                seat.embedder.vault = await self._store.vault(scope)
             if not seat.loaded:
                 await self._load(scope, seat)
             else:

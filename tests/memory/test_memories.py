@@ -42,14 +42,15 @@ async def test_what_was_written_is_recalled_next(bare: Assistant) -> None:
 async def test_another_process_is_seen(settings: Settings, bare: Assistant) -> None:
     """What another holder of the same folder remembers and forgets is seen by the next recall."""
     assert await found(bare, "bicycle") == []
+    cache = Cache(bare.store, bare.clock)
     other = type(bare.memories)(
         bare.store,
         bare.memories._journal,
         bare.memories._requests,
-        type(bare.memories._indexes)(bare.store),
+        type(bare.memories._indexes)(bare.store, cache),
         bare.plugins,
         bare.memories._remember,
-        Cache(bare.store, bare.clock),
+        cache,
         bare.clock,
     )
     kept = await other.remember(ADA, MemoryDraft("A bicycle"))
@@ -305,7 +306,7 @@ async def test_indexes_take_bounded_memory(bare: Assistant) -> None:
     for scope in (ADA, BOB):
         for number in range(3):
             await bare.memories.remember(scope, MemoryDraft(f"apple {number}"))
-    indexes = Indexes(bare.store, memories=5)
+    indexes = Indexes(bare.store, bare.cache, memories=5)
     ada = await indexes.get(ADA)
     assert await indexes.get(ADA) is ada
     bob = await indexes.get(BOB)

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from alejo.cli import options
-from alejo_bench import core, overhead, plugins, quotes, report
+from alejo_bench import core, overhead, plugins, quotes, replay, report
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -21,6 +21,7 @@ class Options(msgspec.Struct, frozen=True):
 
 
 BENCHES: dict[str, Callable[..., list[report.Row]]] = {
+    "cache-replay": replay.run,
     "core": core.run,
     "overhead": overhead.run,
     "plugins": plugins.run,
@@ -31,8 +32,11 @@ WITH_PEERS = {"core"}
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(BENCHES)))
+@click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--data", type=click.Path(exists=True, path_type=Path), help="The data the benchmark reads, if it needs any."
+    "--data",
+    type=click.Path(exists=True, path_type=Path),
+    help="The data the benchmark reads, if it needs any; or FILE.",
 )
 @click.option("--peers", is_flag=True, help="Measure the peers too; they are installed into .venv-peers.")
 @click.option("--quick", is_flag=True, help="Fewer and shorter rounds: to see that it runs, not for figures.")
@@ -40,12 +44,18 @@ WITH_PEERS = {"core"}
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the figures as a PNG.")
 @options.debug
 def bench(
-    name: str, data: Path | None, peers: bool, quick: bool, json_file: Path | None, plot_file: Path | None
+    name: str,
+    file: Path | None,
+    data: Path | None,
+    peers: bool,
+    quick: bool,
+    json_file: Path | None,
+    plot_file: Path | None,
 ) -> None:
     """Measures ALEJO on this machine: medians of interleaved rounds, with their range."""
     if peers and name not in WITH_PEERS:
         click.echo(f"{name} has no peers beside what it is measured against in every run.", err=True)
-    rows = BENCHES[name](Options(data, quick, peers))
+    rows = BENCHES[name](Options(file or data, quick, peers))
     report.show(rows)
     if json_file is not None:
         report.write_json(rows, json_file)

@@ -33,8 +33,8 @@ use record::Record;
 /// The least a file may be bounded to.
 const LEAST: u64 = 1 << 20;
 const READERS: u32 = 512;
-/// So many entries go in one transaction at most when many do.
-const BITE: usize = 1000;
+/// So many entries are swept in one transaction: each changes some pages, and the file must have those free.
+const BITE: usize = 64;
 /// So many leave in one transaction when the file is all but full.
 const FEW: usize = 16;
 const TOTALS: &[u8] = b"t";
@@ -226,14 +226,18 @@ impl Disk {
         });
         let mut count = 0;
         for bite in dead.chunks(BITE) {
-            count += self.write(|txn, totals| {
+            let swept = self.write(|txn, totals| {
                 let mut count = 0;
                 for (hash, sequence) in bite {
                     let same = self.rows.get(txn, &entry(hash))?.map(Record::sequence) == Some(*sequence);
                     count += usize::from(same && self.take(txn, totals, hash)?);
                 }
                 Ok(count)
-            })?;
+            });
+            if is_full(&swept) {
+                break; // what is left is dead, and goes when there is room to tell so
+            }
+            count += swept?;
         }
         self.done.expired.fetch_add(count as u64, Relaxed);
         let env = self.env.read().unwrap_or_else(PoisonError::into_inner);
