@@ -303,10 +303,11 @@ class LexicalIndex:
         sort, and for NaN.
         """
 
-    def explain(self, docs: Sequence[int], query: str) -> list[list[tuple[str, float]]]:
+    def explain(self, docs: Sequence[int], query: str, *, own: bool = False) -> list[list[tuple[str, float]]]:
         """For each of `docs`, each matching word of `query`, folded, with its share of BM25, the largest first.
 
-        A document's shares add up to 1; there are none if it is not there or does not match.
+        With `own` words that only its neighbours have are left out. A document's shares add up to 1; there are none if
+        it is not there or does not match.
         """
 
     def validate(self) -> None:

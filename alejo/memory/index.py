@@ -160,7 +160,7 @@ class Index:
             self.archived.add(memory.id)
         elif memory.pinned:
             self.pinned[memory.id] = doc
-        texts = [memory.text, memory.speaker, date_words(memory.sent_at)]
+        texts = [memory.text, memory.speaker, _date_words(memory.sent_at)]
         kind = self._classes.setdefault((memory.kind, memory.archived), len(self._classes))
         session = self._sessions.setdefault(memory.session_id, len(self._sessions)) if memory.message_id else None
         self.lexical.upsert(doc, texts, kind, min(memory.sent_at, _LATEST), session)
@@ -197,8 +197,7 @@ class Index:
         self.archived.discard(memory_id)
 
 
-def date_words(sent_at: int) -> str:
-    """The date by which a memory is found, too."""
+def _date_words(sent_at: int) -> str:
     return time.strftime("%d %B %Y", time.gmtime(sent_at // 1_000_000))
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from alejo._core import Ranker, tokens
+from alejo._core import Ranker
 from alejo.errors import DataLoss
-from alejo.memory.index import Index, date_words
+from alejo.memory.index import Index
 from alejo.storage.store import Row, Store
 from alejo.storage.tables import MEMORIES
 from alejo.types import EVERYTHING, Evidence, Filter, Hit, Memory, RecallPlan, Scope
@@ -150,15 +150,14 @@ def match(
 async def read(store: Store, scope: Scope, index: Index, query: str, chosen: Sequence[Found]) -> list[Hit]:
     """The hits of chosen candidates, each with the evidence for it; one that was deleted meanwhile is left out."""
     hits: list[Hit] = []
-    explained = index.lexical.explain([each.doc for each in chosen], query)
+    # Only words of their own: what their neighbours said must not outlive these in what is told of them.
+    explained = index.lexical.explain([each.doc for each in chosen], query, own=True)
     for (doc, score, coverage, shares), words in zip(chosen, explained, strict=True):
         entry = index.entries.get(doc)
         row = await sound(store, scope, entry.id) if entry is not None else None
         if row is None:
             continue
-        # Only words of its own: what its neighbours said must not outlive them in what is told of this one.
-        own = set(tokens(f"{row.value.text} {row.value.speaker} {date_words(row.value.sent_at)}"))
-        detail = ", ".join(word for word, _ in words if not own.isdisjoint(tokens(word)))
+        detail = ", ".join(word for word, _ in words)
         strongest = sorted(shares, key=lambda each: -each[1])
         evidence = tuple(Evidence(name, share, detail if name == "lexical" else "") for name, share in strongest)
         hits.append(Hit(versioned(row.value, row.version), score, coverage, evidence))

@@ -173,7 +173,7 @@ fn check(index: &Index, model: &Model, query: &str) {
             "coverage {} is not {coverage}",
             hit.coverage
         );
-        let [parts] = &index.explain(&[hit.doc], query)[..] else { panic!("one explanation for one document") };
+        let [parts] = &index.explain(&[hit.doc], query, false)[..] else { panic!("one explanation for one document") };
         assert!(close(1.0, parts.iter().map(|(_, share)| f64::from(*share)).sum()));
         assert!(parts.is_sorted_by(|one, next| one.1 >= next.1));
     }
@@ -316,12 +316,12 @@ fn an_explanation_speaks_the_words_of_the_query() {
         let params = Params::new(0.9, vec![Field::default()], window).unwrap();
         let mut index = Index::new(Tokenizer::new(Language::English), params);
         index.upsert(7, &["We went to the lakes; the children swam"], Facts::default()).unwrap();
-        let parts = index.explain(&[8, 7], "Did any child go swimming?");
+        let parts = index.explain(&[8, 7], "Did any child go swimming?", false);
         assert_eq!(parts[0], []);
         let words: BTreeSet<_> = parts[1].iter().map(|(word, _)| word.as_str()).collect();
         assert_eq!(words, ["child", "go", "swimming"].into());
-        assert_eq!(index.explain(&[7], "mountain"), [[]]);
-        assert!(index.explain(&[], "child").is_empty());
+        assert_eq!(index.explain(&[7], "mountain", false), [[]]);
+        assert!(index.explain(&[], "child", false).is_empty());
     }
 }
 

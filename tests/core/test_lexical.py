@@ -78,6 +78,7 @@ def test_neighbours_of_a_session_are_heard() -> None:
     assert [number for number, *_ in search(index, "speaker1")] == [1]
     assert [number for number, *_ in search(index, "train")] == [3]
     assert [word for word, _ in index.explain([2], "loud violin mango")[0]] == ["mango", "violin"]
+    assert [word for word, _ in index.explain([2], "loud violin mango", own=True)[0]] == ["mango"]
     index.remove(1)
     assert search(index, "violin") == []
     assert [number for number, *_ in search(index, "rain")] == [0, 2]

@@ -56,7 +56,8 @@ fn ask(index: &Index, held: &BTreeSet<u64>, query: &str, limit: usize) {
     if limit > 0 {
         assert_eq!(index.rank(query, limit, &Weighing::default()), all[..limit.min(all.len())]);
     }
-    for (hit, parts) in all.iter().zip(index.explain(&all.iter().map(|hit| hit.doc).collect::<Vec<_>>(), query)) {
+    for (hit, parts) in all.iter().zip(index.explain(&all.iter().map(|hit| hit.doc).collect::<Vec<_>>(), query, false))
+    {
         let sum: f32 = parts.iter().map(|(_, share)| share).sum();
         assert!((sum - 1.0).abs() < 1e-3 || hit.score == 0.0, "the shares of {} add up to {sum}", hit.doc);
     }

@@ -265,8 +265,9 @@ impl Index {
     }
 
     /// Why `query` finds each of the documents: each matching word of the query, folded, with its share of BM25, the largest
-    /// first. The shares of a document add up to 1; there are none if it does not match.
-    pub fn explain(&self, numbers: &[u64], query: &str) -> Vec<Vec<(String, f32)>> {
+    /// first; without those that only its neighbours have if `own`. The shares of a document add up to 1; there are none if it
+    /// does not match.
+    pub fn explain(&self, numbers: &[u64], query: &str, own: bool) -> Vec<Vec<(String, f32)>> {
         let slots: Vec<Option<Slot>> = numbers.iter().map(|&number| self.documents.find(number)).collect();
         let mut shares = vec![Vec::new(); numbers.len()];
         let end = if self.reach == 0 { 0 } else { self.documents.end() };
@@ -286,7 +287,11 @@ impl Index {
                 note(&|slot| find(postings, slot).map(&tf), postings.len());
             } else {
                 self.hear(term, &mut frequencies);
-                note(&|slot| Some(frequencies.tf[slot as usize]).filter(|tf| *tf > 0.0), frequencies.df);
+                let counts = |slot| !own || find(postings, slot).is_some();
+                note(
+                    &|slot| Some(frequencies.tf[slot as usize]).filter(|tf| *tf > 0.0 && counts(slot)),
+                    frequencies.df,
+                );
                 frequencies.drain(|_, _| {});
             }
         }

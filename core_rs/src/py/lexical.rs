@@ -82,10 +82,11 @@ impl LexicalIndex {
     }
 
     /// Each matching word of the query with its share of BM25, for each of the documents.
-    fn explain(&self, py: Python<'_>, docs: Vec<u64>, query: &str) -> PyResult<Vec<Vec<(String, f32)>>> {
+    #[pyo3(signature = (docs, query, *, own = false))]
+    fn explain(&self, py: Python<'_>, docs: Vec<u64>, query: &str, own: bool) -> PyResult<Vec<Vec<(String, f32)>>> {
         // Cutting out a word takes as long as looking it up in some four documents.
         let small = |_: &Index| query.len() * docs.len().max(4) < 4 * LARGE_TEXT;
-        Ok(self.read(py, small, |index| index.explain(&docs, query))?)
+        Ok(self.read(py, small, |index| index.explain(&docs, query, own))?)
     }
 
     /// Checks every invariant of the index; slow, for tests.
