@@ -167,7 +167,8 @@ class Writer:
         for request_id in self._unseen[-5:]:
             request = self.acknowledged[request_id][0]
             hits, _ = await client.recall(request.word)
-            assert [hit.memory.text for hit in hits] == [kept(request)], f"{self.user}: {request} recalls {hits}"
+            texts = [hit.memory.text for hit in hits]  # what stands beside it in the session is found with it
+            assert texts.count(kept(request)) == 1, f"{self.user}: {request} recalls {hits}"
 
 
 def kept(request: Request) -> str:
