@@ -189,8 +189,8 @@ def run(options: Any) -> list[Row]:
                 added.append(_median([_timed(system.add, next(numbers), text) for text in more]))
         for system, answers, times, added in zip(systems, found, asking, adding, strict=True):
             about = (system.name, system.version)
-            rows.append(row("core", case, *about, "bm25_us", "us", times))
-            rows.append(row("core", case, *about, "bm25_add_us", "us", added))
+            rows.append(row("core", case, *about, "bm25_us", "µs", times))
+            rows.append(row("core", case, *about, "bm25_add_us", "µs", added))
             if isinstance(system, Alejo):
                 rows.append(row("core", case, *about, "bm25_mb", "MB", [system.megabytes]))
             if system.name != "alejo+windows":

@@ -25,6 +25,8 @@ impl Held {
             self.starts.resize(slot + 1, 0);
         }
         self.starts[slot] = self.bytes.len() + 1;
+        let most = self.bytes.len() + 5 * (ids.len() + 1);
+        widen(&mut self.bytes, most);
         pack(&mut self.bytes, ids.len() as u32);
         let mut last = 0;
         for &id in ids {
