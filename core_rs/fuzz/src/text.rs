@@ -1,3 +1,4 @@
+use alejo_core::estimate;
 use alejo_core::ngram::{Grams, Hasher};
 use alejo_core::text::{Language, Tokenizer};
 
@@ -6,7 +7,7 @@ use super::feed::Feed;
 const CODES: [&str; 19] =
     ["", "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nb", "nl", "pt", "ro", "ru", "sv", "ta", "tr"];
 
-/// A text in any language gives words that have terms, the same each time.
+/// A text in any language gives words that have terms, the same each time, and a count of tokens in keeping with its length.
 pub(super) fn run(data: &[u8]) {
     let mut feed = Feed(data);
     let language = Language::from_code(CODES[usize::from(feed.below(19))]).expect("it has a stemmer");
@@ -19,6 +20,7 @@ pub(super) fn run(data: &[u8]) {
         count += 1;
     });
     assert_eq!(tokenizer.terms(&text).len(), count);
+    assert!(estimate::tokens(&text) <= 3 * text.chars().count());
 }
 
 /// The n-grams of two texts are vectors of length 1, or none, whose product does not depend on the order.
