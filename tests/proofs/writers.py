@@ -166,7 +166,7 @@ class Writer:
         assert not extra, f"{self.user}: nobody told {extra}"
         for request_id in self._unseen[-5:]:
             request = self.acknowledged[request_id][0]
-            hits, _ = await client.recall(request.word)
+            hits, _ = await client.recall(request.word, Page(50))
             texts = [hit.memory.text for hit in hits]  # what stands beside it in the session is found with it
             assert texts.count(kept(request)) == 1, f"{self.user}: {request} recalls {hits}"
 
