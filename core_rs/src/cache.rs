@@ -143,8 +143,13 @@ impl<K, V> Tier<K, V> {
         if !self.stamps.is_current(stamp) {
             return;
         }
-        let old = find(&self.table, &self.slots, hash, |held| is(held, &key)).map(|slot| self.take(slot));
         self.drop_aside(hash);
+        let found = find(&self.table, &self.slots, hash, |held| is(held, &key));
+        let expires = now.saturating_add(self.limits.ttl.min(millis(lives)));
+        if let Some(slot) = found.filter(|&slot| self.may_stay(slot, user, weight, now)) {
+            return self.slots.replace(slot, value, weight as u32, expires, now);
+        }
+        let old = found.map(|slot| self.take(slot));
         let Some(weight) = u32::try_from(weight).ok().filter(|&weight| u64::from(weight) <= self.limits.weight) else {
             self.done.evictions += 1;
             return;
@@ -158,7 +163,6 @@ impl<K, V> Tier<K, V> {
         };
         self.make_room(weight, now);
         let user = self.users.intern(user, stamp);
-        let expires = now.saturating_add(self.limits.ttl.min(millis(lives)));
         let slot = self.slots.push(Entry::new(hash, key, value, weight, user, place, uses, expires, now));
         self.slots[slot].seat = self.users.seat(user, slot);
         let slots = &self.slots;
@@ -227,6 +231,13 @@ impl<K, V> Tier<K, V> {
 
     fn is_over(&self, slot: u32, now: u64) -> bool {
         self.is_late(&self.slots[slot], now)
+    }
+
+    /// Whether an entry may give its place to a value of this user and weight, for which nothing has to make room.
+    fn may_stay(&self, slot: u32, user: Option<&str>, weight: u64, now: u64) -> bool {
+        let entry = &self.slots[slot];
+        let same = self.users.name(entry.user) == user;
+        same && weight <= entry.weight.into() && !self.is_late(entry, now) && self.is_wanted(slot)
     }
 
     /// Whether its user was not forgotten, by anybody who goes by the same stamps.

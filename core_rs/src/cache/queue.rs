@@ -2,6 +2,8 @@
 
 use std::ops::{Index, IndexMut};
 
+use super::MOST_USES;
+
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -125,6 +127,15 @@ impl<K, V> Slots<K, V> {
         self.unlink(slot);
         let entry = &mut self[slot];
         (entry.place, entry.uses) = (place, uses);
+        self.link(slot);
+    }
+
+    /// Gives an entry another value; it is the newest of its queue then, and was used once more.
+    pub(super) fn replace(&mut self, slot: u32, value: V, weight: u32, expires: u64, now: u64) {
+        self.unlink(slot);
+        let entry = &mut self[slot];
+        (entry.value, entry.weight, entry.expires, entry.touched) = (value, weight, expires, now);
+        entry.uses = MOST_USES.min(entry.uses + 1);
         self.link(slot);
     }
 

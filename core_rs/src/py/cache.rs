@@ -1,21 +1,22 @@
 //! The cache for Python: it keeps the caller's own strings and bytes and gives them back.
 //!
 //! All work is done attached: a hit is over sooner than the interpreter could be let go, and references may not be counted
-//! without it. So nobody who holds the lock waits for the interpreter. Only exact `str` and `bytes` are kept, whose hash,
-//! comparison and end run no Python code.
+//! without it. So the interpreter's lock is all that the cache needs. Only exact `str` and `bytes` are kept, whose hash, comparison
+//! and end run no Python code.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
+use super::attached::Attached;
 use super::cache_disk::CacheDisk;
 use super::clock::{FakeClock, duration};
 use crate::cache::{Counters, Demoted, Item, Limits, Stamp, Tier};
 use crate::clock::{Clock, MachineClock};
-use crate::error::{Error, caught};
+use crate::error::caught;
 
 /// What an entry costs beside its key and value: a slot, its share of the table and of the ghosts, and the heads of two objects.
 const OVERHEAD: u64 = 64 + 12 + 32 + 48 + 33;
@@ -25,7 +26,7 @@ type Kept = Tier<Py<PyString>, Py<PyBytes>>;
 /// A bounded cache in memory from strings to bytes; safe to use from many threads.
 #[pyclass(frozen, module = "alejo._core")]
 pub(super) struct CacheTier {
-    tier: Mutex<Kept>,
+    tier: Attached<Kept>,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -70,14 +71,15 @@ impl CacheTier {
             Some(disk) => Tier::over(limits, disk.get().stamps()?),
             None => Tier::new(limits),
         };
-        Ok(Self { tier: Mutex::new(tier), clock: clock.map(|clock| clock.get().share()) })
+        Ok(Self { tier: Attached::new(tier), clock: clock.map(|clock| clock.get().share()) })
     }
 
     /// The value of a key, or None.
     #[pyo3(signature = (key, /))]
     fn get<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let hash = hashed(key)?;
-        self.with(|tier, now| tier.get(hash, |held| same(held, key), now).map(|value| value.bind(key.py()).clone()))
+        let py = key.py();
+        self.with(py, |tier, now| tier.get(hash, |held| same(held, key), now).map(|value| value.bind(py).clone()))
     }
 
     /// The values of keys, in their order.
@@ -85,7 +87,7 @@ impl CacheTier {
     fn get_many<'py>(&self, keys: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
         let py = keys.py();
         let mut values = Vec::with_capacity(keys.len());
-        self.with(|tier, now| {
+        self.with(py, |tier, now| {
             for key in keys {
                 let key = key.cast::<PyString>()?;
                 values.push(tier.get(hashed(key)?, |held| same(held, key), now).map(|value| value.clone_ref(py)));
@@ -113,7 +115,7 @@ impl CacheTier {
         let weight = (key.len()? + value.as_bytes().len()) as u64 + OVERHEAD;
         let lives = duration(lives)?;
         let is = |held: &Py<PyString>, key: &Py<PyString>| same(held, key.bind(py));
-        self.with(|tier, now| {
+        self.with(py, |tier, now| {
             let since = since.map(|generation| tier.stamps().at(user, generation));
             let item = Item { hash, key: key.unbind(), value: value.unbind(), weight, user, since, lives };
             tier.put(item, is, now);
@@ -122,14 +124,14 @@ impl CacheTier {
 
     /// The generation of a user.
     #[pyo3(signature = (user, /))]
-    fn generation(&self, user: Option<&str>) -> PyResult<u32> {
-        self.with(|tier, _| tier.stamps().stamp(user).generation)
+    fn generation(&self, py: Python<'_>, user: Option<&str>) -> PyResult<u32> {
+        self.with(py, |tier, _| tier.stamps().stamp(user).generation)
     }
 
     /// What left since the last call while it could live on.
     #[pyo3(signature = (*, everything = false))]
-    fn demoted(&self, everything: bool) -> PyResult<Vec<Left>> {
-        let demoted = self.with(|tier, now| tier.demoted(everything, now))?;
+    fn demoted(&self, py: Python<'_>, everything: bool) -> PyResult<Vec<Left>> {
+        let demoted = self.with(py, |tier, now| tier.demoted(everything, now))?;
         let left = |Demoted { key, value, user, stamp: Stamp { generation, .. }, lives, .. }| {
             (key, value, user.map(String::from), generation, lives.as_secs_f64())
         };
@@ -139,38 +141,39 @@ impl CacheTier {
     /// Takes a key out; False if it is not there.
     #[pyo3(signature = (key, /))]
     fn remove(&self, key: &Bound<'_, PyString>) -> PyResult<bool> {
+        let py = key.py();
         let hash = hashed(key)?;
-        self.with(|tier, now| tier.remove(hash, |held| same(held, key), now))
+        self.with(py, |tier, now| tier.remove(hash, |held| same(held, key), now))
     }
 
     /// Takes out all that belongs to a user.
     #[pyo3(signature = (user, /))]
-    fn forget(&self, user: &str) -> PyResult<usize> {
-        self.with(|tier, _| tier.forget(user))
+    fn forget(&self, py: Python<'_>, user: &str) -> PyResult<usize> {
+        self.with(py, |tier, _| tier.forget(user))
     }
 
     /// Takes out everything.
-    fn clear(&self) -> PyResult<()> {
-        self.with(|tier, _| tier.clear())
+    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |tier, _| tier.clear())
     }
 
     /// Takes out what has outlived its time.
-    fn sweep(&self) -> PyResult<usize> {
-        self.with(|tier, now| tier.sweep(now))
+    fn sweep(&self, py: Python<'_>) -> PyResult<usize> {
+        self.with(py, |tier, now| tier.sweep(now))
     }
 
     /// What it has done and what it holds.
-    fn counters(&self) -> PyResult<CacheCounters> {
-        self.with(|tier, _| tier.counters().into())
+    fn counters(&self, py: Python<'_>) -> PyResult<CacheCounters> {
+        self.with(py, |tier, _| tier.counters().into())
     }
 
     /// Checks every invariant.
-    fn validate(&self) -> PyResult<()> {
-        Ok(self.with(|tier, _| tier.validate())??)
+    fn validate(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(self.with(py, |tier, _| tier.validate())??)
     }
 
-    fn __len__(&self) -> PyResult<usize> {
-        self.with(|tier, _| tier.counters().entries as usize)
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        self.with(py, |tier, _| tier.counters().entries as usize)
     }
 }
 
@@ -179,10 +182,8 @@ impl CacheTier {
         self.clock.as_ref().map_or_else(|| MachineClock::coarse().now(), |clock| clock.now())
     }
 
-    /// A panic may have left the cache half changed, and it says so from then on.
-    fn with<T>(&self, work: impl FnOnce(&mut Kept, Duration) -> T) -> PyResult<T> {
-        let damaged = |_: PoisonError<_>| Error::Damaged("a change was broken off");
-        caught(|| Ok(work(&mut *self.tier.lock().map_err(damaged)?, self.now())))
+    fn with<T>(&self, py: Python<'_>, work: impl FnOnce(&mut Kept, Duration) -> T) -> PyResult<T> {
+        caught(|| Ok(self.tier.with(py, |tier| work(tier, self.now()))?))
     }
 }
 

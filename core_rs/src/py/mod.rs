@@ -1,6 +1,7 @@
 //! `alejo._core`: the Python face. Numbers, strings and lists cross here; no Python object is ever called back. A panic becomes
 //! an error (`caught`): PyO3's own exception for it would pass by every `except Exception`.
 
+mod attached;
 mod cache;
 mod cache_disk;
 mod clock;
