@@ -89,7 +89,7 @@ impl Scan {
         self.remove(id);
         let place = u32::try_from(self.len()).expect("2^32 vectors do not fit into memory");
         let codes = self.codes.push(ZERO);
-        self.bounds.push(code(vector, |at, step| codes[at] = lifted(step)));
+        self.bounds.push(code(vector, codes, lifted));
         if self.exact {
             self.vectors.extend_from_slice(vector);
         }
@@ -240,7 +240,7 @@ impl Scan {
             holds(self.places.get(id) == Some(&(at as u32)), "a number leads elsewhere")?;
             if self.exact {
                 let mut codes = vec![ZERO; self.codes.stride()];
-                let bound = code(self.vector(at), |at, step| codes[at] = lifted(step));
+                let bound = code(self.vector(at), &mut codes, lifted);
                 holds(bound == self.bounds[at] && codes == self.codes.row(at), "a code is stale")?;
             }
         }
@@ -265,27 +265,36 @@ struct Asked {
 impl Asked {
     fn new(query: &[f32], stride: usize) -> Self {
         let mut steps = vec![0_i8; stride];
-        let coded = code(query, |at, step| steps[at] = step);
+        let coded = code(query, &mut steps, |step| step);
         let over = i32::from(ZERO) * steps.iter().map(|&step| i32::from(step)).sum::<i32>();
         Self { steps, coded, over, kernel: ByteDot::detect() }
     }
 }
 
-/// Codes a vector: `set` gets each step, -127 to 127, and where it belongs. Lengths are rounded up.
-pub(crate) fn code(vector: &[f32], mut set: impl FnMut(usize, i8)) -> Coded {
+/// Codes a vector: `codes` gets each step, -127 to 127, as `keep` makes it. Lengths are rounded up.
+pub(crate) fn code<T>(vector: &[f32], codes: &mut [T], keep: impl Fn(i8) -> T) -> Coded {
+    /// Added to a small number this rounds it, and leaves the whole in the last bits: quicker than asking for it.
+    const ROUND: f32 = (3 << 22) as f32;
     let scale = vector.iter().fold(0.0_f32, |most, number| most.max(number.abs())) / 127.0;
     let scale = if scale.is_normal() { scale } else { 0.0 };
     let per = if scale > 0.0 { scale.recip() } else { 0.0 };
-    let (mut norm, mut rest) = (0.0_f64, 0.0_f64);
-    for (at, &number) in vector.iter().enumerate() {
-        let step = (number * per).round_ties_even() as i8;
-        set(at, step);
-        let stands = f64::from(step) * f64::from(scale);
-        norm += stands * stands;
-        rest += (f64::from(number) - stands).powi(2);
+    let (mut squares, mut rests) = (0_i32, [0.0_f32; 16]);
+    for (numbers, codes) in vector.chunks(rests.len()).zip(codes.chunks_mut(rests.len())) {
+        for ((&number, code), rest) in numbers.iter().zip(codes).zip(&mut rests) {
+            let round = number * per + ROUND;
+            let (step, whole) = (round - ROUND, round.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed());
+            *code = keep(whole as i8);
+            squares += whole * whole;
+            // In steps, so that squares of very small numbers do not vanish.
+            *rest += (number * per - step).powi(2);
+        }
     }
-    let up = |square: f64| (square.sqrt() * 1.000_001) as f32;
-    Coded { scale, norm: up(norm), rest: up(rest) }
+    // What rounding loses in f32 is below a millionth of the vector.
+    let norm = (squares as f32).sqrt() * scale * 1.000_001;
+    let rest = rests.iter().sum::<f32>().sqrt() * scale * 1.000_1 + norm * 1e-6;
+    // Without a scale nothing stands for the numbers.
+    let all = || vector.iter().map(|&number| f64::from(number).powi(2)).sum::<f64>().sqrt() as f32 * 1.000_01;
+    Coded { scale, norm, rest: if scale > 0.0 { rest } else { all() } }
 }
 
 /// A step as it is kept.

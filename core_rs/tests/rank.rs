@@ -227,7 +227,7 @@ fn a_query_makes_dense_evidence() {
         let selection = ranker("dense").rank(&candidates, 0, None).unwrap();
         let chosen: Vec<_> = selection.chosen.iter().map(|choice| (choice.id, choice.score)).collect();
         assert_eq!(chosen.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [9, 7]);
-        assert!((chosen[0].1 - 1.0).abs() < 1e-6 && (chosen[1].1 - 0.6).abs() < 1e-6, "{chosen:?}");
+        assert!((chosen[0].1 - 1.0).abs() < 2e-6 && (chosen[1].1 - 0.6).abs() < 2e-6, "{chosen:?}");
         assert_eq!(selection.left_out[0].reason.word(), "irrelevant");
     }
 }

@@ -107,7 +107,7 @@ impl Rows {
             Numbers::Floats(_) => Pick { numbers: Picked::Floats(query.to_vec()), inverse },
             Numbers::Bytes { lines, .. } => {
                 let mut row = vec![ZERO; lines.stride()];
-                let coded = code(query, |at, step| row[at] = lifted(step));
+                let coded = code(query, &mut row, lifted);
                 let inverse = if coded.norm > 0.0 { coded.scale / coded.norm } else { 0.0 };
                 Pick { numbers: Picked::Lifted(row), inverse }
             }
