@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from prometheus_client import generate_latest
 
 from alejo.memory import Memories
 from alejo.types import Scope
@@ -152,3 +153,25 @@ async def test_recalls_of_a_stream_come_in_order(shelf: House) -> None:
     assert [answer.WhichOneof("result") for answer in answers] == ["recalled", "failure", "recalled", "recalled"]
     for query, answer in zip(queries, answers, strict=True):
         assert query == "" or query in answer.recalled.hits[0].memory.text
+
+
+async def test_what_the_cache_does_is_among_the_metrics(shelf: House) -> None:
+    """A scrape tells hits, misses and loads of every tier, and what the tiers hold."""
+    await within(
+        shelf.unary(f"{SERVICE}/Remember", pb.RememberResponse)(
+            pb.RememberRequest(memory={"text": "The key is under the mat."})
+        )
+    )
+    ask = shelf.unary(f"{SERVICE}/Recall", pb.RecallResponse)
+    first, second = [await within(ask(pb.RecallRequest(query="key"))) for _ in range(2)]
+    assert first == second
+    text = generate_latest(shelf.server.metrics.registry).decode()
+    for line in (
+        'alejo_cache_hits_total{tier="responses"} 1.0',
+        'alejo_cache_loads_total{tier="responses"} 1.0',
+        'alejo_cache_misses_total{tier="disk"} ',
+        'alejo_cache_load_seconds_total{tier="embeddings"} ',
+        "alejo_cache_disk_bytes 0.0",
+    ):
+        assert line in text
+    assert "alejo_cache_memory_bytes 0.0" not in text
