@@ -18,7 +18,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from alejo._core import CacheDisk, CacheTier
-from alejo.errors import Unavailable
+from alejo.errors import AlejoError, Unavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ class Vaults(Protocol):
 
 
 class Counts(NamedTuple):
-    """What a namespace has done, or the disk below them all, which makes nothing."""
+    """What a namespace has done, or the disk below them all, which makes nothing and fails to keep."""
 
     hits: int
     misses: int
@@ -239,7 +239,7 @@ class Cache:
         self._tidying: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._swept = clock.monotonic()
-        self.lost = 0  # rows that the disk would not take
+        self.lost = 0  # rows that could not be sealed or that the disk would not take
 
     def __getitem__(self, name: str) -> Namespace:
         return self._spaces[name]
@@ -256,7 +256,9 @@ class Cache:
         told = {name: space.counts() for name, space in self._spaces.items()}
         if self._disk is not None:
             disk = self._disk.counters()
-            told["disk"] = Counts(disk.hits, disk.misses, disk.evictions, disk.expired, disk.entries, disk.weight)
+            told["disk"] = Counts(
+                disk.hits, disk.misses, disk.evictions, disk.expired, disk.entries, disk.weight, failures=self.lost
+            )
         return told
 
     def asked(self, name: str, key: str) -> None:
@@ -298,10 +300,10 @@ class Cache:
             for space in self._spaces.values():
                 rows = space.tier.demoted(everything=everything)
                 for start in range(0, len(rows), _BATCH):
-                    batch = await space.sealed(self.vaults, rows[start : start + _BATCH])
+                    batch = rows[start : start + _BATCH]
                     try:
-                        await asyncio.to_thread(disk.put, batch)
-                    except OSError:
+                        await asyncio.to_thread(disk.put, await space.sealed(self.vaults, batch))
+                    except (OSError, AlejoError):
                         self.lost += len(batch)  # it is a cache: what it cannot keep is made again
 
     async def sweep(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 import alejo
 from alejo import Assistant
 from alejo._core import CacheDisk
-from alejo.cache import Cache
+from alejo.cache import Cache, Vault, Vaults
 from alejo.clock import FakeClock
 from alejo.errors import StartupError, Unavailable
 from alejo.identity import LOCAL
@@ -206,6 +206,27 @@ async def test_closing_ends_what_is_being_made(make: Make) -> None:
     await cache.close()
     with pytest.raises(Unavailable):
         await waiting
+
+
+class Lockless:
+    """Vaults of which none is found again."""
+
+    def __init__(self, vaults: Vaults) -> None:
+        self.vault = vaults.vault
+
+    async def vault_of(self, name: str) -> Vault | None:
+        raise Unavailable("The storage cannot be read now.")
+
+
+async def test_what_cannot_be_sealed_is_lost_and_nothing_else(
+    owner: Assistant, clock: FakeClock, tmp_path: Path
+) -> None:
+    """A storage that fails while values go to the disk costs those values, and keeps nobody from closing."""
+    cache = Cache(Lockless(owner.store), clock, CacheDisk(tmp_path / "l3"))
+    await cache["responses"].fetch(ADA, "key", Loads())
+    await cache.close()
+    assert cache.lost == 1
+    CacheDisk(tmp_path / "l3").close()
 
 
 async def test_a_trace_holds_digests_alone(environment: dict[str, str], tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ class Server:
             ("alejo_cache_evictions", "evictions", "Entries that had to make room in a tier of the cache."),
             ("alejo_cache_expired", "expired", "Entries that outlived their time in a tier of the cache."),
             ("alejo_cache_loads", "loads", "Values that were made as no tier had them."),
-            ("alejo_cache_load_failures", "failures", "Values that could not be made."),
+            ("alejo_cache_load_failures", "failures", "Values that could not be made, or on disk not be kept."),
             ("alejo_cache_load_seconds", "load_seconds", "How long values took to be made."),
         ):
             self.metrics.counter(name, text, "tier", by_tier(field))
