@@ -51,7 +51,6 @@ pub(super) fn run(data: &[u8]) {
                     lives: Duration::from_millis(lives),
                 };
                 tier.put(item, |held, new| held == new, time);
-                puts.remove(&key);
                 if since.is_none_or(|since| since.1) {
                     puts.insert(key, Put { value, user, expires: now + lives.min(ttl) });
                 }
