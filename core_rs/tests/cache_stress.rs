@@ -79,7 +79,9 @@ fn two_tiers_bear_it() {
     tier.lock().unwrap().validate().unwrap();
     disk.validate().unwrap();
     let (memory, below) = (tier.lock().unwrap().counters(), disk.counters());
-    assert!(memory.hits > 0 && memory.evictions > 0 && memory.expired > 0 && below.hits > 0, "{memory:?} {below:?}");
+    // What expires is met in either tier, in which of them depends on how busy the machine is.
+    let expired = memory.expired + below.expired;
+    assert!(memory.hits > 0 && memory.evictions > 0 && expired > 0 && below.hits > 0, "{memory:?} {below:?}");
     println!("{} steps, {memory:?}, {below:?}", work.into_inner());
 }
 
