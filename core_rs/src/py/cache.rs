@@ -12,9 +12,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
 use super::attached::Attached;
+use super::cache_counters::CacheCounters;
 use super::cache_disk::CacheDisk;
 use super::clock::{FakeClock, duration};
-use crate::cache::{Counters, Demoted, Item, Limits, Stamp, Tier};
+use crate::cache::{Demoted, Item, Limits, Stamp, Tier};
 use crate::clock::{Clock, MachineClock};
 use crate::error::caught;
 
@@ -28,24 +29,6 @@ type Kept = Tier<Py<PyString>, Py<PyBytes>>;
 pub(super) struct CacheTier {
     tier: Attached<Kept>,
     clock: Option<Arc<dyn Clock>>,
-}
-
-/// What a cache has done, and what it holds.
-#[pyclass(frozen, get_all, module = "alejo._core")]
-pub(super) struct CacheCounters {
-    hits: u64,
-    misses: u64,
-    evictions: u64,
-    expired: u64,
-    entries: u64,
-    weight: u64,
-}
-
-impl From<Counters> for CacheCounters {
-    fn from(counters: Counters) -> Self {
-        let Counters { hits, misses, evictions, expired, entries, weight } = counters;
-        Self { hits, misses, evictions, expired, entries, weight }
-    }
 }
 
 /// A key, its value, user and generation, and the seconds it lives yet.

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::PyBytes;
 
-use super::cache::CacheCounters;
+use super::cache_counters::CacheCounters;
 use super::clock::{FakeClock, duration};
 use crate::cache::Stamps;
 use crate::cache::disk::{Disk, Found, Keep};

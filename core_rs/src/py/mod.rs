@@ -3,6 +3,7 @@
 
 mod attached;
 mod cache;
+mod cache_counters;
 mod cache_disk;
 mod clock;
 mod embed;
@@ -32,7 +33,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("DamagedIndex", py.get_type::<error::DamagedIndex>())?;
     module.add("DamagedTable", py.get_type::<error::DamagedTable>())?;
     module.add("Panicked", py.get_type::<error::Panicked>())?;
-    module.add_class::<cache::CacheCounters>()?;
+    module.add_class::<cache_counters::CacheCounters>()?;
     module.add_class::<cache::CacheTier>()?;
     module.add_class::<cache_disk::CacheDisk>()?;
     module.add_class::<clock::FakeClock>()?;
