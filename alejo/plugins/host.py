@@ -21,7 +21,7 @@ from . import desk, places, shapes
 from .discovery import Candidate
 from .here import Overdue, within
 from .intake import Found, Intake
-from .lane import Lane, Outcome, Pieces
+from .lane import BEAT, Lane, Outcome, Pieces
 from .slots import Plugin, Slot
 from .switches import Switches
 from .watch import Watch
@@ -47,6 +47,7 @@ class PluginHost:
         self._held: set[str] = set()
         self._closing: set[asyncio.Task[bool]] = set()
         self._left: list[Plugin] = []
+        self._abandoned: set[Lane] = set()
         self._watch: Watch | None = None
 
     @classmethod
@@ -126,7 +127,8 @@ class PluginHost:
             self._watch.close()
         plugins = (*self._plugins, *self._left)
         lanes = [plugin.lane for plugin in plugins if plugin.lane is not None]
-        await asyncio.gather(*self._closing, *(lane.close(1.0) for lane in lanes))
+        hung = (lane.close(BEAT) for lane in self._abandoned)
+        await asyncio.gather(*self._closing, *(lane.close(1.0) for lane in lanes), *hung)
 
     # Changes while the server runs
 
@@ -417,8 +419,8 @@ class PluginHost:
         log.error("plugin_stuck", plugin=plugin.candidate.name, place=place)
         plugin.stuck_threads += 1
         if plugin.lane is not None:
-            plugin.lane.retire()
-            plugin.lane.interrupt()
+            plugin.lane.abandon()
+            self._abandoned = {lane for lane in self._abandoned if lane.thread.is_alive()} | {plugin.lane}
             plugin.lane = None
         plugin.standing.trip(f"It hangs at {place}; its event loop was replaced.")
 

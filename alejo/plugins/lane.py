@@ -22,6 +22,7 @@ from . import places
 
 T = TypeVar("T")
 BEAT = 0.25
+_PATIENCE = 60.0  # seconds between interruptions of what does not end, at the most
 WINDOW = 16
 log = structlog.get_logger("alejo.plugins")
 
@@ -119,9 +120,15 @@ class Lane:
         if self._timer is not None:
             self._timer.cancel()
         for job in self._jobs:
+            job.is_dropped = True  # one that waits behind what hangs must not begin when that has ended
             job.end(Outcome(why="quarantined"))
         self._jobs.clear()
         self.send(self._wind_down)
+
+    def abandon(self) -> None:
+        """Retires a lane whose thread hangs, and interrupts the thread until it ends: one time may be caught."""
+        self.retire()
+        self._insist(BEAT)
 
     def interrupt(self) -> None:
         """Ends what the thread does if that is Python code; a call into C is ended when it returns, or never."""
@@ -138,6 +145,11 @@ class Lane:
                 return True
             self.interrupt()  # the process may go on for long, and a loop in Python would burn a core all the while
         return False
+
+    def _insist(self, patience: float) -> None:
+        if self.thread.is_alive():
+            self.interrupt()
+            self.home.call_later(patience, self._insist, min(2 * patience, _PATIENCE))
 
     # The watch
 

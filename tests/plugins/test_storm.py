@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import linecache
 import random
 import sys
+import threading
 import time
 
 from alejo.clock import FakeClock
@@ -35,6 +37,13 @@ async def fault(host: PluginHost, name: str, dice: random.Random) -> None:
         pass
 
 
+def running(name: str) -> list[str]:
+    """The lines of Python at which a plugin's threads are that are left."""
+    threads = {thread.ident for thread in threading.enumerate() if thread.name == f"alejo-plugin-{name}"}
+    frames = [frame for ident, frame in sys._current_frames().items() if ident in threads]
+    return [linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() for frame in frames]
+
+
 async def test_a_storm_of_faults_harms_nobody_else(shelf: Shelf) -> None:
     """Through 300 random faults of three plugins a fourth one answers every call, and the server's loop turns."""
     bad, dice, clock = ("bad1", "bad2", "bad3"), random.Random(7), FakeClock()
@@ -63,3 +72,4 @@ async def test_a_storm_of_faults_harms_nobody_else(shelf: Shelf) -> None:
     for name in bad:
         sys.modules[name].GATE.set()
     await host.close()
+    assert [line for name in bad for line in running(name) if line in {"while True:", "pass"}] == []
