@@ -24,11 +24,14 @@ _WINDOW = 1.0
 _MOST_CALLERS = 10_000
 RETRY_SECONDS = 1.0
 
-Send = Callable[[], None]
+Send = Callable[[int], None]
 
 
 class Backlog:
-    """Says which calls may begin. `send` sends a probe, and `began` is called when it begins; without, all may."""
+    """Says which calls may begin. `send` sends the probe of a number; without, all may.
+
+    `began` is called when a probe begins, and `ended` when it is over, which may be without.
+    """
 
     def __init__(self, most: float) -> None:
         self.share = 1.0
@@ -39,6 +42,7 @@ class Backlog:
         self._late = 0
         self._credit = 0.0
         self._sent = 0.0
+        self._number = 0
         self._arrived = False
         self._told = False
         self._callers: dict[str, int] = {}
@@ -83,7 +87,8 @@ class Backlog:
         elif self._arrived or self.share < 1.0:
             self._arrived = self._told = False
             self._sent = now
-            self.send()
+            self._number += 1
+            self.send(self._number)
         else:
             return
         self._timer = asyncio.get_running_loop().call_later(_PULSE, self._pulse)
@@ -95,6 +100,13 @@ class Backlog:
             self.delay = delay
         elif delay:
             self.seen(delay)
+
+    def ended(self, number: int) -> None:
+        """A probe is over. Where more wait than gRPC keeps, it may have refused this one too: then it was late."""
+        if number == self._number and self._sent:
+            waited, self._sent = time.monotonic() - self._sent, 0.0
+            if not self._told:
+                self.seen(max(waited, 2 * self._most))
 
     def seen(self, delay: float) -> None:
         """Learns how long a call waited, in seconds."""

@@ -140,7 +140,14 @@ class Server:
         assert self._gate is not None  # noqa: S101  made with the doors
         channel = self._channel = grpc.aio.insecure_channel(f"unix:{self.socket_path}")
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
-        self._gate.backlog.send = lambda: self._sent.append(call(b""))
+        backlog = self._gate.backlog
+
+        def send(number: int) -> None:
+            sent = call(b"")
+            sent.add_done_callback(lambda _: backlog.ended(number))
+            self._sent.append(sent)
+
+        backlog.send = send
 
     def _open_metrics(self) -> None:
         where = listen.address(self._assistant.settings, "server.metrics_address")

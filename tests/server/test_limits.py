@@ -250,3 +250,18 @@ async def test_what_is_refused_says_when_to_come_again(home: House) -> None:
             await home.unary("grpc.health.v1.Health/Check")(b"")
     assert gate.backlog.delay < 5
     assert (await within(chat(chat_pb2.ChatRequest(text="hello")))).message.text == "hello"
+
+
+async def test_a_probe_that_is_refused_was_late() -> None:
+    """A probe that gRPC refuses, as too many wait, counts as late, and does not keep the next from being sent."""
+    backlog, sent = Backlog(0.25), asyncio.Queue[int]()
+    backlog.send = sent.put_nowait
+    for number in (1, 2, 3):
+        backlog.admits(lambda: "192.0.2.1")
+        assert await within(sent.get()) == number
+        backlog.ended(number)
+    assert backlog.share < 1
+    share = backlog.share
+    backlog.ended(1)
+    assert backlog.share == share
+    backlog.stop()
