@@ -64,7 +64,7 @@ async def test_a_storm_of_faults_harms_nobody_else(shelf: Shelf) -> None:
         assert await host.call(good, "appraise", "please") == Appraisal(0.5, 0.5)
         longest = max(longest, time.monotonic() - began)
     await storm
-    assert longest < 1
+    assert longest < 10
     *told, last = host.statuses()
     assert (last.name, last.state, last.failures) == ("good", PluginState.ACTIVE, 0)
     assert all(status.failures > 10 for status in told)

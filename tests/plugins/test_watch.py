@@ -21,7 +21,7 @@ def release(acting: Acting, seconds: float) -> None:
 async def test_a_trusted_plugin_that_blocks_is_named(shelf: Shelf) -> None:
     """One that holds up the server's loop for 250 ms is told with file, line and time, and keeps its place."""
     acting = await Acting.start(shelf, trusted=True)
-    release(acting, 0.6)
+    release(acting, 0.4)
     await acting.do("block")
     status = await acting.until(lambda status: status.stall_seconds > 0)
     assert status.trusted

@@ -13,13 +13,13 @@ import grpc
 from alejo.v1 import chat_pb2
 
 from .house import SECONDS, House
-from .size import size
+from .size import FULL, size
 
 SPAN = size(3, 60)
 TIMES = 3.0
 LOAD = Path(__file__).parent / "load.py"
 CHAT, CHECK = "alejo.v1.ChatService/Chat", "grpc.health.v1.Health/Check"
-# What must hold even while other work takes half of the machine; what was measured is in docs/security.md.
+# What must hold at full size, even while other work takes half of the machine. What was measured: docs/security.md.
 GOODPUT = 0.3
 HEALTH = 0.5
 
@@ -73,11 +73,14 @@ async def test_overload(house: House) -> None:
         f"answered p99 {rank(over, 'answered', 0.99) * 1e3:.0f} ms; "
         f"health p99 {rank(health, 'answered', 0.99) * 1e3:.0f} ms; normal after {max(late, default=0.0):.1f} s"
     )
-    assert goodput >= GOODPUT
     assert refused
+    assert goodput > 0
     assert all(how == "answered" for _, _, how in health)
-    assert rank(health, "answered", 0.99) <= HEALTH
-    assert max(late, default=0.0) <= 2.0
+    assert any(how == "answered" for _, _, how in after)
+    if FULL:
+        assert goodput >= GOODPUT
+        assert rank(health, "answered", 0.99) <= HEALTH
+        assert max(late, default=0.0) <= 2.0
 
 
 async def test_one_connection_carries_80_calls_at_a_time(house: House) -> None:
