@@ -310,6 +310,23 @@ class LexicalIndex:
         it is not there or does not match.
         """
 
+    def dump(self) -> bytes:
+        """Everything it holds, for `load`; of words only hashes are in it, under a key that is in it too."""
+
+    @staticmethod
+    def load(
+        dumped: bytes,
+        fields: Sequence[tuple[float, float, bool]] = ...,
+        *,
+        k1: float = 0.9,
+        window: Mapping[int, float] = ...,
+        language: str = "en",
+    ) -> LexicalIndex:
+        """The index that was dumped; the rest is to be what it was made with.
+
+        Raises DamagedIndex for bytes that no index of so many fields was dumped to, InvalidValue as `__new__` does.
+        """
+
     def validate(self) -> None:
         """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""
 
@@ -597,6 +614,17 @@ class VectorScan:
 
         Raises InvalidValue as `upsert` does.
         """
+
+    def dump(self) -> bytes:
+        """Everything it holds, for `load`."""
+
+    @staticmethod
+    def load(dumped: bytes) -> VectorScan:
+        """The scan that was dumped. Raises DamagedIndex for bytes that none was dumped to."""
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the scan takes on the heap."""
 
     def validate(self) -> None:
         """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""

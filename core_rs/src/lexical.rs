@@ -15,6 +15,7 @@
 
 mod codes;
 mod documents;
+mod dump;
 mod lengths;
 mod params;
 mod rank;
@@ -24,6 +25,8 @@ mod sessions;
 mod terms;
 
 use std::hash::{BuildHasher, RandomState};
+
+use siphasher::sip::SipHasher13;
 
 use crate::error::{Error, Result};
 use crate::text::Tokenizer;
@@ -43,12 +46,34 @@ pub struct Index {
     groups: Vec<Group>,
     /// How far neighbours are heard; 0 without a window.
     reach: usize,
-    hasher: RandomState,
+    hasher: Keyed,
     terms: Terms,
     codes: Codes,
     documents: Documents,
     sessions: Sessions,
     lengths: Lengths,
+}
+
+/// SipHash-1-3 under a random key, which a dump keeps.
+struct Keyed(SipHasher13);
+
+impl Keyed {
+    fn new() -> Self {
+        let random = RandomState::new();
+        Self::with([0, 1].map(|half| random.hash_one(half)))
+    }
+
+    fn with(keys: [u64; 2]) -> Self {
+        Self(SipHasher13::new_with_keys(keys[0], keys[1]))
+    }
+
+    fn keys(&self) -> [u64; 2] {
+        self.0.keys().into()
+    }
+
+    fn term(&self, term: &str) -> Term {
+        self.0.hash(term.as_bytes())
+    }
 }
 
 /// What is known of a document besides its texts.
@@ -69,7 +94,7 @@ impl Index {
             tokenizer,
             groups: params.groups(),
             reach: params.window().reach(),
-            hasher: RandomState::new(),
+            hasher: Keyed::new(),
             terms: Terms::new(),
             codes: Codes::new(params.fields()),
             documents: Documents::new(),
@@ -134,7 +159,7 @@ impl Index {
         let mut lengths = [0; 8];
         for (field, text) in texts.iter().enumerate() {
             self.tokenizer.each(text, |token| {
-                words.push((self.hasher.hash_one(token.term), field));
+                words.push((self.hasher.term(token.term), field));
                 lengths[field] += 1;
             });
         }

@@ -17,6 +17,7 @@
 pub mod cache;
 pub mod clock;
 mod dot;
+mod dump;
 pub mod embed;
 pub mod error;
 pub mod estimate;

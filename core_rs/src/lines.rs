@@ -28,6 +28,11 @@ impl<T: Copy, const N: usize> Lines<T, N> {
         self.lines.len() / self.stride
     }
 
+    /// How many bytes it takes on the heap.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lines.capacity() * size_of::<Line<T, N>>()
+    }
+
     /// How many numbers a row has with what fills it up.
     pub(crate) fn stride(&self) -> usize {
         self.stride * N

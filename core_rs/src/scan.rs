@@ -5,6 +5,8 @@
 //! the best by that bound is scored again from the vectors themselves, so the answer is the one a scan of the vectors gives.
 //! The structure knows no lock; who shares it wraps it in one.
 
+mod dump;
+
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap};
 
@@ -73,6 +75,16 @@ impl Scan {
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
+    }
+
+    /// How many bytes it takes on the heap.
+    pub fn bytes(&self) -> usize {
+        // An entry of the map takes its number, its place and a byte, and a seventh of the room is free.
+        self.places.capacity() * (size_of::<(u64, u32)>() + 1) * 8 / 7
+            + self.ids.capacity() * size_of::<u64>()
+            + self.vectors.capacity() * size_of::<f32>()
+            + self.codes.bytes()
+            + self.bounds.capacity() * size_of::<Coded>()
     }
 
     /// How many numbers a vector has.
@@ -289,12 +301,16 @@ pub(crate) fn code<T>(vector: &[f32], codes: &mut [T], keep: impl Fn(i8) -> T) -
             *rest += (number * per - step).powi(2);
         }
     }
-    // What rounding loses in f32 is below a millionth of the vector.
-    let norm = (squares as f32).sqrt() * scale * 1.000_001;
+    let norm = norm(squares, scale);
     let rest = rests.iter().sum::<f32>().sqrt() * scale * 1.000_1 + norm * 1e-6;
     // Without a scale nothing stands for the numbers.
     let all = || vector.iter().map(|&number| f64::from(number).powi(2)).sum::<f64>().sqrt() as f32 * 1.000_01;
     Coded { scale, norm, rest: if scale > 0.0 { rest } else { all() } }
+}
+
+/// The length of what a code stands for, rounded up: what f32 loses is below a millionth of it.
+fn norm(squares: i32, scale: f32) -> f32 {
+    (squares as f32).sqrt() * scale * 1.000_001
 }
 
 /// A step as it is kept.

@@ -18,11 +18,14 @@ struct Scheme {
 }
 
 impl Scheme {
-    fn index(&self) -> Index {
+    fn params(&self) -> Params {
         let field = |&(weight, b, heard): &FieldOf| Field::new(Weight::new(weight)?, b, heard);
         let fields = self.fields.iter().map(field).collect::<Result<_, _>>().unwrap();
-        let params = Params::new(self.k1, fields, Window::new(&self.window).unwrap()).unwrap();
-        Index::new(Tokenizer::new(Language::Unknown), params)
+        Params::new(self.k1, fields, Window::new(&self.window).unwrap()).unwrap()
+    }
+
+    fn index(&self) -> Index {
+        Index::new(Tokenizer::new(Language::Unknown), self.params())
     }
 }
 
@@ -404,4 +407,62 @@ fn neighbours_hear_a_change_at_once() {
     assert_eq!(found(&index, "ax"), [1, 3]);
     say(&mut index, 2, "ex", 1);
     assert_eq!(found(&index, "ax"), [1, 2]);
+}
+
+fn step(index: &mut Index, step: &Step, fields: usize) {
+    match step {
+        Step::Upsert(doc, text) => put(index, *doc, text, fields),
+        Step::Remove(doc) => {
+            index.remove(*doc);
+        }
+        Step::Search(_) => {}
+    }
+}
+
+proptest! {
+    /// It goes on like the one that was dumped, whatever happens then.
+    #[test]
+    fn what_is_dumped_is_what_is_loaded(scheme in schemes(), before in steps(), after in steps()) {
+        let (mut index, fields) = (scheme.index(), scheme.fields.len());
+        before.iter().for_each(|each| step(&mut index, each, fields));
+        let (tokenizer, params) = (Tokenizer::new(Language::Unknown), scheme.params());
+        let mut loaded = Index::load(tokenizer, params, &index.dump()).unwrap();
+        prop_assert_eq!(loaded.validate(), Ok(()));
+        prop_assert_eq!(search(&loaded, "ax bx cx dx zx"), search(&index, "ax bx cx dx zx"));
+        for each in &after {
+            step(&mut index, each, fields);
+            step(&mut loaded, each, fields);
+            prop_assert_eq!(loaded.validate(), Ok(()));
+        }
+        let hits = search(&index, "ax bx cx dx zx");
+        let docs: Vec<u64> = hits.iter().map(|hit| hit.doc).collect();
+        prop_assert_eq!(loaded.explain(&docs, "ax bx", false), index.explain(&docs, "ax bx", false));
+        prop_assert_eq!(search(&loaded, "ax bx cx dx zx"), hits);
+    }
+
+    /// Its checksum is made right, so that what is in it is looked at.
+    #[test]
+    fn hostile_bytes_are_an_error_or_a_sound_index(
+        scheme in schemes(),
+        before in steps(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+    ) {
+        let mut index = scheme.index();
+        before.iter().take(6).for_each(|each| step(&mut index, each, scheme.fields.len()));
+        let mut dumped = index.dump();
+        dumped.truncate(dumped.len() - 4);
+        for (at, byte) in changes {
+            let at = at.index(dumped.len());
+            dumped[at] = byte;
+        }
+        dumped.truncate(cut.map_or(dumped.len(), |cut| cut.index(dumped.len())));
+        dumped.extend(crc32fast::hash(&dumped).to_le_bytes());
+        if let Ok(mut loaded) = Index::load(Tokenizer::new(Language::Unknown), scheme.params(), &dumped) {
+            prop_assert_eq!(loaded.validate(), Ok(()));
+            prop_assert!(search(&loaded, "ax bx cx dx").len() <= loaded.len());
+            before.iter().for_each(|each| step(&mut loaded, each, scheme.fields.len()));
+            prop_assert_eq!(loaded.validate(), Ok(()));
+        }
+    }
 }

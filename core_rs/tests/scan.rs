@@ -106,3 +106,60 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn what_is_dumped_is_what_is_loaded(
+        vectors in prop::collection::vec(vector(), 0..30),
+        gone in prop::collection::vec(0..30_u64, 0..9),
+        query in vector(),
+        exact in any::<bool>(),
+    ) {
+        let mut scan = if exact { Scan::new(DIMENSIONS) } else { Scan::coded(DIMENSIONS) }.unwrap();
+        vectors.iter().zip(0..).for_each(|(vector, id)| scan.upsert(id, vector).unwrap());
+        for id in gone {
+            scan.remove(id);
+        }
+        let mut loaded = Scan::load(&scan.dump()).unwrap();
+        loaded.validate().unwrap();
+        prop_assert_eq!(loaded.search(&query, 0).unwrap(), scan.search(&query, 0).unwrap());
+        loaded.upsert(99, &query).unwrap();
+        scan.upsert(99, &query).unwrap();
+        prop_assert_eq!(loaded.search(&query, 5).unwrap(), scan.search(&query, 5).unwrap());
+        prop_assert_eq!(loaded.dump(), scan.dump());
+    }
+
+    /// Its checksum is made right, so that what is in it is looked at.
+    #[test]
+    fn hostile_bytes_are_an_error_or_a_sound_scan(
+        exact in any::<bool>(),
+        count in 0..5_u64,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut scan = if exact { Scan::new(3) } else { Scan::coded(3) }.unwrap();
+        (0..count).for_each(|id| scan.upsert(id, &[0.5, -1.0, id as f32]).unwrap());
+        if let Ok(mut loaded) = Scan::load(&hostile(scan.dump(), &changes, cut)) {
+            loaded.validate().unwrap();
+            let query = vec![1.0; loaded.dimensions()];
+            assert_eq!(loaded.search(&query, 0).unwrap().len(), loaded.len());
+            loaded.upsert(1, &query).unwrap();
+            loaded.validate().unwrap();
+        }
+    }
+}
+
+/// A dump with some bytes changed, cut perhaps, under the checksum of what it is then.
+fn hostile(mut dumped: Vec<u8>, changes: &[(prop::sample::Index, u8)], cut: Option<prop::sample::Index>) -> Vec<u8> {
+    dumped.truncate(dumped.len() - 4);
+    for (at, byte) in changes {
+        let at = at.index(dumped.len());
+        dumped[at] = *byte;
+    }
+    if let Some(cut) = cut {
+        dumped.truncate(cut.index(dumped.len()));
+    }
+    let checksum = crc32fast::hash(&dumped);
+    dumped.extend(checksum.to_le_bytes());
+    dumped
+}

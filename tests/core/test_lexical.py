@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alejo._core import InvalidValue, LexicalIndex
+from alejo._core import DamagedIndex, InvalidValue, LexicalIndex
 
 WORDS = ["dog", "cat", "luna", "walk", "beach", "train", "lisbon", "violin", "mango", "rain"]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
@@ -287,3 +287,18 @@ def test_long_work_lets_other_threads_run(work: Callable[[LexicalIndex], object]
         turns += 1
     thread.join(10)
     assert turns > 0
+
+
+def test_it_comes_back_as_it_was() -> None:
+    """A dump gives the same index; one of other fields, cut or altered gives none."""
+    index = filled({number: " ".join(WORDS[: number % 9]) for number in range(40)}, 0.75)
+    index.remove(9)
+    dumped = index.dump()
+    loaded = LexicalIndex.load(dumped, [(1.0, 0.75, True)])
+    loaded.validate()
+    assert search(loaded, "walk luna rain") == search(index, "walk luna rain")
+    for wrong in (b"", dumped[:-1], dumped[:40] + b"x" + dumped[41:]):
+        with pytest.raises(DamagedIndex):
+            LexicalIndex.load(wrong, [(1.0, 0.75, True)])
+    with pytest.raises(DamagedIndex):
+        LexicalIndex.load(dumped, [(1.0, 0.75, True), (1.0, 0.0, True)])

@@ -3,6 +3,7 @@
 
 mod cache;
 mod cache_disk;
+mod dump;
 mod embed;
 mod feed;
 mod lexical;
@@ -15,9 +16,10 @@ mod text;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("cache", cache::run),
     ("cache_disk", cache_disk::run),
+    ("dump", dump::run),
     ("embed", embed::run),
     ("lexical", lexical::run),
     ("limiter", limiter::run),

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use super::documents::Slot;
 use super::terms::Term;
+use crate::dump::{Dump, Load, sound};
+use crate::error::Result;
 
 /// Stands for counts beyond the first 255 different ones, which are kept by term and document.
 pub(super) const RARE: u8 = u8::MAX;
@@ -58,6 +60,39 @@ impl Codes {
                 return self.rare.get(&(term, slot)).map_or(T::default(), |counts| count(counts));
             }
             table[usize::from(code)]
+        }
+    }
+
+    /// The counts of each code, and the rare ones by the new slot of their document.
+    pub(super) fn dump(&self, renumbered: &[Slot], dump: &mut Dump) {
+        dump.number((self.counts.len() / self.fields) as u32);
+        dump.column(self.counts.iter().copied());
+        dump.number(self.rare.len() as u32);
+        for (&(term, slot), counts) in &self.rare {
+            dump.number(term);
+            dump.number(renumbered[slot as usize]);
+            dump.column(counts.iter().copied());
+        }
+    }
+
+    pub(super) fn load(fields: usize, load: &mut Load<'_>) -> Result<Self> {
+        let mut codes = Self::new(fields);
+        let count = load.count()?;
+        sound(count <= usize::from(RARE), "there are at most 255 codes")?;
+        codes.counts = load.column(count * fields)?.collect();
+        for _ in 0..load.count()? {
+            let (term, slot) = (load.number()?, load.number()?);
+            let counts = load.column(fields)?.collect();
+            sound(codes.rare.insert((term, slot), counts).is_none(), "a rare count is kept once")?;
+        }
+        Ok(codes)
+    }
+
+    /// Whether a posting's code stands for counts.
+    pub(super) fn knows(&self, term: Term, slot: Slot, code: u8) -> bool {
+        match code {
+            RARE => self.rare.contains_key(&(term, slot)),
+            code => usize::from(code) < self.counts.len() / self.fields,
         }
     }
 

@@ -4,7 +4,8 @@ use super::documents::{Documents, Slot};
 use super::holds;
 use super::params::{Group, Params};
 use super::sessions::Sessions;
-use crate::error::Result;
+use crate::dump::{Dump, Load};
+use crate::error::{Error, Result};
 
 /// In thousandths of an occurrence, by slot and measured field.
 pub(super) struct Lengths {
@@ -43,6 +44,27 @@ impl Lengths {
             }
             self.own[at] = length;
         }
+    }
+
+    /// How many occurrences each document has in each measured field.
+    pub(super) fn dump(&self, slots: &[Slot], dump: &mut Dump) {
+        let fields = self.fields.len();
+        let of = |&slot: &Slot| self.own[slot as usize * fields..][..fields].iter();
+        dump.column(slots.iter().flat_map(of).map(|own| (own / 1000) as u32));
+    }
+
+    /// Takes them for the documents in slots from 1; their neighbours are to be heard then.
+    pub(super) fn load(&mut self, count: usize, windowed: bool, load: &mut Load<'_>) -> Result<()> {
+        let fields = self.fields.len();
+        let numbers = count.checked_mul(fields).ok_or(Error::Damaged("lengths are cut"))?;
+        let own = load.column::<u32>(numbers)?.map(|own| u64::from(own) * 1000);
+        self.own = std::iter::repeat_n(0, fields).chain(own).collect();
+        self.read = self.own.iter().map(|&own| if windowed { 0.0 } else { own as f32 / 1000.0 }).collect();
+        self.heard = vec![0; if windowed { self.own.len() } else { 0 }];
+        if !windowed {
+            (0..fields).for_each(|measure| self.totals[measure] = self.own[measure..].iter().step_by(fields).sum());
+        }
+        Ok(())
     }
 
     /// Measures documents anew whose neighbours are others now.

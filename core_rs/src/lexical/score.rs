@@ -1,7 +1,6 @@
 //! From a query to what every document that matches counts.
 
 use std::collections::HashSet;
-use std::hash::BuildHasher;
 use std::mem;
 
 use super::Index;
@@ -308,7 +307,7 @@ impl Index {
         let mut query = Query { known: Vec::new(), missing: 0 };
         let mut seen = HashSet::new();
         self.tokenizer.each(text, |Token { word, term }| {
-            let term = self.hasher.hash_one(term);
+            let term = self.hasher.term(term);
             if !seen.insert(term) {
                 return;
             }

@@ -38,6 +38,26 @@ impl Sessions {
         around
     }
 
+    /// The sessions of documents that fill all slots, each with who is in it.
+    pub(super) fn of_all(documents: &Documents, sessions: HashMap<u64, Vec<Slot>>) -> Self {
+        let mut all =
+            Self { orders: sessions, sessions: vec![None; documents.end()], links: vec![[NOBODY; 2]; documents.end()] };
+        for (&session, order) in &mut all.orders {
+            order.sort_unstable_by_key(|&slot| key(documents, slot));
+            for (at, &slot) in order.iter().enumerate() {
+                all.sessions[slot as usize] = Some(session);
+                all.links[slot as usize] =
+                    [if at == 0 { NOBODY } else { order[at - 1] }, order.get(at + 1).copied().unwrap_or(NOBODY)];
+            }
+        }
+        all
+    }
+
+    /// The session of a document, if it is in one.
+    pub(super) fn of(&self, slot: Slot) -> Option<u64> {
+        self.sessions.get(slot as usize).copied().flatten()
+    }
+
     /// Takes a document out, if it is in a session; returns those that had it within `reach`.
     pub(super) fn remove(&mut self, documents: &Documents, slot: Slot, reach: usize) -> Vec<Slot> {
         let Some(session) = self.sessions.get_mut(slot as usize).and_then(Option::take) else { return Vec::new() };

@@ -8,9 +8,11 @@ mod few;
 mod held;
 mod many;
 
-use super::documents::Slot;
+use super::codes::{Codes, RARE};
+use super::documents::{NOBODY, Slot};
 use super::holds;
-use crate::error::Result;
+use crate::dump::{Dump, Load, sound};
+use crate::error::{Error, Result};
 use few::Few;
 use many::Many;
 
@@ -82,6 +84,49 @@ impl Terms {
             Self::Few(few) => few.remove(slot),
             Self::Many(many) => many.remove(slot),
         }
+    }
+
+    /// Each term with its postings, by the new slots of the documents, in the same order.
+    pub(super) fn dump(&self, renumbered: &[Slot], dump: &mut Dump) {
+        let mut terms: Vec<(Term, u32)> = Vec::new();
+        let mut all: Vec<u32> = Vec::new();
+        self.each(|term, postings| {
+            terms.push((term, postings.len() as u32));
+            all.extend(postings.iter().map(|own| Posting::new(renumbered[own.slot() as usize], own.code()).0));
+        });
+        dump.number(terms.len() as u32);
+        dump.column(terms.iter().map(|(term, _)| *term));
+        dump.column(terms.iter().map(|(_, count)| *count));
+        dump.column(all);
+    }
+
+    /// Takes them, of so many documents.
+    pub(super) fn load(documents: usize, codes: &Codes, load: &mut Load<'_>) -> Result<Self> {
+        let count = load.count()?;
+        let terms = load.column::<Term>(count)?;
+        let counts: Vec<usize> = load.column::<u32>(count)?.map(|count| count as usize).collect();
+        let all = counts.iter().try_fold(0_usize, |sum, count| sum.checked_add(*count));
+        let all: Vec<Posting> = load.column(all.ok_or(Error::Damaged("postings are cut"))?)?.map(Posting).collect();
+        let mut lists: Vec<(Term, &[Posting])> = Vec::with_capacity(count);
+        let mut rest = &all[..];
+        let mut rare = 0;
+        for (term, count) in terms.zip(counts) {
+            let (postings, others) = rest.split_at(count);
+            sound(!postings.is_empty(), "a term has documents")?;
+            sound(postings.is_sorted_by(|one, next| one.slot() < next.slot()), "a term's documents are in order")?;
+            for posting in postings {
+                let slot = posting.slot();
+                sound(slot != NOBODY && slot as usize <= documents, "there is no posting without a document")?;
+                sound(codes.knows(term, slot, posting.code()), "a code stands for counts")?;
+                rare += usize::from(posting.code() == RARE);
+            }
+            lists.push((term, postings));
+            rest = others;
+        }
+        sound(rare == codes.rare(), "what is kept of a rare count is of a posting")?;
+        lists.sort_unstable_by_key(|(term, _)| *term);
+        sound(lists.is_sorted_by(|one, next| one.0 < next.0), "a term is there once")?;
+        Ok(if all.len() <= FEW { Self::Few(Few::of(&lists)) } else { Self::Many(Many::of(&lists, documents)) })
     }
 
     /// Bytes on the heap.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, TryLockError};
 
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::types::PyBytes;
 
 use crate::error::{Error, Result, caught};
 use crate::lexical::{Facts, Field, Hit, Index, Params, Weighing, Weight, Window};
@@ -17,6 +18,9 @@ use crate::text::{Language, Tokenizer};
 const LARGE_INDEX: usize = 2_000;
 /// From this many bytes on tokenising lets other Python threads run: some 10 µs of work.
 const LARGE_TEXT: usize = 400;
+
+/// Below so many documents a dump takes some 50 µs.
+const SMALL_DUMP: usize = 100;
 
 /// Number, score, lexical share, recency share, coverage.
 type Ranked = (u64, f64, f64, f64, f32);
@@ -32,11 +36,8 @@ impl LexicalIndex {
     #[new]
     #[pyo3(signature = (fields = vec![(1.0, 0.0, true)], *, k1 = 0.9, window = BTreeMap::new(), language = "en"))]
     fn new(fields: Vec<(f32, f32, bool)>, k1: f32, window: BTreeMap<i32, f32>, language: &str) -> PyResult<Self> {
-        let field = |(weight, b, heard)| Field::new(Weight::new(weight)?, b, heard);
-        let fields = fields.into_iter().map(field).collect::<Result<_>>()?;
-        let window = Window::new(&window.into_iter().collect::<Vec<_>>())?;
-        let tokenizer = Tokenizer::new(Language::from_code(language)?);
-        Ok(Self { index: RwLock::new(Index::new(tokenizer, Params::new(k1, fields, window)?)) })
+        let (tokenizer, params) = scheme(fields, k1, window, language)?;
+        Ok(Self { index: RwLock::new(Index::new(tokenizer, params)) })
     }
 
     /// Puts a document in, replacing the one with the same number.
@@ -89,6 +90,27 @@ impl LexicalIndex {
         Ok(self.read(py, small, |index| index.explain(&docs, query, own))?)
     }
 
+    /// Everything it holds as bytes, for `load`.
+    fn dump<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.read(py, |index| index.len() < SMALL_DUMP, Index::dump)?))
+    }
+
+    /// The index that was dumped.
+    #[staticmethod]
+    #[pyo3(signature = (dumped, fields = vec![(1.0, 0.0, true)], *, k1 = 0.9, window = BTreeMap::new(), language = "en"))]
+    fn load(
+        py: Python<'_>,
+        dumped: PyBackedBytes,
+        fields: Vec<(f32, f32, bool)>,
+        k1: f32,
+        window: BTreeMap<i32, f32>,
+        language: &str,
+    ) -> PyResult<Self> {
+        let (tokenizer, params) = scheme(fields, k1, window, language)?;
+        let index = py.detach(|| caught(|| Index::load(tokenizer, params, &dumped)))?;
+        Ok(Self { index: RwLock::new(index) })
+    }
+
     /// Checks every invariant of the index; slow, for tests.
     fn validate(&self, py: Python<'_>) -> PyResult<()> {
         Ok(self.read(py, |_| false, Index::validate)??)
@@ -103,6 +125,19 @@ impl LexicalIndex {
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
         Ok(self.read(py, |_| true, Index::len)?)
     }
+}
+
+/// How texts are cut and weighed.
+fn scheme(
+    fields: Vec<(f32, f32, bool)>,
+    k1: f32,
+    window: BTreeMap<i32, f32>,
+    language: &str,
+) -> Result<(Tokenizer, Params)> {
+    let field = |(weight, b, heard)| Field::new(Weight::new(weight)?, b, heard);
+    let fields = fields.into_iter().map(field).collect::<Result<_>>()?;
+    let window = Window::new(&window.into_iter().collect::<Vec<_>>())?;
+    Ok((Tokenizer::new(Language::from_code(language)?), Params::new(k1, fields, window)?))
 }
 
 /// A panic inside a write may have left the index half changed, and it says so from then on.

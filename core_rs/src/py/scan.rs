@@ -6,6 +6,8 @@ use std::sync::{PoisonError, RwLock};
 
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
 
 use crate::error::{Error, Result, caught};
 use crate::scan::Scan;
@@ -66,6 +68,24 @@ impl VectorScan {
     fn search(&self, py: Python<'_>, query: Vector, limit: usize) -> PyResult<Vec<(u64, f32)>> {
         let query = query.numbers(py)?;
         Ok(self.read(py, |scan| scan.len() * scan.dimensions() < LARGE, |scan| scan.search(&query, limit))??)
+    }
+
+    /// Everything it holds as bytes, for `load`.
+    fn dump<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.read(py, |scan| scan.len() * scan.dimensions() < LARGE, Scan::dump)?))
+    }
+
+    /// The scan that was dumped.
+    #[staticmethod]
+    fn load(py: Python<'_>, dumped: PyBackedBytes) -> PyResult<Self> {
+        let scan = py.detach(|| caught(|| Scan::load(&dumped)))?;
+        Ok(Self { scan: RwLock::new(scan) })
+    }
+
+    /// How many bytes the scan takes on the heap.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.read(py, |_| true, Scan::bytes)?)
     }
 
     /// Checks every invariant of the scan; slow, for tests.

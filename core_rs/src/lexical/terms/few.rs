@@ -14,6 +14,12 @@ pub(in crate::lexical) struct Few {
 }
 
 impl Few {
+    /// The postings of these terms, which ascend.
+    pub(super) fn of(lists: &[(Term, &[Posting])]) -> Self {
+        let terms = lists.iter().flat_map(|(term, postings)| std::iter::repeat_n(*term, postings.len())).collect();
+        Self { terms, postings: lists.iter().flat_map(|(_, postings)| *postings).copied().collect() }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.terms.len()
     }

@@ -94,6 +94,39 @@ impl Postings {
 }
 
 impl Many {
+    /// The postings of these distinct terms, of documents in slots from 1 to `documents`.
+    pub(super) fn of(lists: &[(Term, &[Posting])], documents: usize) -> Self {
+        let mut many = Self { ids: HashTable::with_capacity(lists.len()), ..Self::default() };
+        // Where the ids of each slot's terms end: they are sorted into one run by counting.
+        let mut ends = vec![0_usize; documents + 1];
+        lists.iter().flat_map(|(_, postings)| *postings).for_each(|posting| ends[posting.slot() as usize] += 1);
+        let mut end = 0;
+        ends.iter_mut().for_each(|at| end = std::mem::replace(at, end) + end);
+        let mut ids: Vec<Id> = vec![0; end];
+        for (id, (term, postings)) in (0..).zip(lists) {
+            many.ids.insert_unique(*term, id, |&other| lists[other as usize].0);
+            for posting in *postings {
+                let at = &mut ends[posting.slot() as usize];
+                ids[*at] = id;
+                *at += 1;
+            }
+            let postings = match postings {
+                [posting] => Postings::One(*posting),
+                all => {
+                    let count = Posting(all.len() as u32);
+                    Postings::More(std::iter::once(count).chain(all.iter().copied()).collect())
+                }
+            };
+            many.lists.push(List { term: *term, postings });
+        }
+        let mut start = 0;
+        for (slot, &end) in (0..).zip(&ends).skip(1) {
+            many.held.put(slot, &ids[start..end]);
+            start = end;
+        }
+        many
+    }
+
     pub(super) fn postings(&self, term: Term) -> &[Posting] {
         self.get(term).map_or(&[], |id| self.lists[id as usize].postings.as_slice())
     }
