@@ -36,7 +36,7 @@ from .sessions import SessionsCalls
 if TYPE_CHECKING:
     from alejo.app import Assistant
     from alejo.plugins import PluginHost
-    from alejo.storage.files import ServerLock
+    from alejo.storage.disk import ServerLock
 
 # What remains of the drain for telling those that did not finish.
 _LAST_SECONDS = 0.5

@@ -31,7 +31,7 @@ from alejo import __version__
 from alejo.clock import Clock
 from alejo.errors import DataLoss, StartupError
 from alejo.storage import snapshot
-from alejo.storage.files import TEMPORARY, arriving, locked, sync, write_new
+from alejo.storage.disk import TEMPORARY, arriving, locked, sync, write_new
 from alejo.storage.folder import MARKER, Folder, check_empty, check_outside, parse_marker, unlock
 from alejo.storage.keyring import DATA_KEYS, HEADER_BYTES, PREFIX_BYTES, Keyring, SealingKey
 

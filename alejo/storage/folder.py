@@ -25,7 +25,7 @@ import msgspec
 from alejo.clock import Clock, SystemClock
 from alejo.errors import StartupError
 from alejo.storage import keyfile
-from alejo.storage.files import TEMPORARY, ServerLock, holder_of, locked, write_new
+from alejo.storage.disk import TEMPORARY, ServerLock, holder_of, locked, write_new
 from alejo.storage.keyfile import CONFIGURATION
 from alejo.storage.keyring import Keyring
 

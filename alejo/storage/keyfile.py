@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 
 from alejo.errors import StartupError
-from alejo.storage.files import locked, write_new
+from alejo.storage.disk import locked, write_new
 from alejo.storage.keyring import KEY_BYTES
 
 LABEL = "alejo-key-1"

@@ -308,7 +308,7 @@ def test_asking_does_not_disturb(data: Path, key: Path) -> None:
     """A server can always take a free folder, however many others ask at that moment who has it."""
     folder = Folder.open(data, key)
     code = (
-        "import sys; from pathlib import Path; from alejo.storage.files import holder_of\n"
+        "import sys; from pathlib import Path; from alejo.storage.disk import holder_of\n"
         "print('asking', flush=True)\n"
         "while True: holder_of(Path(sys.argv[1]))"
     )

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from alejo.storage.files import holder_of, locked, write_new
+from alejo.storage.disk import holder_of, locked, write_new
 
 WRITER = """
 import sys
 from pathlib import Path
-from alejo.storage.files import locked, write_new
+from alejo.storage.disk import locked, write_new
 
 folder = Path(sys.argv[1])
 print("ready", flush=True)
