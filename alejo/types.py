@@ -103,8 +103,66 @@ class MemoryDraft(Value, frozen=True):
     origin: str = ""
 
 
+class Cardinality(enum.IntEnum):
+    """How many objects a relation has for one subject: any number, one at a time, or one for good."""
+
+    MANY = 1
+    ONE = 2
+    FIXED = 3
+
+
+class Standing(enum.IntEnum):
+    """Whether a fact is believed, or was never true: replaced by a correction, or withdrawn by restoring another."""
+
+    HELD = 1
+    REPLACED = 2
+    WITHDRAWN = 3
+
+
+class Belief(Value, frozen=True):
+    """What was believed of a fact until `until`, when something else was recorded."""
+
+    until: int
+    standing: Standing
+    valid_to: int | None = None
+    superseded_by: str = ""
+
+
+class Fact(Value, frozen=True):
+    """What a memory states: subject, relation, object, true from `valid_from` and before `valid_to` (None: unbounded).
+
+    `valid_to` is as it is believed now: `stated_to`, as it was stated, or the beginning of what took its place. `past`
+    is what was believed before, oldest first. `confidence` is 0 to 1; `object_kind` is what sort of thing the object
+    is, or "value" where it is none.
+    """
+
+    subject: str
+    relation: str
+    object: str
+    valid_from: int | None = None
+    valid_to: int | None = None
+    confidence: float = 1.0
+    negated: bool = False
+    cardinality: Cardinality = Cardinality.MANY
+    standing: Standing = Standing.HELD
+    stated_to: int | None = None
+    object_kind: str = ""
+    past: tuple[Belief, ...] = ()
+
+    def valid(self, moment: int) -> bool:
+        """Whether it is believed to be true at a time, in µs."""
+        return (
+            self.standing is Standing.HELD
+            and (self.valid_from is None or self.valid_from <= moment)
+            and (self.valid_to is None or moment < self.valid_to)
+        )
+
+
 class Memory(Value, frozen=True):
-    """One remembered item. `version` changes with every update; it is not stored in the record itself."""
+    """One remembered item. `version` changes with every update; it is not stored in the record itself.
+
+    `sources` are the memories it was derived from, `superseded_by` is the fact that took the place of this one.
+    """
 
     id: str
     layer: Layer
@@ -121,6 +179,9 @@ class Memory(Value, frozen=True):
     metadata: dict[str, str] = {}
     message_seq: int = 0
     version: int = 0
+    sources: tuple[str, ...] = ()
+    fact: Fact | None = None
+    superseded_by: str = ""
 
 
 class MessageDraft(Value, frozen=True):
@@ -154,7 +215,11 @@ class Hit(Value, frozen=True):
 
 
 class Filter(Value, frozen=True):
-    """Which memories may be found. Empty fields allow all; times are [sent_after, sent_before)."""
+    """Which memories may be found. Empty fields allow all; times are [sent_after, sent_before).
+
+    Superseded facts are left out unless `include_superseded`. With `as_of` it is facts that were true then, as is known
+    now, and what was said by then.
+    """
 
     layers: tuple[Layer, ...] = ()
     session_id: str = ""
@@ -164,6 +229,8 @@ class Filter(Value, frozen=True):
     kinds: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
     include_archived: bool = False
+    include_superseded: bool = False
+    as_of: int | None = None
 
 
 EVERYTHING = Filter()

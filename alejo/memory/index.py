@@ -23,7 +23,7 @@ from alejo.embedding import shipped
 from alejo.errors import DataLoss
 from alejo.storage.store import Store
 from alejo.storage.tables import CHANGES, MEMORIES
-from alejo.types import EVERYTHING, Filter, Layer, Memory, Scope
+from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory, Scope
 
 _STEP = 250  # what is indexed at a time, some 25 ms
 _USERS = 1024
@@ -50,11 +50,14 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     pinned: bool
     archived: bool
     metadata: dict[str, str]
+    fact: Fact | None
+    superseded: bool
 
     def passes(self, wanted: Filter) -> bool:
         """Whether a filter lets this memory be found."""
         return (
-            _admits(wanted, self.kind, archived=self.archived)
+            _admits(wanted, self.kind, archived=self.archived, superseded=self.superseded)
+            and (wanted.as_of is None or self._was(wanted.as_of))
             and (not wanted.layers or self.layer in wanted.layers)
             and (not wanted.session_id or self.session_id == wanted.session_id)
             and (wanted.sent_after is None or self.sent_at >= wanted.sent_after)
@@ -63,9 +66,17 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
             and (not wanted.metadata or wanted.metadata.items() <= self.metadata.items())
         )
 
+    def _was(self, moment: int) -> bool:
+        """Whether it was true at a time, or said by then."""
+        return self.fact.valid(moment) if self.fact is not None else self.sent_at <= moment
 
-def _admits(wanted: Filter, kind: str, *, archived: bool) -> bool:
-    return (not archived or wanted.include_archived) and (not wanted.kinds or kind in wanted.kinds)
+
+def _admits(wanted: Filter, kind: str, *, archived: bool, superseded: bool) -> bool:
+    return (
+        (not archived or wanted.include_archived)
+        and (not superseded or wanted.include_superseded or wanted.as_of is not None)
+        and (not wanted.kinds or kind in wanted.kinds)
+    )
 
 
 class Embedder:
@@ -96,24 +107,24 @@ class Index:
         self._names: dict[str, set[str]] = {}  # by each word of their names
         self.entries: dict[int, Entry] = {}
         self.pinned: dict[str, int] = {}
-        self.archived: set[str] = set()
+        self.hidden: set[str] = set()  # what is archived or superseded
         self.version = b""  # the last change it has followed
         self._docs: dict[str, int] = {}
         self._sessions: dict[str, int] = {}
         self._next = 0
-        self._classes: dict[tuple[str, bool], int] = {}  # (kind, archived) as the Rust core knows it
+        self._classes: dict[tuple[str, bool, bool], int] = {}  # (kind, archived, superseded) as the core knows it
 
     def passing(self, wanted: Filter) -> Container[str]:
         """The ids of all memories a filter lets through."""
-        if wanted == EVERYTHING and not self.archived:
+        if wanted == EVERYTHING and not self.hidden:
             return self._docs
         return {entry.id for entry in self.entries.values() if entry.passes(wanted)}
 
     def weights(self, kinds: Mapping[str, float], wanted: Filter) -> list[float | None]:
         """What the memories of each class weigh, 1 unless `kinds` says; None for classes that a filter leaves out."""
         return [
-            kinds.get(kind, 1.0) if _admits(wanted, kind, archived=archived) else None
-            for kind, archived in self._classes
+            kinds.get(kind, 1.0) if _admits(wanted, kind, archived=archived, superseded=superseded) else None
+            for kind, archived, superseded in self._classes
         ]
 
     def asked(self, query: str) -> tuple[bytes | None, str]:
@@ -154,16 +165,20 @@ class Index:
             memory.pinned,
             memory.archived,
             memory.metadata,
+            memory.fact,
+            bool(memory.superseded_by),
         )
         self._unmark(memory.id)
-        if memory.archived:
-            self.archived.add(memory.id)
+        if memory.archived or memory.superseded_by:
+            self.hidden.add(memory.id)
         elif memory.pinned:
             self.pinned[memory.id] = doc
         texts = [memory.text, memory.speaker, _date_words(memory.sent_at)]
-        kind = self._classes.setdefault((memory.kind, memory.archived), len(self._classes))
-        session = self._sessions.setdefault(memory.session_id, len(self._sessions)) if memory.message_id else None
-        self.lexical.upsert(doc, texts, kind, min(memory.sent_at, _LATEST), session)
+        kind = (memory.kind, memory.archived, bool(memory.superseded_by))
+        number = self._classes.setdefault(kind, len(self._classes))
+        said = memory.message_id and memory.fact is None  # a fact is not said beside what it was taken from
+        session = self._sessions.setdefault(memory.session_id, len(self._sessions)) if said else None
+        self.lexical.upsert(doc, texts, number, min(memory.sent_at, _LATEST), session)
         meaning = self._meaning(_WORDS.findall(memory.text))
         if meaning is None:
             self.vectors.remove(doc)
@@ -194,7 +209,7 @@ class Index:
 
     def _unmark(self, memory_id: str) -> None:
         self.pinned.pop(memory_id, None)
-        self.archived.discard(memory_id)
+        self.hidden.discard(memory_id)
 
 
 def _date_words(sent_at: int) -> str:

@@ -353,12 +353,16 @@ class MemoryFilter(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     INCLUDE_ARCHIVED_FIELD_NUMBER: _builtins.int
+    INCLUDE_SUPERSEDED_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Only of this session."""
     speaker: _builtins.str
     """Only of this speaker, compared without case. At most 128 characters."""
     include_archived: _builtins.bool
     """Archived ones too."""
+    include_superseded: _builtins.bool
+    """Superseded facts too."""
     @_builtins.property
     def layers(self) -> _containers.RepeatedScalarFieldContainer[_types_pb2.Layer.ValueType]:
         """Only in these layers, at most 32. Empty means all."""
@@ -379,6 +383,10 @@ class MemoryFilter(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Only with all these labels: at most 32, keys up to 64 and values up to 1,024 characters."""
 
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """As of this time: facts that were true then, superseded or not, and what was said by then."""
+
     def __init__(
         self,
         *,
@@ -390,10 +398,12 @@ class MemoryFilter(_message.Message):
         kinds: _abc.Iterable[_builtins.str] | None = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         include_archived: _builtins.bool = ...,
+        include_superseded: _builtins.bool = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sent_after", b"sent_after", "sent_before", b"sent_before"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "sent_after", b"sent_after", "sent_before", b"sent_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_archived", b"include_archived", "kinds", b"kinds", "layers", b"layers", "metadata", b"metadata", "sent_after", b"sent_after", "sent_before", b"sent_before", "session_id", b"session_id", "speaker", b"speaker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "include_archived", b"include_archived", "include_superseded", b"include_superseded", "kinds", b"kinds", "layers", b"layers", "metadata", b"metadata", "sent_after", b"sent_after", "sent_before", b"sent_before", "session_id", b"session_id", "speaker", b"speaker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

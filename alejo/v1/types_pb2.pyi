@@ -90,6 +90,62 @@ LAYER_PROCEDURAL: Layer.ValueType  # 5
 """How this user wants things done."""
 Global___Layer: _TypeAlias = Layer  # noqa: Y015
 
+class _Cardinality:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CardinalityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Cardinality.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CARDINALITY_UNSPECIFIED: _Cardinality.ValueType  # 0
+    """Not said. On input the memory plugin decides."""
+    CARDINALITY_MANY: _Cardinality.ValueType  # 1
+    """Any number, such as "likes"."""
+    CARDINALITY_ONE: _Cardinality.ValueType  # 2
+    """One at a time, such as "lives in": the next closes the one before."""
+    CARDINALITY_FIXED: _Cardinality.ValueType  # 3
+    """One for good, such as "birthday": another replaces it."""
+
+class Cardinality(_Cardinality, metaclass=_CardinalityEnumTypeWrapper):
+    """How many objects a relation has for one subject."""
+
+CARDINALITY_UNSPECIFIED: Cardinality.ValueType  # 0
+"""Not said. On input the memory plugin decides."""
+CARDINALITY_MANY: Cardinality.ValueType  # 1
+"""Any number, such as "likes"."""
+CARDINALITY_ONE: Cardinality.ValueType  # 2
+"""One at a time, such as "lives in": the next closes the one before."""
+CARDINALITY_FIXED: Cardinality.ValueType  # 3
+"""One for good, such as "birthday": another replaces it."""
+Global___Cardinality: _TypeAlias = Cardinality  # noqa: Y015
+
+class _Standing:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StandingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Standing.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STANDING_UNSPECIFIED: _Standing.ValueType  # 0
+    """Not said."""
+    STANDING_HELD: _Standing.ValueType  # 1
+    """Believed, for the time it is valid."""
+    STANDING_REPLACED: _Standing.ValueType  # 2
+    """A correction took its place: it was never true."""
+    STANDING_WITHDRAWN: _Standing.ValueType  # 3
+    """Taken back by restoring what it had superseded: it was never true."""
+
+class Standing(_Standing, metaclass=_StandingEnumTypeWrapper):
+    """Whether a fact is believed."""
+
+STANDING_UNSPECIFIED: Standing.ValueType  # 0
+"""Not said."""
+STANDING_HELD: Standing.ValueType  # 1
+"""Believed, for the time it is valid."""
+STANDING_REPLACED: Standing.ValueType  # 2
+"""A correction took its place: it was never true."""
+STANDING_WITHDRAWN: Standing.ValueType  # 3
+"""Taken back by restoring what it had superseded: it was never true."""
+Global___Standing: _TypeAlias = Standing  # noqa: Y015
+
 @_typing.final
 class Part(_message.Message):
     """A piece of a message that is not plain text."""
@@ -276,6 +332,9 @@ class Memory(_message.Message):
     ARCHIVED_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    FACT_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_BY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The memory's identifier. Opaque."""
     layer: Global___Layer.ValueType
@@ -298,6 +357,8 @@ class Memory(_message.Message):
     """In the long-term archive: stored, not in the hot index."""
     etag: _builtins.str
     """Changes with every update. Send it back to update only what you have read. At most 64 characters."""
+    superseded_by: _builtins.str
+    """The memory whose fact took the place of this one. Empty if none."""
     @_builtins.property
     def sent_at(self) -> _timestamp_pb2.Timestamp:
         """When it was said or happened."""
@@ -309,6 +370,14 @@ class Memory(_message.Message):
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Free labels of the client: at most 32, keys up to 64 and values up to 1,024 characters."""
+
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The memories it was derived from: forgetting one of them forgets it."""
+
+    @_builtins.property
+    def fact(self) -> Global___Fact:
+        """What it states, where it is a fact."""
 
     def __init__(
         self,
@@ -327,14 +396,129 @@ class Memory(_message.Message):
         archived: _builtins.bool = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         etag: _builtins.str = ...,
+        sources: _abc.Iterable[_builtins.str] | None = ...,
+        fact: Global___Fact | None = ...,
+        superseded_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_at", b"recorded_at", "sent_at", b"sent_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact", "recorded_at", b"recorded_at", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "etag", b"etag", "id", b"id", "importance", b"importance", "kind", b"kind", "layer", b"layer", "message_id", b"message_id", "metadata", b"metadata", "pinned", b"pinned", "recorded_at", b"recorded_at", "sent_at", b"sent_at", "session_id", b"session_id", "speaker", b"speaker", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "etag", b"etag", "fact", b"fact", "id", b"id", "importance", b"importance", "kind", b"kind", "layer", b"layer", "message_id", b"message_id", "metadata", b"metadata", "pinned", b"pinned", "recorded_at", b"recorded_at", "sent_at", b"sent_at", "session_id", b"session_id", "sources", b"sources", "speaker", b"speaker", "superseded_by", b"superseded_by", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Memory: _TypeAlias = Memory  # noqa: Y015
+
+@_typing.final
+class Belief(_message.Message):
+    """What was believed of a fact before something else was recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNTIL_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    VALID_TO_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_BY_FIELD_NUMBER: _builtins.int
+    standing: Global___Standing.ValueType
+    """Whether it was believed."""
+    superseded_by: _builtins.str
+    """The memory whose fact had taken its place. Empty if none."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When that was recorded."""
+
+    @_builtins.property
+    def valid_to(self) -> _timestamp_pb2.Timestamp:
+        """Before when it was believed to be true. Unset means without end."""
+
+    def __init__(
+        self,
+        *,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        standing: Global___Standing.ValueType = ...,
+        valid_to: _timestamp_pb2.Timestamp | None = ...,
+        superseded_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until", "valid_to", b"valid_to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["standing", b"standing", "superseded_by", b"superseded_by", "until", b"until", "valid_to", b"valid_to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Belief: _TypeAlias = Belief  # noqa: Y015
+
+@_typing.final
+class Fact(_message.Message):
+    """What a memory states."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    RELATION_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    VALID_FROM_FIELD_NUMBER: _builtins.int
+    VALID_TO_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    NEGATED_FIELD_NUMBER: _builtins.int
+    CARDINALITY_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    STATED_TO_FIELD_NUMBER: _builtins.int
+    OBJECT_KIND_FIELD_NUMBER: _builtins.int
+    PAST_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """What it is about; "user" is the user. 1 to 256 characters. Required."""
+    relation: _builtins.str
+    """What it says of it, for example "lives in". 1 to 64 characters. Required."""
+    object: _builtins.str
+    """The other end, for example "Rome". 1 to 1,024 characters. Required."""
+    confidence: _builtins.float
+    """How sure it is, 0 to 1."""
+    negated: _builtins.bool
+    """It is said not to be so."""
+    cardinality: Global___Cardinality.ValueType
+    """How many objects the relation has for one subject."""
+    standing: Global___Standing.ValueType
+    """Whether it is believed."""
+    object_kind: _builtins.str
+    """What sort of thing the object is, for example "place"; "value" where it is none. At most 64 characters."""
+    @_builtins.property
+    def valid_from(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is true. Unset means without beginning."""
+
+    @_builtins.property
+    def valid_to(self) -> _timestamp_pb2.Timestamp:
+        """Before when it was true, as is believed now. Unset means without end."""
+
+    @_builtins.property
+    def stated_to(self) -> _timestamp_pb2.Timestamp:
+        """Its end as it was stated. Unset means none."""
+
+    @_builtins.property
+    def past(self) -> _containers.RepeatedCompositeFieldContainer[Global___Belief]:
+        """What was believed of it before, oldest first, at most 32."""
+
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        relation: _builtins.str = ...,
+        object: _builtins.str = ...,
+        valid_from: _timestamp_pb2.Timestamp | None = ...,
+        valid_to: _timestamp_pb2.Timestamp | None = ...,
+        confidence: _builtins.float = ...,
+        negated: _builtins.bool = ...,
+        cardinality: Global___Cardinality.ValueType = ...,
+        standing: Global___Standing.ValueType = ...,
+        stated_to: _timestamp_pb2.Timestamp | None = ...,
+        object_kind: _builtins.str = ...,
+        past: _abc.Iterable[Global___Belief] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stated_to", b"stated_to", "valid_from", b"valid_from", "valid_to", b"valid_to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cardinality", b"cardinality", "confidence", b"confidence", "negated", b"negated", "object", b"object", "object_kind", b"object_kind", "past", b"past", "relation", b"relation", "standing", b"standing", "stated_to", b"stated_to", "subject", b"subject", "valid_from", b"valid_from", "valid_to", b"valid_to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Fact: _TypeAlias = Fact  # noqa: Y015
 
 @_typing.final
 class Evidence(_message.Message):

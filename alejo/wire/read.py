@@ -12,12 +12,15 @@ from alejo.types import (
     Answer,
     Appraisal,
     Ask,
+    Belief,
+    Cardinality,
     Context,
     ContextDrop,
     ContextItem,
     Degraded,
     Emotion,
     Evidence,
+    Fact,
     Filter,
     Hit,
     Image,
@@ -34,6 +37,7 @@ from alejo.types import (
     Role,
     Session,
     SessionState,
+    Standing,
     Vacancy,
 )
 from alejo.v1 import chat_pb2, memory_pb2, plugins_pb2, sessions_pb2, types_pb2
@@ -44,11 +48,18 @@ _ROLES: dict[int, Role] = {int(role): role for role in Role}
 _LAYERS: dict[int, Layer] = {int(layer): layer for layer in Layer}
 _STATES: dict[int, SessionState] = {int(state): state for state in SessionState}
 _PLUGIN_STATES: dict[int, PluginState] = {int(state): state for state in PluginState}
+_CARDINALITIES: dict[int, Cardinality] = {int(cardinality): cardinality for cardinality in Cardinality}
+_STANDINGS: dict[int, Standing] = {int(standing): standing for standing in Standing}
 
 
 def moment(time: Timestamp) -> int:
     """Microseconds since the Unix epoch."""
     return time.seconds * 1_000_000 + time.nanos // 1000
+
+
+def perhaps(message: Any, field: str) -> int | None:
+    """A time that may be unset."""
+    return moment(getattr(message, field)) if message.HasField(field) else None
 
 
 def page(request: Any, usual: int = 100, most: int = 1000) -> Page:
@@ -129,6 +140,35 @@ def memory(proto: types_pb2.Memory) -> Memory:
         proto.archived,
         dict(proto.metadata),
         version=_version(proto.etag),
+        sources=tuple(proto.sources),
+        fact=fact(proto.fact) if proto.HasField("fact") else None,
+        superseded_by=proto.superseded_by,
+    )
+
+
+def fact(proto: types_pb2.Fact) -> Fact:
+    """What a memory states."""
+    return Fact(
+        proto.subject,
+        proto.relation,
+        proto.object,
+        perhaps(proto, "valid_from"),
+        perhaps(proto, "valid_to"),
+        proto.confidence,
+        proto.negated,
+        _CARDINALITIES.get(proto.cardinality, Cardinality.MANY),
+        _STANDINGS.get(proto.standing, Standing.HELD),
+        perhaps(proto, "stated_to"),
+        proto.object_kind,
+        tuple(
+            Belief(
+                moment(one.until),
+                _STANDINGS.get(one.standing, Standing.HELD),
+                perhaps(one, "valid_to"),
+                one.superseded_by,
+            )
+            for one in proto.past
+        ),
     )
 
 
@@ -154,12 +194,14 @@ def filter(proto: memory_pb2.MemoryFilter) -> Filter:  # noqa: A001 - the value'
     return Filter(
         tuple(_LAYERS[layer] for layer in proto.layers),
         proto.session_id,
-        moment(proto.sent_after) if proto.HasField("sent_after") else None,
-        moment(proto.sent_before) if proto.HasField("sent_before") else None,
+        perhaps(proto, "sent_after"),
+        perhaps(proto, "sent_before"),
         proto.speaker,
         tuple(proto.kinds),
         dict(proto.metadata),
         proto.include_archived,
+        proto.include_superseded,
+        perhaps(proto, "as_of"),
     )
 
 
@@ -172,7 +214,7 @@ def memory_draft(proto: memory_pb2.MemoryDraft) -> MemoryDraft:
         proto.speaker,
         proto.session_id,
         "",
-        moment(proto.sent_at) if proto.HasField("sent_at") else None,
+        perhaps(proto, "sent_at"),
         proto.importance if proto.HasField("importance") else None,
         proto.pinned,
         dict(proto.metadata),
@@ -188,7 +230,7 @@ def message_draft(proto: memory_pb2.MessageDraft) -> MessageDraft:
         _ROLES.get(proto.role, Role.USER),
         proto.speaker,
         images(proto.parts),
-        moment(proto.sent_at) if proto.HasField("sent_at") else None,
+        perhaps(proto, "sent_at"),
         dict(proto.metadata),
         proto.origin,
     )
@@ -237,7 +279,7 @@ def percept(proto: types_pb2.Percept) -> Percept:
         proto.sharpness,
         proto.perceptual_hash,
         proto.summary,
-        moment(proto.taken_at) if proto.HasField("taken_at") else None,
+        perhaps(proto, "taken_at"),
         proto.part,
     )
 
@@ -254,7 +296,7 @@ def ask(proto: chat_pb2.ChatRequest) -> Ask:
         proto.session_id,
         proto.request_id,
         images(proto.parts) if proto.parts else (),
-        moment(proto.sent_at) if proto.HasField("sent_at") else None,
+        perhaps(proto, "sent_at"),
         dict(proto.metadata) if proto.metadata else {},
     )
 

@@ -277,6 +277,8 @@ TABLE: dict[str, Rules] = {
             "kinds": items(32, text(64)),
             "metadata": labels,
             "include_archived": anything,
+            "include_superseded": anything,
+            "as_of": moment,
         }
     ),
     "RecallRequest": Rules(_PAGE | {"query": _query, "filter": nested("MemoryFilter")}, required=("query",)),
@@ -302,8 +304,14 @@ TABLE: dict[str, Rules] = {
             "archived": anything,
             "metadata": labels,
             "etag": text(64),
+            "sources": anything,
+            "fact": anything,
+            "superseded_by": anything,
         }
     ),
+    # What a memory states is changed by the calls of FactsService alone.
+    "Fact": Rules(dict.fromkeys(types_pb2.Fact.DESCRIPTOR.fields_by_name, anything)),
+    "Belief": Rules(dict.fromkeys(types_pb2.Belief.DESCRIPTOR.fields_by_name, anything)),
     "UpdateMemoryRequest": Rules(
         {"request_id": _REQUEST_ID, "memory": nested("Memory"), "update_mask": mask(MEMORY_CHANGES)},
         whole=_changed_memory,

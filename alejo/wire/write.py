@@ -17,6 +17,7 @@ from alejo.types import (
     Context,
     Degraded,
     Evidence,
+    Fact,
     Filter,
     Hit,
     Image,
@@ -120,6 +121,35 @@ def memory(value: Memory) -> types_pb2.Memory:
         archived=value.archived,
         metadata=value.metadata,
         etag=f"{value.version:x}",
+        sources=value.sources,
+        fact=None if value.fact is None else fact(value.fact),
+        superseded_by=value.superseded_by,
+    )
+
+
+def fact(value: Fact) -> types_pb2.Fact:
+    """What a memory states."""
+    return types_pb2.Fact(
+        subject=value.subject,
+        relation=value.relation,
+        object=value.object,
+        valid_from=_perhaps(value.valid_from),
+        valid_to=_perhaps(value.valid_to),
+        confidence=value.confidence,
+        negated=value.negated,
+        cardinality=value.cardinality,  # type: ignore[arg-type]
+        standing=value.standing,  # type: ignore[arg-type]
+        stated_to=_perhaps(value.stated_to),
+        object_kind=value.object_kind,
+        past=[
+            types_pb2.Belief(
+                until=moment(one.until),
+                standing=one.standing,  # type: ignore[arg-type]
+                valid_to=_perhaps(one.valid_to),
+                superseded_by=one.superseded_by,
+            )
+            for one in value.past
+        ],
     )
 
 
@@ -153,6 +183,8 @@ def filter(value: Filter) -> memory_pb2.MemoryFilter:  # noqa: A001 - the value'
         kinds=value.kinds,
         metadata=value.metadata,
         include_archived=value.include_archived,
+        include_superseded=value.include_superseded,
+        as_of=_perhaps(value.as_of),
     )
 
 

@@ -10,7 +10,7 @@ from alejo import Assistant
 from alejo.embedding import shipped
 from alejo.memory.index import Index
 from alejo.memory.recall import Found, Match, match, rank
-from alejo.types import EVERYTHING, Filter, Layer, Memory, MemoryDraft, MessageDraft, Page, RecallPlan
+from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory, MemoryDraft, MessageDraft, Page, RecallPlan
 
 from ..conftest import ADA
 
@@ -18,6 +18,8 @@ HALF_LIFE = 1 << 20  # µs; ages that are whole half-lives have one recency, who
 NOW = 50 * HALF_LIFE
 WORDS = st.lists(st.sampled_from(["apple", "pear", "plum", "fig"]), max_size=4).map(" ".join)
 KINDS = st.sampled_from(["fact", "question", "remark"])
+
+MOMENT = st.none() | st.integers(0, NOW)
 
 MEMORIES = st.builds(
     Memory,
@@ -32,6 +34,8 @@ MEMORIES = st.builds(
     message_id=st.sampled_from(["", "m", "n"]),
     archived=st.booleans(),
     metadata=st.sampled_from([{}, {"colour": "red"}]),
+    fact=st.none() | st.builds(Fact, st.just("user"), st.just("likes"), WORDS, MOMENT, MOMENT),
+    superseded_by=st.sampled_from(["", "x"]),
 )
 FILTERS = st.just(EVERYTHING) | st.builds(
     Filter,
@@ -43,6 +47,8 @@ FILTERS = st.just(EVERYTHING) | st.builds(
     kinds=st.lists(KINDS, max_size=2).map(tuple),
     metadata=st.sampled_from([{}, {"colour": "red"}]),
     include_archived=st.booleans(),
+    include_superseded=st.booleans(),
+    as_of=MOMENT,
 )
 PLANS = st.builds(
     RecallPlan,
