@@ -23,12 +23,13 @@ from alejo.errors import PluginFailed, StartupError
 from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
 from alejo.memory import Memories
-from alejo.memory.index import Indexes
+from alejo.memory.indexes import Indexes
 from alejo.memory.remember import Remember
 from alejo.plugins import SWITCHES, Candidate, PluginHost
 from alejo.sessions import Sessions
 from alejo.settings import Settings
 from alejo.storage import Storage
+from alejo.storage.blobs import Blobs
 from alejo.storage.folder import Folder
 from alejo.storage.journal import Journal
 from alejo.storage.opener import open_storage
@@ -64,7 +65,9 @@ class Assistant:
         self.cache = cache = _cache(store, settings, clock, folder)
         self.keys = Keys(store, ids, clock)
         self.sessions = Sessions(store, journal, requests, ids, clock, cache, self._session_ended)
-        self.memories = Memories(store, journal, requests, Indexes(store, cache), plugins, remembering, cache, clock)
+        blobs = Blobs(store, folder.indexes_path)
+        self.indexes = Indexes(store, cache, blobs, room=settings["memory.index_mb"] * _MIB)
+        self.memories = Memories(store, journal, requests, self.indexes, plugins, remembering, cache, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, ids, clock)
         self.conversation = Conversation(
             turns, self.memories, plugins, ids, clock, settings["context.tokens"], self._answered
@@ -118,6 +121,7 @@ class Assistant:
             for task in late:
                 task.cancel()
         await self.plugins.close()
+        await self.indexes.close()
         await self.cache.close()
         await self.store.close()
 

@@ -97,6 +97,7 @@ OPTIONS = (
     Option("plugins.failures", 5, "Failures in a row after which a plugin is quarantined."),
     Option("plugins.rest_seconds", 30.0, "How long a quarantined plugin rests before it is tried again."),
     Option("context.tokens", 2048, "The token budget of the context a brain gets."),
+    Option("memory.index_mb", 1024, "The room that the indexes of all users take in memory together, in MiB."),
     Option("cache.entries", 10_000, "How many entries each kind of cache holds in memory, 64 MiB of them at most."),
     Option("cache.ttl_seconds", 3600.0, "The longest an entry of a cache is used."),
     Option("cache.idle_seconds", 1800.0, "After so long without use, an entry leaves memory for the disk."),

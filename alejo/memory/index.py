@@ -6,38 +6,35 @@ meaning; beside it the index keeps what filters need, so that only hits are read
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
+import sys
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Container, Iterable, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
 
 from alejo import __version__
 from alejo._core import LexicalIndex, StaticEmbedder, VectorScan
-from alejo.cache import Cache, Namespace, Vault
-from alejo.embedding import shipped
-from alejo.errors import DataLoss
-from alejo.storage.store import Store
-from alejo.storage.tables import CHANGES, MEMORIES
-from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory, Scope
+from alejo.cache import Namespace, Vault
+from alejo.embedding import table_name
+from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory
 
-_STEP = 250  # what is indexed at a time, some 25 ms
-_USERS = 1024
-_MEMORIES = 1_000_000  # of all these users together; each takes some 1.3 KB
+_ENTRY = 480  # bytes of an entry with its ids and its places in dictionaries, measured
+_LABEL = 200  # bytes of one of its labels
+_NO_LABELS: dict[str, str] = {}
 _LATEST = (1 << 63) - 1  # a record may hold a later time than the core
 _FIELDS = [(1.0, 0.0, True), (1.0, 0.0, False), (0.5, 0.0, False)]  # text, speaker, date; see LexicalIndex
 # What a memory hears of its session, as answers stand beside what they answer. Chosen on long conversations: of the
 # messages that answer a question, .65 are among the ten best without it and .75 with; longer spans add nothing.
 _WINDOW = {-2: 0.25, -1: 0.5, 1: 0.3, 2: 0.15}
 _WORDS = re.compile(r"\w+")
+_PARTS = 3  # of a dump
 _BEYOND_LATIN = "\u0250"
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the index knows of a memory besides its words."""
 
     id: str
@@ -52,6 +49,32 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     metadata: dict[str, str]
     fact: Fact | None
     superseded: bool
+
+    @classmethod
+    def of(cls, memory: Memory) -> Entry:
+        """The entry of a memory."""
+        return cls(
+            memory.id,
+            memory.layer,
+            memory.kind,
+            memory.sent_at,
+            memory.speaker,
+            memory.session_id,
+            memory.message_id,
+            memory.pinned,
+            memory.archived,
+            memory.metadata,
+            memory.fact,
+            bool(memory.superseded_by),
+        ).shared()
+
+    def shared(self) -> Entry:
+        """This entry; what many entries hold alike is kept once."""
+        for name in ("kind", "speaker", "session_id"):
+            msgspec.structs.force_setattr(self, name, sys.intern(getattr(self, name)))
+        if not self.metadata:
+            msgspec.structs.force_setattr(self, "metadata", _NO_LABELS)
+        return self
 
     def passes(self, wanted: Filter) -> bool:
         """Whether a filter lets this memory be found."""
@@ -83,6 +106,7 @@ class Embedder:
     """The table that ships with the package, for one user: what it made is kept with what else is cached of theirs."""
 
     def __init__(self, table: StaticEmbedder, kept: Namespace) -> None:
+        self.name = table_name()
         self.dimensions = table.dimensions
         self.vault: Vault | None = None  # until the user has a data key
         self._table = table
@@ -94,6 +118,20 @@ class Embedder:
             return self._table.embed(text)
         key = blake2b(f"{__version__} {text}".encode(), digest_size=16).hexdigest()
         return self._kept.at_once(self.vault, key, self._table.embed, text)
+
+
+class _State(msgspec.Struct, array_like=True):
+    """An index without what the core dumps of it and what follows from the entries."""
+
+    version: bytes
+    next: int
+    entries: dict[int, Entry]
+    sessions: list[str]
+    classes: list[tuple[str, bool, bool]]
+
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(_State).decode
 
 
 class Index:
@@ -113,6 +151,39 @@ class Index:
         self._sessions: dict[str, int] = {}
         self._next = 0
         self._classes: dict[tuple[str, bool, bool], int] = {}  # (kind, archived, superseded) as the core knows it
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes it takes. Counts through all terms and entries."""
+        labels = sum(len(entry.metadata) for entry in self.entries.values() if entry.metadata)
+        return self.lexical.nbytes + self.vectors.nbytes + _ENTRY * len(self.entries) + _LABEL * labels
+
+    def dump(self) -> list[bytes]:
+        """Everything it holds, for `load`. It must not change meanwhile."""
+        state = _State(self.version, self._next, self.entries, list(self._sessions), list(self._classes))
+        return [_ENCODE(state), self.lexical.dump(), self.vectors.dump()]
+
+    @classmethod
+    def load(cls, embedder: Embedder, dumped: Sequence[bytes]) -> Index:
+        """The index that was dumped. Raises DamagedIndex, or ValueError, for what none was dumped to."""
+        if len(dumped) != _PARTS:
+            raise ValueError("an index has three parts")
+        state = _DECODE(dumped[0])
+        index = cls(embedder)
+        index.lexical = LexicalIndex.load(dumped[1], _FIELDS, window=_WINDOW)
+        index.vectors = VectorScan.load(dumped[2])
+        index.version, index._next, index.entries = state.version, state.next, state.entries
+        index._sessions = {sys.intern(name): number for number, name in enumerate(state.sessions)}
+        index._classes = {name: number for number, name in enumerate(state.classes)}
+        speakers: Counter[str] = Counter()
+        for doc, entry in state.entries.items():
+            entry.shared()
+            index._docs[entry.id] = doc
+            index._mark(doc, entry)
+            speakers[entry.speaker] += 1
+        for speaker, count in speakers.items():
+            index._hear(speaker.casefold(), count)
+        return index
 
     def passing(self, wanted: Filter) -> Container[str]:
         """The ids of all memories a filter lets through."""
@@ -146,45 +217,30 @@ class Index:
         known = " ".join(word for word in words if word[0].isalpha() and word[0] < _BEYOND_LATIN)
         return self._embedder.embed(known) if known else None
 
-    def put(self, memory: Memory) -> None:
-        """Makes a memory findable, new or changed."""
+    def put(self, memory: Memory) -> bool:
+        """Makes a memory findable; whether it is new."""
         doc = self._docs.get(memory.id)
+        new = doc is None
         if doc is None:
             doc = self._docs[memory.id] = self._next
             self._next += 1
         else:
             self._hear(self.entries[doc].speaker.casefold(), -1)
-        self.entries[doc] = Entry(
-            memory.id,
-            memory.layer,
-            memory.kind,
-            memory.sent_at,
-            memory.speaker,
-            memory.session_id,
-            memory.message_id,
-            memory.pinned,
-            memory.archived,
-            memory.metadata,
-            memory.fact,
-            bool(memory.superseded_by),
-        )
+        entry = self.entries[doc] = Entry.of(memory)
         self._unmark(memory.id)
-        if memory.archived or memory.superseded_by:
-            self.hidden.add(memory.id)
-        elif memory.pinned:
-            self.pinned[memory.id] = doc
+        self._mark(doc, entry)
         texts = [memory.text, memory.speaker, _date_words(memory.sent_at)]
-        kind = (memory.kind, memory.archived, bool(memory.superseded_by))
-        number = self._classes.setdefault(kind, len(self._classes))
+        kind = self._classes.setdefault((entry.kind, entry.archived, entry.superseded), len(self._classes))
         said = memory.message_id and memory.fact is None  # a fact is not said beside what it was taken from
-        session = self._sessions.setdefault(memory.session_id, len(self._sessions)) if said else None
-        self.lexical.upsert(doc, texts, number, min(memory.sent_at, _LATEST), session)
+        session = self._sessions.setdefault(entry.session_id, len(self._sessions)) if said else None
+        self.lexical.upsert(doc, texts, kind, min(memory.sent_at, _LATEST), session)
         meaning = self._meaning(_WORDS.findall(memory.text))
         if meaning is None:
             self.vectors.remove(doc)
         else:
             self.vectors.upsert(doc, meaning)
-        self._hear(memory.speaker.casefold(), 1)
+        self._hear(memory.speaker.casefold())
+        return new
 
     def remove(self, memory_id: str) -> None:
         """Makes a memory unfindable, there or not."""
@@ -195,7 +251,7 @@ class Index:
             self.lexical.remove(doc)
             self.vectors.remove(doc)
 
-    def _hear(self, speaker: str, more: int) -> None:
+    def _hear(self, speaker: str, more: int = 1) -> None:
         """Counts the memories of a speaker."""
         self._speakers[speaker] += more
         heard = self._speakers[speaker] > 0
@@ -207,6 +263,12 @@ class Index:
             if not names:
                 del self._names[word]
 
+    def _mark(self, doc: int, entry: Entry) -> None:
+        if entry.archived or entry.superseded:
+            self.hidden.add(entry.id)
+        elif entry.pinned:
+            self.pinned[entry.id] = doc
+
     def _unmark(self, memory_id: str) -> None:
         self.pinned.pop(memory_id, None)
         self.hidden.discard(memory_id)
@@ -214,82 +276,3 @@ class Index:
 
 def _date_words(sent_at: int) -> str:
     return time.strftime("%d %B %Y", time.gmtime(sent_at // 1_000_000))
-
-
-class _Seat:
-    """An index and how far it has followed the change log."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self.embedder = embedder
-        self.index = Index(embedder)
-        self.lock = asyncio.Lock()
-        self.loaded = False
-        self.counted = 0  # of its memories
-
-
-class Indexes:
-    """The indexes of the users who spoke last; others are dropped and come back when they speak.
-
-    So many users are kept, and fewer if they have too many memories together; whoever speaks is, however many.
-    """
-
-    def __init__(self, store: Store, cache: Cache, users: int = _USERS, memories: int = _MEMORIES) -> None:
-        self._store = store
-        self._users = users
-        self._memories = memories
-        self._held = 0
-        self._table = shipped()
-        self._kept = cache["embeddings"]
-        self._seats: OrderedDict[Scope, _Seat] = OrderedDict()
-
-    async def get(self, scope: Scope) -> Index:
-        """The user's index, up to date with every commit before this call, of any process."""
-        seat = self._seats.get(scope)
-        if seat is None:
-            seat = self._seats[scope] = _Seat(Embedder(self._table, self._kept))
-        else:
-            self._seats.move_to_end(scope)
-        async with seat.lock:
-            if seat.embedder.vault is None:
-                seat.embedder.vault = await self._store.vault(scope)
-            if not seat.loaded:
-                await self._load(scope, seat)
-            else:
-                await self._follow(scope, seat)
-        if self._seats.get(scope) is seat:
-            self._held += len(seat.index.entries) - seat.counted
-            seat.counted = len(seat.index.entries)
-        while len(self._seats) > 1 and (len(self._seats) > self._users or self._held > self._memories):
-            self._held -= self._seats.popitem(last=False)[1].counted
-        return seat.index
-
-    async def _load(self, scope: Scope, seat: _Seat) -> None:
-        # The log's end is noted before the memories are read: a change in between is met again, which does no harm.
-        last = await self._store.scan(scope, CHANGES, limit=1, reverse=True)
-        after, more = b"", True
-        while more:
-            # One altered record is refused where it is asked for; it must not hide all the others.
-            rows, after = await self._store.salvage(scope, MEMORIES, after=after, limit=_STEP)
-            for row in rows:
-                seat.index.put(row.value)
-            more = bool(after)
-            await asyncio.sleep(0)  # a large user must not stop the others
-        seat.index.version = last[0].key if last else b""
-        seat.loaded = True
-
-    async def _follow(self, scope: Scope, seat: _Seat) -> None:
-        while rows := await self._store.scan(scope, CHANGES, after=seat.index.version, limit=_STEP):
-            # What is read is the memory as it is now, so one look at it does for all its changes.
-            for memory_id, op in {row.value.memory_id: row.value.op for row in rows}.items():
-                memory = None
-                if op == "put":
-                    with contextlib.suppress(DataLoss):
-                        memory = await self._store.get(scope, MEMORIES, bytes.fromhex(memory_id))
-                if memory is None:
-                    seat.index.remove(memory_id)
-                else:
-                    seat.index.put(memory.value)
-            seat.index.version = rows[-1].key
-            if len(rows) < _STEP:
-                return
-            await asyncio.sleep(0)  # nor must one that was busy elsewhere

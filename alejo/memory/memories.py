@@ -16,10 +16,12 @@ from alejo.errors import AlejoError, Conflict, InvalidArgument, NotFound, Plugin
 from alejo.ids import raw
 from alejo.memory import recall
 from alejo.memory.context import DEFAULT_BUDGET, build
-from alejo.memory.index import Index, Indexes
+from alejo.memory.index import Index
+from alejo.memory.indexes import Indexes
 from alejo.memory.remember import Item, Remember
 from alejo.plugins import PluginHost
 from alejo.storage import audit
+from alejo.storage.blobs import withdraw
 from alejo.storage.journal import Journal
 from alejo.storage.redaction import Redaction
 from alejo.storage.requests import Requests, digest
@@ -231,6 +233,7 @@ class Memories:
             writer = await self._store.writer(scope)
             writer.expect(MEMORIES, row.key, row.version)
             put_memory(writer, memory)
+            withdraw(writer)  # a snapshot has the words there were
             self._requests.add(writer, request_id, "memory.update", body, True)
             audit.record(writer, "memory.update", memory_id, self._clock.now())
             try:

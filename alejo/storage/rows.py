@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from alejo.storage.blobs import withdraw
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import CHANGES, MEMORIES, MEMORIES_BY_TIME, ORIGINS, Change, Origin
 from alejo.types import Memory, Scope
@@ -30,6 +31,7 @@ def remove_memory(writer: Writer, memory_id: str, sent_at: int) -> None:
     writer.delete(MEMORIES, place)
     writer.delete(MEMORIES_BY_TIME, time_key(sent_at) + place)
     writer.append(CHANGES, Change("delete", memory_id))
+    withdraw(writer)  # what was made of it
 
 
 def origin_key(origin: str) -> bytes:

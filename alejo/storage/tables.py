@@ -100,6 +100,15 @@ class ApiKey(Value, frozen=True):
     scopes: tuple[str, ...] = ("read", "write")
 
 
+class Blob(Value, frozen=True):
+    """Which file holds a user's large value, what opens it, the sizes of its parts; no file once it was withdrawn."""
+
+    file: str = ""
+    secret: bytes = b""
+    sizes: tuple[int, ...] = ()
+    note: str = ""
+
+
 SESSIONS = Table("session", Session)  # session id (16)
 MESSAGES = Table("message", Message)  # session id (16) ‖ sent_at (8) ‖ seq (8)
 MEMORIES = Table("memory", Memory)  # memory id (16)
@@ -111,4 +120,5 @@ TURNS = Table("turn", TurnRow)  # SHA-256 of the request id, first 16
 QUOTES = Table("quote", bytes)  # memory or message id (16) ‖ request key (16) → key of the answer that quotes it
 QUOTED = Table("quoted", bytes)  # memory or message id (16), empty, written anew with every quote of it
 ORIGINS = Table("origin", Origin)  # SHA-256 of the origin, first 16
+BLOBS = Table("blob", Blob)  # one, see alejo.storage.blobs
 API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope

@@ -12,7 +12,7 @@ from alejo import Assistant
 from alejo.cache import Cache
 from alejo.clock import FakeClock
 from alejo.errors import AlejoError, AlreadyExists, Conflict, DataLoss, FailedPrecondition, InvalidArgument, NotFound
-from alejo.memory.index import Indexes
+from alejo.memory.indexes import Indexes
 from alejo.memory.memories import format_etag
 from alejo.settings import Settings
 from alejo.storage import Put
@@ -306,7 +306,7 @@ async def test_indexes_take_bounded_memory(bare: Assistant) -> None:
     for scope in (ADA, BOB):
         for number in range(3):
             await bare.memories.remember(scope, MemoryDraft(f"apple {number}"))
-    indexes = Indexes(bare.store, bare.cache, memories=5)
+    indexes = Indexes(bare.store, bare.cache, room=(await bare.indexes.get(ADA)).nbytes * 3 // 2)
     ada = await indexes.get(ADA)
     assert await indexes.get(ADA) is ada
     bob = await indexes.get(BOB)

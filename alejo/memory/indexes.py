@@ -1,0 +1,213 @@
+"""The life of indexes: made when their user first speaks, following the change log, dropped when memory is short.
+
+What took long to make is kept as a snapshot: the index as it was at one change of the log, sealed in a file beside the
+records (alejo.storage.blobs). It is written in the background, when a sixteenth of the memories changed, when the index
+is dropped, and at the end; what changed since is followed. A snapshot that cannot be used, whatever the reason, is as
+good as none: the index is made from the records. One that holds forgotten words cannot be read any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+
+from alejo import __version__
+from alejo._core import DamagedIndex, InvalidValue
+from alejo.cache import Cache
+from alejo.embedding import shipped
+from alejo.errors import AlejoError, DataLoss
+from alejo.memory.index import Embedder, Index
+from alejo.storage.blobs import Blobs
+from alejo.storage.store import Store
+from alejo.storage.tables import CHANGES, MEMORIES
+from alejo.types import Scope
+
+_STEP = 250  # what is indexed at a time, some 25 ms
+_USERS = 1024
+_MIB = 1 << 20
+_FORMAT = 1  # of what an index holds, beside what the core's own dumps say of theirs
+_WORTH = 500  # memories from which on a snapshot is quicker than the records
+_CHANGED = 16  # a snapshot is old when a 16th of the memories changed, and no fewer than _WORTH
+_PAUSE = 60.0  # seconds from a forget to the next snapshot
+_AT_END = 5.0  # seconds that writing snapshots may take at the end
+
+
+class _Seat:
+    """An index and how far it has followed the change log."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+        self.index = Index(embedder)
+        self.lock = asyncio.Lock()
+        self.loaded = False
+        self.changed = 0  # memories since the snapshot
+        self.withdrawn = False  # something in it was changed or forgotten, so it is none any more
+        self.bytes = 0
+        self.measured = 0  # how many memories it had when its bytes were counted
+
+
+class Indexes:
+    """The indexes of the users who spoke last; others are dropped and come back when they speak.
+
+    So many users are kept, and fewer if they take more than `room` bytes together; whoever speaks is, however many.
+    """
+
+    def __init__(
+        self, store: Store, cache: Cache, blobs: Blobs | None = None, *, users: int = _USERS, room: int = 1024 * _MIB
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._users = users
+        self._room = room
+        self._held = 0
+        self._table = shipped()
+        self._kept = cache["embeddings"]
+        self._seats: OrderedDict[Scope, _Seat] = OrderedDict()
+        self._leaving: dict[Scope, _Seat] = {}
+        self._saving = asyncio.Lock()  # one at a time, as each takes its index's memory once more
+        self._saves: dict[_Seat, asyncio.Task[None]] = {}
+        self._closing = asyncio.Event()
+        self.came_back = 0  # indexes that began with a snapshot
+        self.made = 0  # and those that were made from the records
+
+    @property
+    def held(self) -> int:
+        """The bytes that all indexes take."""
+        return self._held
+
+    async def get(self, scope: Scope) -> Index:
+        """The user's index, up to date with every commit before this call, of any process."""
+        seat = self._seats.get(scope)
+        if seat is None:
+            seat = self._leaving.pop(scope, None) or _Seat(Embedder(self._table, self._kept))
+            self._seats[scope] = seat
+            self._held += seat.bytes
+        else:
+            self._seats.move_to_end(scope)
+        async with seat.lock:
+            if seat.embedder.vault is None:
+                seat.embedder.vault = await self._store.vault(scope)
+            if not seat.loaded:
+                await self._load(scope, seat)
+            await self._follow(scope, seat)
+        if self._seats.get(scope) is seat:
+            self._count(seat)
+        if seat.changed >= max(_WORTH, len(seat.index.entries) // _CHANGED):
+            self._save_later(scope, seat)
+        elif seat.withdrawn and self._worth(seat):
+            self._save_later(scope, seat, _PAUSE)  # more may be forgotten
+        while len(self._seats) > 1 and (len(self._seats) > self._users or self._held > self._room):
+            self._drop(*self._seats.popitem(last=False))
+        return seat.index
+
+    def _count(self, seat: _Seat) -> None:
+        count = len(seat.index.entries)
+        if abs(count - seat.measured) * _CHANGED >= max(count, 1):
+            self._held -= seat.bytes
+            seat.bytes, seat.measured = seat.index.nbytes, count
+            self._held += seat.bytes
+
+    def _drop(self, scope: Scope, seat: _Seat) -> None:
+        self._held -= seat.bytes
+        if self._blobs is not None and (seat in self._saves or self._worth(seat)):
+            self._leaving[scope] = seat  # until it is saved, it can come back
+            self._save_later(scope, seat)
+
+    def _worth(self, seat: _Seat) -> bool:
+        return seat.changed >= _WORTH or (seat.withdrawn and len(seat.index.entries) >= _WORTH)
+
+    async def _load(self, scope: Scope, seat: _Seat) -> None:
+        index = await self._snapshot(scope, seat.embedder)
+        if index is not None:
+            seat.index, seat.loaded, seat.changed = index, True, 0
+            self.came_back += 1
+            return
+        self.made += 1
+        # The log's end is noted before the memories are read: a change in between is met again, which does no harm.
+        last = await self._store.scan(scope, CHANGES, limit=1, reverse=True)
+        after, more = b"", True
+        while more:
+            # One altered record is refused where it is asked for; it must not hide all the others.
+            rows, after = await self._store.salvage(scope, MEMORIES, after=after, limit=_STEP)
+            for row in rows:
+                seat.index.put(row.value)
+            more = bool(after)
+            await asyncio.sleep(0)  # a large user must not stop the others
+        seat.index.version = last[0].key if last else b""
+        seat.loaded, seat.changed = True, len(seat.index.entries)
+
+    async def _follow(self, scope: Scope, seat: _Seat) -> None:
+        while rows := await self._store.scan(scope, CHANGES, after=seat.index.version, limit=_STEP):
+            # What is read is the memory as it is now, so one look at it does for all its changes.
+            for memory_id, op in {row.value.memory_id: row.value.op for row in rows}.items():
+                memory = None
+                if op == "put":
+                    with contextlib.suppress(DataLoss):
+                        memory = await self._store.get(scope, MEMORIES, bytes.fromhex(memory_id))
+                if memory is None:
+                    seat.index.remove(memory_id)
+                    seat.withdrawn = True
+                else:
+                    seat.withdrawn |= not seat.index.put(memory.value)
+            seat.index.version = rows[-1].key
+            seat.changed += len(rows)
+            if len(rows) < _STEP:
+                return
+            await asyncio.sleep(0)  # nor must one that was busy elsewhere
+
+    async def _snapshot(self, scope: Scope, embedder: Embedder) -> Index | None:
+        """The index as it was kept, if there is one of this version that the log still leads on from."""
+        found = await self._blobs.read(scope) if self._blobs is not None else None
+        if found is None or found[0] != _made(embedder):
+            return None
+        try:
+            index = await asyncio.to_thread(Index.load, embedder, found[1])
+            known = await self._store.get(scope, CHANGES, index.version)
+        except (DamagedIndex, InvalidValue, ValueError, DataLoss):
+            return None
+        return index if known is not None else None
+
+    def _save_later(self, scope: Scope, seat: _Seat, pause: float = 0.0) -> None:
+        if self._blobs is not None and seat not in self._saves:
+            task = asyncio.get_running_loop().create_task(self._save(self._blobs, scope, seat, pause))
+            self._saves[seat] = task
+            task.add_done_callback(lambda _: self._saved(scope, seat))
+
+    def _saved(self, scope: Scope, seat: _Seat) -> None:
+        del self._saves[seat]
+        if self._leaving.get(scope) is seat:
+            del self._leaving[scope]
+
+    async def _save(self, blobs: Blobs, scope: Scope, seat: _Seat, pause: float) -> None:
+        if pause:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), pause)
+        with contextlib.suppress(AlejoError):  # it is made again from the records
+            async with self._saving:
+                seen = await blobs.seen(scope)
+                async with seat.lock:  # what is withdrawn from here on is not in what is kept, or keeps it from that
+                    await self._follow(scope, seat)
+                    changed, seat.changed, seat.withdrawn = seat.changed, 0, False
+                    parts = await asyncio.to_thread(seat.index.dump)
+                if not await blobs.write(scope, _made(seat.embedder), parts, seen):
+                    seat.changed += changed // 2  # another time, but not at once
+
+    async def close(self) -> None:
+        """Keeps what is worth it, as far as there is time."""
+        self._closing.set()
+        for scope, seat in self._seats.items():
+            if self._worth(seat):
+                self._save_later(scope, seat)
+        if self._saves:
+            _, late = await asyncio.wait(self._saves.values(), timeout=_AT_END)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        self._seats.clear()
+
+
+def _made(embedder: Embedder) -> str:
+    """What tells whether a snapshot can be used."""
+    return f"{__version__} {_FORMAT} {embedder.name}"
