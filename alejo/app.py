@@ -35,6 +35,7 @@ from alejo.storage.journal import Journal
 from alejo.storage.opener import open_storage
 from alejo.storage.requests import Requests
 from alejo.storage.store import Store
+from alejo.storage.versions import Versions
 from alejo.types import Accepted, Answer, Ask, Hit, Memory, MemoryDraft, Page, Scope, Session
 
 _MIB = 1 << 20
@@ -64,10 +65,11 @@ class Assistant:
         remembering = Remember(store, journal, requests, plugins, ids, clock)
         self.cache = cache = _cache(store, settings, clock, folder)
         self.keys = Keys(store, ids, clock)
-        self.sessions = Sessions(store, journal, requests, ids, clock, cache, self._session_ended)
+        versions = Versions(store, settings["memory.versions"])
+        self.sessions = Sessions(store, journal, requests, versions, ids, clock, cache, self._session_ended)
         blobs = Blobs(store, folder.indexes_path)
         self.indexes = Indexes(store, cache, blobs, room=settings["memory.index_mb"] * _MIB)
-        self.memories = Memories(store, journal, requests, self.indexes, plugins, remembering, cache, clock)
+        self.memories = Memories(store, journal, requests, self.indexes, plugins, remembering, versions, cache, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, ids, clock)
         self.conversation = Conversation(
             turns, self.memories, plugins, ids, clock, settings["context.tokens"], self._answered

@@ -34,9 +34,11 @@ from alejo.types import (
     MessageDraft,
     Page,
     PluginStatus,
+    Preview,
     Session,
     SessionState,
     Vacancy,
+    Version,
 )
 from alejo.v1 import (
     admin_pb2,
@@ -279,12 +281,43 @@ class Client:
         response = await self._call(self._memory.ListMemories, request)
         return [read.memory(memory) for memory in response.memories], response.next_page_token
 
+    async def history(self, memory_id: str, page: Page = _FIRST) -> tuple[list[Version], str]:
+        """A page of what a memory was before its changes, newest first, and the token of the next. Raises NotFound."""
+        request = memory_pb2.GetHistoryRequest(memory_id=memory_id, page_size=page.size, page_token=page.token)
+        response = await self._call(self._memory.GetHistory, request)
+        return [read.version(one) for one in response.versions], response.next_page_token
+
+    async def preview_forget(
+        self,
+        query: str = "",
+        filter: Filter = _ANY,  # noqa: A002 - the library's word
+        *,
+        keep_messages: bool = False,
+        limit: int = 0,
+    ) -> Preview:
+        """What forgetting by a query, a filter or both would take; its token is for `forget`. One of them is needed."""
+        request = memory_pb2.PreviewForgetRequest(query=query, keep_messages=keep_messages, limit=limit)
+        if filter != _ANY:
+            request.filter.CopyFrom(write.filter(filter))
+        return read.preview(await self._call(self._memory.PreviewForget, request))
+
     async def forget(
-        self, memory_ids: Sequence[str], *, keep_messages: bool = False, request_id: str = ""
+        self,
+        memory_ids: Sequence[str] = (),
+        *,
+        preview: str = "",
+        keep_messages: bool = False,
+        request_id: str = "",
     ) -> tuple[int, int]:
-        """Forgets memories; returns how many went, and how many messages were redacted."""
+        """Forgets memories, or what a preview's token stands for; returns how many went, and messages redacted.
+
+        Raises Conflict with PREVIEW_CHANGED when that is no longer what was previewed.
+        """
         request = memory_pb2.ForgetRequest(
-            request_id=request_id or new_request_id(), memory_ids=memory_ids, keep_messages=keep_messages
+            request_id=request_id or new_request_id(),
+            memory_ids=memory_ids,
+            keep_messages=keep_messages,
+            preview=preview,
         )
         response = await self._call(self._memory.Forget, request)
         return response.memories_forgotten, response.messages_redacted

@@ -106,6 +106,13 @@ _REASONS = (
         Retry.AFTER_READING,
     ),
     Reason(
+        "PREVIEW_CHANGED",
+        errors.Conflict,
+        "What would be forgotten has changed since it was previewed; nothing was forgotten.",
+        "Look at a new preview, and decide anew.",
+        Retry.AFTER_READING,
+    ),
+    Reason(
         "WRONG_STATE",
         errors.FailedPrecondition,
         "Not possible in the state it is in, for example speaking in a session that is completed.",

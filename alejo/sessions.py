@@ -17,10 +17,12 @@ from alejo.ids import Ids, raw
 from alejo.storage import audit
 from alejo.storage.journal import TRANSITIONS, Journal, step
 from alejo.storage.redaction import Redaction, take_quotes
+from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
-from alejo.storage.rows import find_origin, origin_key, put_origin, remove_memory
+from alejo.storage.rows import find_origin, origin_key, put_origin
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MEMORIES, MESSAGES, ORIGINS, QUOTED, SESSIONS, TURNS, Origin
+from alejo.storage.versions import Versions
 from alejo.types import Memory, Message, Page, Scope, Session, SessionState
 
 __all__ = ["TRANSITIONS", "Sessions"]
@@ -38,6 +40,7 @@ class Sessions:
         store: Store,
         journal: Journal,
         requests: Requests,
+        versions: Versions,
         ids: Ids,
         clock: Clock,
         cache: Cache,
@@ -46,6 +49,7 @@ class Sessions:
         self._store = store
         self._journal = journal
         self._requests = requests
+        self._versions = versions
         self._ids = ids
         self._clock = clock
         self._cache = cache
@@ -233,9 +237,11 @@ class Sessions:
             async with self._journal.locked(scope, sessions):
                 writer = await self._store.writer(scope)
                 redaction = Redaction(self._store, self._journal, scope, writer)
-                for row in memories:
+                removal = Removal(self._store, self._versions, scope, writer)
+                rows = [await self._store.get(scope, MEMORIES, row.key) for row in memories]  # as they are by now
+                for row in await removal.family([row for row in rows if row is not None], whole=True):
                     await redaction.memory(row.value)
-                    remove_memory(writer, row.value.id, row.value.sent_at)
+                    await removal.drop(row, self._clock.now())
                 await redaction.apply()
                 try:
                     await writer.commit()

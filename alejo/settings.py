@@ -98,6 +98,7 @@ OPTIONS = (
     Option("plugins.rest_seconds", 30.0, "How long a quarantined plugin rests before it is tried again."),
     Option("context.tokens", 2048, "The token budget of the context a brain gets."),
     Option("memory.index_mb", 1024, "The room that the indexes of all users take in memory together, in MiB."),
+    Option("memory.versions", 100, "How many former versions of a memory are kept; 0: none."),
     Option("cache.entries", 10_000, "How many entries each kind of cache holds in memory, 64 MiB of them at most."),
     Option("cache.ttl_seconds", 3600.0, "The longest an entry of a cache is used."),
     Option("cache.idle_seconds", 1800.0, "After so long without use, an entry leaves memory for the disk."),

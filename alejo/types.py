@@ -161,7 +161,8 @@ class Fact(Value, frozen=True):
 class Memory(Value, frozen=True):
     """One remembered item. `version` changes with every update; it is not stored in the record itself.
 
-    `sources` are the memories it was derived from, `superseded_by` is the fact that took the place of this one.
+    `sources` are the memories it was derived from, `superseded_by` is the fact that took the place of this one. `stale`
+    says that a source has other words by now, and this shall be derived anew.
     """
 
     id: str
@@ -182,6 +183,38 @@ class Memory(Value, frozen=True):
     sources: tuple[str, ...] = ()
     fact: Fact | None = None
     superseded_by: str = ""
+    stale: bool = False
+
+    @property
+    def outdated(self) -> bool:
+        """Whether something else is true by now, so that it is left out unless asked for."""
+        return self.stale or bool(self.superseded_by)
+
+
+class Version(Value, frozen=True):
+    """What a memory was before a change. `number` counts a memory's changes from 1; `until` is when it was changed.
+
+    `change` is "update", "correction" or "supersession"; `actor` the key that did it, empty for the local user.
+    """
+
+    number: int
+    memory: Memory
+    until: int
+    change: str
+    actor: str = ""
+
+
+class Preview(Value, frozen=True):
+    """What would be forgotten: the memories that match, what falls with them, and how many messages lose their words.
+
+    `token` stands for exactly these; a forgetting that is given it is refused when one of them has changed since.
+    """
+
+    memories: tuple[Memory, ...]
+    falling: tuple[Memory, ...]
+    messages: int
+    token: str
+    more: bool = False
 
 
 class MessageDraft(Value, frozen=True):

@@ -65,7 +65,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
             memory.archived,
             memory.metadata,
             memory.fact,
-            bool(memory.superseded_by),
+            memory.outdated,
         ).shared()
 
     def shared(self) -> Entry:

@@ -16,18 +16,19 @@ from alejo.errors import AlejoError, Conflict, InvalidArgument, NotFound, Plugin
 from alejo.ids import raw
 from alejo.memory import recall
 from alejo.memory.context import DEFAULT_BUDGET, build
+from alejo.memory.forgetting import Forgetting
 from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
 from alejo.memory.remember import Item, Remember
 from alejo.plugins import PluginHost
 from alejo.storage import audit
-from alejo.storage.blobs import withdraw
 from alejo.storage.journal import Journal
-from alejo.storage.redaction import Redaction
+from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
-from alejo.storage.rows import put_memory, remove_memory
+from alejo.storage.rows import put_memory
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME
+from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME, VERSIONS
+from alejo.storage.versions import Versions
 from alejo.types import (
     EVERYTHING,
     Context,
@@ -38,8 +39,10 @@ from alejo.types import (
     Memory,
     Message,
     Page,
+    Preview,
     RecallPlan,
     Scope,
+    Version,
 )
 
 _TRIES = 8
@@ -61,6 +64,7 @@ class Memories:
         indexes: Indexes,
         plugins: PluginHost,
         remembering: Remember,
+        versions: Versions,
         cache: Cache,
         clock: Clock,
     ) -> None:
@@ -70,8 +74,10 @@ class Memories:
         self._indexes = indexes
         self._plugins = plugins
         self._remember = remembering
+        self._versions = versions
         self._cache = cache
         self._clock = clock
+        self._forgetting = Forgetting(store, journal, requests, versions, cache, clock)
 
     async def remember(self, scope: Scope, item: Item, *, request_id: str = "", source: Message | None = None) -> Kept:
         """Remembers a thing, or a message said elsewhere. On disk when it returns.
@@ -229,71 +235,80 @@ class Memories:
                 return await self.get(scope, memory_id)
             if etag and etag != format_etag(row.version):
                 raise Conflict("The memory was changed since it was read.")
-            memory = msgspec.structs.replace(row.value, **changes)
+            now = self._clock.now()
             writer = await self._store.writer(scope)
-            writer.expect(MEMORIES, row.key, row.version)
-            put_memory(writer, memory)
-            withdraw(writer)  # a snapshot has the words there were
+            await self._versions.replace(scope, writer, row, _changed(row.value, changes), "update", now)
+            if "text" in changes:
+                await self._outdate(scope, writer, row)
             self._requests.add(writer, request_id, "memory.update", body, True)
-            audit.record(writer, "memory.update", memory_id, self._clock.now())
+            audit.record(writer, "memory.update", memory_id, now)
             try:
-                return recall.versioned(memory, await writer.commit())
+                return recall.versioned(_changed(row.value, changes), await writer.commit())
             except Conflict:
                 continue
         raise Conflict("The memory is being changed by somebody else; try again.")
 
+    async def _outdate(self, scope: Scope, writer: Writer, source: Row[Memory]) -> None:
+        """Marks what was derived from a memory as stale: to be made anew by whoever made it, not recalled till then."""
+        removal = Removal(self._store, self._versions, scope, writer)
+        for row in (await removal.family([source], whole=False))[1:]:
+            writer.expect(MEMORIES, row.key, row.version)
+            put_memory(writer, msgspec.structs.replace(row.value, stale=True))
+
     async def forget(
         self,
         scope: Scope,
-        memory_ids: Sequence[str],
+        memory_ids: Sequence[str] = (),
         *,
+        preview: str = "",
         keep_messages: bool = False,
         request_id: str = "",
         asked: Message | None = None,
     ) -> tuple[int, int]:
-        """Forgets memories; returns how many were there and how many messages were redacted.
+        """Forgets memories; returns how many went and how many messages were redacted.
 
-        The message a memory came from, and answers that quoted it, lose their words unless `keep_messages`; `asked`,
-        the message that asks for it, loses the words of the memories alone.
+        What was derived from them goes too, as `Removal` has it. The message a memory came from, and answers that
+        quoted it, lose their words unless `keep_messages`; `asked`, the message that asks for it, loses the words of
+        the memories alone. `preview`, the token of one, stands in the place of `memory_ids` and `keep_messages`; raises
+        InvalidArgument for another token, Conflict when what would go has changed since.
         """
-        wanted = [(each, raw(each, f"memory_ids[{place}]")) for place, each in enumerate(dict.fromkeys(memory_ids))]
-        body = digest(("forget", list(memory_ids), keep_messages))
-        sessions: set[str] = set()
-        while True:  # a conflict is an answer that quotes, or a message, that somebody else could commit
-            async with self._journal.locked(scope, sessions):  # so that busy ones cannot keep it from its turn
-                done = await self._requests.find(scope, request_id, "forget", body)
-                if done is not None:
-                    await self._cache.forget(scope)  # whoever did it may have been killed before
-                    return done[0], done[1]
-                writer = await self._store.writer(scope)
-                redaction = Redaction(self._store, self._journal, scope, writer)
-                gone = await self._remove(scope, writer, wanted)
-                if not keep_messages:
-                    for memory in gone:
-                        await redaction.memory(memory)
-                if asked is not None:
-                    redaction.phrases(asked, [memory.text for memory in gone])
-                counts = len(gone), await redaction.apply()
-                self._requests.add(writer, request_id, "forget", body, counts)
-                try:
-                    await writer.commit()
-                except Conflict:
-                    sessions |= redaction.sessions
-                    continue
-                await self._cache.forget(scope)  # some of it held what was forgotten
-                return counts
+        return await self._forgetting.forget(
+            scope, memory_ids, preview=preview, keep_messages=keep_messages, request_id=request_id, asked=asked
+        )
 
-    async def _remove(self, scope: Scope, writer: Writer, wanted: Sequence[tuple[str, bytes]]) -> builtins.list[Memory]:
-        """Deletes memories in a batch; returns those that were there."""
-        gone: builtins.list[Memory] = []
-        for memory_id, place in wanted:
-            row = await self._store.get(scope, MEMORIES, place)
-            if row is not None:
-                writer.expect(MEMORIES, place, row.version)
-                remove_memory(writer, memory_id, row.value.sent_at)
-                audit.record(writer, "memory.forget", memory_id, self._clock.now())
-                gone.append(row.value)
-        return gone
+    async def preview(
+        self, scope: Scope, query: str, wanted: Filter = EVERYTHING, *, most: int = 1000, keep_messages: bool = False
+    ) -> Preview:
+        """What forgetting by a query or a filter would take: nothing is changed.
+
+        The memories whose own words hold most of what the query says, best first; without a query, all that the filter
+        lets through, newest first. Raises InvalidArgument when there is neither.
+        """
+        if not query.strip() and wanted == EVERYTHING:
+            raise InvalidArgument.field("query", "is required, unless there is a filter")
+        if query.strip():
+            index = await self._indexes.get(scope)
+            ids, more = recall.holding(index, query, wanted, self._clock.now(), most=most)
+            rows = [row for row in [await recall.sound(self._store, scope, each) for each in ids] if row is not None]
+        else:
+            memories, token = await self.list(scope, Page(most), wanted)
+            rows, more = [Row(bytes.fromhex(each.id), each, each.version) for each in memories], bool(token)
+        return await self._forgetting.preview(scope, rows, keep_messages=keep_messages, more=more)
+
+    async def history(self, scope: Scope, memory_id: str, page: Page) -> tuple[builtins.list[Version], str]:
+        """A page of what a memory was before its changes, newest first; it also ends at 3 MiB. Raises NotFound."""
+        question = ("history", memory_id)
+        after = paging.cursor(question, page.token)
+        row = await self._row(scope, memory_id)
+        rows = await self._store.scan(scope, VERSIONS, row.key, after=after, limit=page.size + 1, reverse=True)
+        shown = paging.fitting([each.value.memory.text for each in rows[: page.size]])
+        found = [each.value for each in rows[:shown]]
+        return found, paging.token(question, rows[shown - 1].key) if len(rows) > shown else ""
+
+
+def _changed(memory: Memory, changes: Mapping[str, Any]) -> Memory:
+    """The memory with the changes; new words are not stale."""
+    return msgspec.structs.replace(memory, **changes, **({"stale": False} if "text" in changes else {}))
 
 
 def format_etag(version: int) -> str:

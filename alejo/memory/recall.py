@@ -19,6 +19,7 @@ _SECOND = 1_000_000
 _SPARE = 8  # asked for beyond what is wanted, as a filter or a message may take some away
 _GROWTH = 16  # large, as the core finds all matches each time
 _BY_WORDS = 100  # of these the evidence of all kinds is weighed together
+_HELD = 0.6  # of a query's information: what says so much of it is what "forget …" means
 _BY_MEANING = 50  # so many more, which need not share a word with the query
 
 # A memory that shares words with the query: (doc, score, lexical, recency, coverage).
@@ -145,6 +146,15 @@ def match(
         if len(passed) > most or len(found) < bite:
             return passed[:most], len(passed) > most
         bite *= _GROWTH
+
+
+def holding(index: Index, query: str, wanted: Filter, now: int, *, most: int) -> tuple[list[str], bool]:
+    """The ids of the memories that hold most of a query in their own words, best first, and whether there are more."""
+    found, more = match(index, query, wanted, RecallPlan(min_coverage=_HELD), now, most=most)
+    own = index.lexical.explain([each[0] for each in found], query, own=True)
+    whole = index.lexical.explain([each[0] for each in found], query)
+    entries = [index.entries[each[0]].id for each in found]
+    return [each for each, words, all_ in zip(entries, own, whole, strict=True) if len(words) == len(all_)], more
 
 
 async def read(store: Store, scope: Scope, index: Index, query: str, chosen: Sequence[Found]) -> list[Hit]:

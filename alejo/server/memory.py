@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .call import Call
 
 _RECALL_USUAL, _RECALL_MOST = 10, 200
+_FORGET_MOST = 1000
 
 
 class MemoryCalls:
@@ -116,9 +117,29 @@ class MemoryCalls:
         )
         return pb.UpdateMemoryResponse(memory=write.memory(memory))
 
+    async def get_history(self, call: Call, request: pb.GetHistoryRequest) -> pb.GetHistoryResponse:
+        """What a memory was."""
+        found, token = await self._memories.history(call.scope, request.memory_id, read.page(request))
+        return pb.GetHistoryResponse(versions=[write.version(one) for one in found], next_page_token=token)
+
+    async def preview_forget(self, call: Call, request: pb.PreviewForgetRequest) -> pb.PreviewForgetResponse:
+        """What would be forgotten."""
+        preview = await self._memories.preview(
+            call.scope,
+            request.query,
+            read.filter(request.filter),
+            most=request.limit or _FORGET_MOST,
+            keep_messages=request.keep_messages,
+        )
+        return write.preview(preview)
+
     async def forget(self, call: Call, request: pb.ForgetRequest) -> pb.ForgetResponse:
         """Forgets memories."""
         memories, messages = await self._memories.forget(
-            call.scope, list(request.memory_ids), keep_messages=request.keep_messages, request_id=request.request_id
+            call.scope,
+            list(request.memory_ids),
+            preview=request.preview,
+            keep_messages=request.keep_messages,
+            request_id=request.request_id,
         )
         return pb.ForgetResponse(memories_forgotten=memories, messages_redacted=messages)

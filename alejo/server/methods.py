@@ -52,6 +52,8 @@ ACCESS = {
     "alejo.v1.MemoryService/GetMemory": Access.READ,
     "alejo.v1.MemoryService/ListMemories": Access.READ,
     "alejo.v1.MemoryService/UpdateMemory": Access.BOTH,
+    "alejo.v1.MemoryService/GetHistory": Access.READ,
+    "alejo.v1.MemoryService/PreviewForget": Access.READ,
     "alejo.v1.MemoryService/Forget": Access.WRITE,
     "alejo.v1.SessionsService/CreateSession": Access.WRITE,
     "alejo.v1.SessionsService/GetSession": Access.READ,

@@ -6,7 +6,7 @@ import hashlib
 
 from alejo.storage.blobs import withdraw
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import CHANGES, MEMORIES, MEMORIES_BY_TIME, ORIGINS, Change, Origin
+from alejo.storage.tables import CHANGES, DERIVED, MEMORIES, MEMORIES_BY_TIME, ORIGINS, Change, Origin
 from alejo.types import Memory, Scope
 
 _EPOCH = 1 << 62  # keeps times before 1970 in order
@@ -18,19 +18,27 @@ def time_key(sent_at: int) -> bytes:
 
 
 def put_memory(writer: Writer, memory: Memory) -> None:
-    """Adds to a batch all it takes to keep a memory, new or changed (its `sent_at` never changes)."""
+    """Adds to a batch all it takes to keep a memory, new or changed (its `sent_at` never changes).
+
+    A batch that derives it from others expects these as they were read.
+    """
     place = bytes.fromhex(memory.id)
+    for source in map(bytes.fromhex, memory.sources):
+        writer.put(DERIVED, source, b"")
+        writer.put(DERIVED, source + place, b"")
     writer.put(MEMORIES, place, memory)
     writer.put(MEMORIES_BY_TIME, time_key(memory.sent_at) + place, memory.id)
     writer.append(CHANGES, Change("put", memory.id))
 
 
-def remove_memory(writer: Writer, memory_id: str, sent_at: int) -> None:
+def remove_memory(writer: Writer, memory: Memory) -> None:
     """Adds to a batch all it takes to delete a memory."""
-    place = bytes.fromhex(memory_id)
+    place = bytes.fromhex(memory.id)
+    for source in map(bytes.fromhex, memory.sources):
+        writer.delete(DERIVED, source + place)
     writer.delete(MEMORIES, place)
-    writer.delete(MEMORIES_BY_TIME, time_key(sent_at) + place)
-    writer.append(CHANGES, Change("delete", memory_id))
+    writer.delete(MEMORIES_BY_TIME, time_key(memory.sent_at) + place)
+    writer.append(CHANGES, Change("delete", memory.id))
     withdraw(writer)  # what was made of it
 
 

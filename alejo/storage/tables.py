@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from alejo.types import Appraisal, Degraded, Evidence, Memory, Message, Percept, Session, Value
+from alejo.types import Appraisal, Degraded, Evidence, Memory, Message, Percept, Session, Value, Version
 
 T = TypeVar("T")
 
@@ -113,6 +113,8 @@ SESSIONS = Table("session", Session)  # session id (16)
 MESSAGES = Table("message", Message)  # session id (16) ‖ sent_at (8) ‖ seq (8)
 MEMORIES = Table("memory", Memory)  # memory id (16)
 MEMORIES_BY_TIME = Table("memory_time", str)  # sent_at (8) ‖ memory id (16) → memory id
+DERIVED = Table("derived", bytes)  # memory id (16), written anew with every derivation from it; ‖ derived id (16)
+VERSIONS = Table("memory_version", Version)  # memory id (16) ‖ number (8)
 CHANGES = Table("change", Change)  # appended
 AUDIT = Table("audit", AuditEntry)  # appended
 REQUESTS = Table("request", Remembered)  # SHA-256 of the request id, first 16

@@ -362,7 +362,7 @@ class MemoryFilter(_message.Message):
     include_archived: _builtins.bool
     """Archived ones too."""
     include_superseded: _builtins.bool
-    """Superseded facts too."""
+    """Superseded facts too, and what is stale."""
     @_builtins.property
     def layers(self) -> _containers.RepeatedScalarFieldContainer[_types_pb2.Layer.ValueType]:
         """Only in these layers, at most 32. Empty means all."""
@@ -854,6 +854,184 @@ class UpdateMemoryResponse(_message.Message):
 Global___UpdateMemoryResponse: _TypeAlias = UpdateMemoryResponse  # noqa: Y015
 
 @_typing.final
+class GetHistoryRequest(_message.Message):
+    """Which memory's history."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORY_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    memory_id: _builtins.str
+    """The memory's identifier. Required."""
+    page_size: _builtins.int
+    """How many versions at most, 1 to 1,000. 0 means 100, more is cut to 1,000."""
+    page_token: _builtins.str
+    """The next_page_token of the page before, at most 1,024 characters. Empty for the first."""
+    def __init__(
+        self,
+        *,
+        memory_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory_id", b"memory_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHistoryRequest: _TypeAlias = GetHistoryRequest  # noqa: Y015
+
+@_typing.final
+class MemoryVersion(_message.Message):
+    """What a memory was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    MEMORY_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The memory's changes count from 1: this is what the change of this number replaced."""
+    change: _builtins.str
+    """By what: "update", "correction" or "supersession"."""
+    actor: _builtins.str
+    """The identifier of the key that did it. Empty for the local user."""
+    @_builtins.property
+    def memory(self) -> _types_pb2.Memory:
+        """The memory as it was."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When it was replaced."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        memory: _types_pb2.Memory | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        change: _builtins.str = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "change", b"change", "memory", b"memory", "number", b"number", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MemoryVersion: _TypeAlias = MemoryVersion  # noqa: Y015
+
+@_typing.final
+class GetHistoryResponse(_message.Message):
+    """A page of a history."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Where the next page begins. Empty at the end."""
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemoryVersion]:
+        """The former versions, newest first. The setting memory.versions says how many are kept."""
+
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[Global___MemoryVersion] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHistoryResponse: _TypeAlias = GetHistoryResponse  # noqa: Y015
+
+@_typing.final
+class PreviewForgetRequest(_message.Message):
+    """What one thinks of forgetting."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    KEEP_MESSAGES_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """Memories whose own words hold most of what this says. At most 4,096 characters. Required, unless there is a filter."""
+    keep_messages: _builtins.bool
+    """Leaves the text of the messages they came from."""
+    limit: _builtins.int
+    """How many memories at most, 1 to 1,000. 0 means 1,000."""
+    @_builtins.property
+    def filter(self) -> Global___MemoryFilter:
+        """Only these; without a query, all of them."""
+
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        filter: Global___MemoryFilter | None = ...,
+        keep_messages: _builtins.bool = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "keep_messages", b"keep_messages", "limit", b"limit", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewForgetRequest: _TypeAlias = PreviewForgetRequest  # noqa: Y015
+
+@_typing.final
+class PreviewForgetResponse(_message.Message):
+    """What would go. Nothing has changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORIES_FIELD_NUMBER: _builtins.int
+    FALLING_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    PREVIEW_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    messages: _builtins.int
+    """How many messages would be redacted."""
+    preview: _builtins.str
+    """What Forget takes to forget exactly these. Empty for a user of whom nothing is kept."""
+    more: _builtins.bool
+    """Whether more match: forget these, and look again."""
+    @_builtins.property
+    def memories(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Memory]:
+        """The memories that match, best first; without a query, newest first. They also end at 3 MiB."""
+
+    @_builtins.property
+    def falling(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Memory]:
+        """What falls with them: memories derived from them, and what a fact was said with."""
+
+    def __init__(
+        self,
+        *,
+        memories: _abc.Iterable[_types_pb2.Memory] | None = ...,
+        falling: _abc.Iterable[_types_pb2.Memory] | None = ...,
+        messages: _builtins.int = ...,
+        preview: _builtins.str = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["falling", b"falling", "memories", b"memories", "messages", b"messages", "more", b"more", "preview", b"preview"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewForgetResponse: _TypeAlias = PreviewForgetResponse  # noqa: Y015
+
+@_typing.final
 class ForgetRequest(_message.Message):
     """What to forget."""
 
@@ -862,13 +1040,18 @@ class ForgetRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     MEMORY_IDS_FIELD_NUMBER: _builtins.int
     KEEP_MESSAGES_FIELD_NUMBER: _builtins.int
+    PREVIEW_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes a retry safe. 1 to 128 characters; made by the server when empty."""
     keep_messages: _builtins.bool
     """Leaves the text of the messages they came from."""
+    preview: _builtins.str
+    """What PreviewForget gave, at most 65,536 characters, in the place of the two above. Refused with PREVIEW_CHANGED when
+    what would go is no longer what was shown.
+    """
     @_builtins.property
     def memory_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The memories' identifiers, 1 to 1,000. Required."""
+        """The memories' identifiers, 1 to 1,000. Required, unless there is a preview."""
 
     def __init__(
         self,
@@ -876,10 +1059,11 @@ class ForgetRequest(_message.Message):
         request_id: _builtins.str = ...,
         memory_ids: _abc.Iterable[_builtins.str] | None = ...,
         keep_messages: _builtins.bool = ...,
+        preview: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["keep_messages", b"keep_messages", "memory_ids", b"memory_ids", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keep_messages", b"keep_messages", "memory_ids", b"memory_ids", "preview", b"preview", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -894,7 +1078,7 @@ class ForgetResponse(_message.Message):
     MEMORIES_FORGOTTEN_FIELD_NUMBER: _builtins.int
     MESSAGES_REDACTED_FIELD_NUMBER: _builtins.int
     memories_forgotten: _builtins.int
-    """How many memories went. Those not found are not counted."""
+    """How many memories went, with those that fell with them. Those not found are not counted."""
     messages_redacted: _builtins.int
     """How many messages were redacted."""
     def __init__(

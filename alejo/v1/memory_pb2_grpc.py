@@ -75,6 +75,16 @@ class MemoryServiceStub:
                 request_serializer=alejo_dot_v1_dot_memory__pb2.UpdateMemoryRequest.SerializeToString,
                 response_deserializer=alejo_dot_v1_dot_memory__pb2.UpdateMemoryResponse.FromString,
                 _registered_method=True)
+        self.GetHistory = channel.unary_unary(
+                '/alejo.v1.MemoryService/GetHistory',
+                request_serializer=alejo_dot_v1_dot_memory__pb2.GetHistoryRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_memory__pb2.GetHistoryResponse.FromString,
+                _registered_method=True)
+        self.PreviewForget = channel.unary_unary(
+                '/alejo.v1.MemoryService/PreviewForget',
+                request_serializer=alejo_dot_v1_dot_memory__pb2.PreviewForgetRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_memory__pb2.PreviewForgetResponse.FromString,
+                _registered_method=True)
         self.Forget = channel.unary_unary(
                 '/alejo.v1.MemoryService/Forget',
                 request_serializer=alejo_dot_v1_dot_memory__pb2.ForgetRequest.SerializeToString,
@@ -143,8 +153,22 @@ class MemoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHistory(self, request, context):
+        """What a memory was before each of its changes, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewForget(self, request, context):
+        """What Forget would take: the memories that a query or a filter means, and all that falls with them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Forget(self, request, context):
-        """Forgets memories, and redacts the messages they came from.
+        """Forgets memories with what was derived from them, and redacts the messages they came from.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -192,6 +216,16 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.UpdateMemory,
                     request_deserializer=alejo_dot_v1_dot_memory__pb2.UpdateMemoryRequest.FromString,
                     response_serializer=alejo_dot_v1_dot_memory__pb2.UpdateMemoryResponse.SerializeToString,
+            ),
+            'GetHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHistory,
+                    request_deserializer=alejo_dot_v1_dot_memory__pb2.GetHistoryRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_memory__pb2.GetHistoryResponse.SerializeToString,
+            ),
+            'PreviewForget': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewForget,
+                    request_deserializer=alejo_dot_v1_dot_memory__pb2.PreviewForgetRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_memory__pb2.PreviewForgetResponse.SerializeToString,
             ),
             'Forget': grpc.unary_unary_rpc_method_handler(
                     servicer.Forget,
@@ -416,6 +450,60 @@ class MemoryService:
             '/alejo.v1.MemoryService/UpdateMemory',
             alejo_dot_v1_dot_memory__pb2.UpdateMemoryRequest.SerializeToString,
             alejo_dot_v1_dot_memory__pb2.UpdateMemoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.MemoryService/GetHistory',
+            alejo_dot_v1_dot_memory__pb2.GetHistoryRequest.SerializeToString,
+            alejo_dot_v1_dot_memory__pb2.GetHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewForget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.MemoryService/PreviewForget',
+            alejo_dot_v1_dot_memory__pb2.PreviewForgetRequest.SerializeToString,
+            alejo_dot_v1_dot_memory__pb2.PreviewForgetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,8 +51,12 @@ class MemoryServiceStub:
     """The user's memories, newest first by the time they were said."""
     UpdateMemory: _grpc.UnaryUnaryMultiCallable[_memory_pb2.UpdateMemoryRequest, _memory_pb2.UpdateMemoryResponse]
     """Changes a memory."""
+    GetHistory: _grpc.UnaryUnaryMultiCallable[_memory_pb2.GetHistoryRequest, _memory_pb2.GetHistoryResponse]
+    """What a memory was before each of its changes, newest first."""
+    PreviewForget: _grpc.UnaryUnaryMultiCallable[_memory_pb2.PreviewForgetRequest, _memory_pb2.PreviewForgetResponse]
+    """What Forget would take: the memories that a query or a filter means, and all that falls with them."""
     Forget: _grpc.UnaryUnaryMultiCallable[_memory_pb2.ForgetRequest, _memory_pb2.ForgetResponse]
-    """Forgets memories, and redacts the messages they came from."""
+    """Forgets memories with what was derived from them, and redacts the messages they came from."""
 
 @_typing.type_check_only
 class MemoryServiceAsyncStub(MemoryServiceStub):
@@ -77,8 +81,12 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """The user's memories, newest first by the time they were said."""
     UpdateMemory: _aio.UnaryUnaryMultiCallable[_memory_pb2.UpdateMemoryRequest, _memory_pb2.UpdateMemoryResponse]  # type: ignore[assignment]
     """Changes a memory."""
+    GetHistory: _aio.UnaryUnaryMultiCallable[_memory_pb2.GetHistoryRequest, _memory_pb2.GetHistoryResponse]  # type: ignore[assignment]
+    """What a memory was before each of its changes, newest first."""
+    PreviewForget: _aio.UnaryUnaryMultiCallable[_memory_pb2.PreviewForgetRequest, _memory_pb2.PreviewForgetResponse]  # type: ignore[assignment]
+    """What Forget would take: the memories that a query or a filter means, and all that falls with them."""
     Forget: _aio.UnaryUnaryMultiCallable[_memory_pb2.ForgetRequest, _memory_pb2.ForgetResponse]  # type: ignore[assignment]
-    """Forgets memories, and redacts the messages they came from."""
+    """Forgets memories with what was derived from them, and redacts the messages they came from."""
 
 class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """The user's memories. What was written is recallable in the next call."""
@@ -150,11 +158,27 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Changes a memory."""
 
     @_abc_1.abstractmethod
+    def GetHistory(
+        self,
+        request: _memory_pb2.GetHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.GetHistoryResponse, _abc.Awaitable[_memory_pb2.GetHistoryResponse]]:
+        """What a memory was before each of its changes, newest first."""
+
+    @_abc_1.abstractmethod
+    def PreviewForget(
+        self,
+        request: _memory_pb2.PreviewForgetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.PreviewForgetResponse, _abc.Awaitable[_memory_pb2.PreviewForgetResponse]]:
+        """What Forget would take: the memories that a query or a filter means, and all that falls with them."""
+
+    @_abc_1.abstractmethod
     def Forget(
         self,
         request: _memory_pb2.ForgetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_memory_pb2.ForgetResponse, _abc.Awaitable[_memory_pb2.ForgetResponse]]:
-        """Forgets memories, and redacts the messages they came from."""
+        """Forgets memories with what was derived from them, and redacts the messages they came from."""
 
 def add_MemoryServiceServicer_to_server(servicer: MemoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

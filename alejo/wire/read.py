@@ -34,11 +34,13 @@ from alejo.types import (
     Percept,
     PluginState,
     PluginStatus,
+    Preview,
     Role,
     Session,
     SessionState,
     Standing,
     Vacancy,
+    Version,
 )
 from alejo.v1 import chat_pb2, memory_pb2, plugins_pb2, sessions_pb2, types_pb2
 from alejo.wire.rules import MEMORY_CHANGES, SESSION_CHANGES
@@ -143,6 +145,7 @@ def memory(proto: types_pb2.Memory) -> Memory:
         sources=tuple(proto.sources),
         fact=fact(proto.fact) if proto.HasField("fact") else None,
         superseded_by=proto.superseded_by,
+        stale=proto.stale,
     )
 
 
@@ -239,6 +242,22 @@ def message_draft(proto: memory_pb2.MessageDraft) -> MessageDraft:
 def item(proto: memory_pb2.RememberRequest) -> MemoryDraft | MessageDraft:
     """What a Remember brings."""
     return memory_draft(proto.memory) if proto.HasField("memory") else message_draft(proto.message)
+
+
+def version(proto: memory_pb2.MemoryVersion) -> Version:
+    """A former version of a memory."""
+    return Version(proto.number, memory(proto.memory), moment(proto.until), proto.change, proto.actor)
+
+
+def preview(proto: memory_pb2.PreviewForgetResponse) -> Preview:
+    """What would be forgotten."""
+    return Preview(
+        tuple(memory(one) for one in proto.memories),
+        tuple(memory(one) for one in proto.falling),
+        proto.messages,
+        proto.preview,
+        proto.more,
+    )
 
 
 def kept(proto: memory_pb2.RememberResponse) -> Kept:

@@ -170,6 +170,15 @@ def _changed_memory(request: Any, path: str, found: Found) -> None:
     )
 
 
+def _one_way_to_forget(request: Any, path: str, found: Found) -> None:
+    if request.preview:
+        found.extend(
+            (f"{path}{name}", "must be empty, as there is a preview")
+            for name in ("memory_ids", "keep_messages")
+            if getattr(request, name)
+        )
+
+
 SESSION_CHANGES = ("title", "state", "metadata")
 MEMORY_CHANGES = ("text", "layer", "kind", "importance", "pinned", "archived", "metadata")
 
@@ -307,6 +316,7 @@ TABLE: dict[str, Rules] = {
             "sources": anything,
             "fact": anything,
             "superseded_by": anything,
+            "stale": anything,
         }
     ),
     # What a memory states is changed by the calls of FactsService alone.
@@ -317,9 +327,25 @@ TABLE: dict[str, Rules] = {
         whole=_changed_memory,
     ),
     "ForgetRequest": Rules(
-        {"request_id": _REQUEST_ID, "memory_ids": items(1000, identifier), "keep_messages": anything},
-        required=("memory_ids",),
+        {
+            "request_id": _REQUEST_ID,
+            "memory_ids": items(1000, identifier),
+            "keep_messages": anything,
+            "preview": text(65_536),
+        },
+        either=("memory_ids", "preview"),
+        whole=_one_way_to_forget,
     ),
+    "PreviewForgetRequest": Rules(
+        {
+            "query": text(4096),
+            "filter": nested("MemoryFilter"),
+            "keep_messages": anything,
+            "limit": number(0, 1000),
+        },
+        either=("query", "filter"),
+    ),
+    "GetHistoryRequest": Rules(_PAGE | {"memory_id": identifier}, required=("memory_id",)),
     # plugins and admin
     "ListPluginsRequest": Rules(_PAGE),
     "GetPluginRequest": _PLUGIN_NAME,

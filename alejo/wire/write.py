@@ -28,8 +28,10 @@ from alejo.types import (
     MessageDraft,
     Percept,
     PluginStatus,
+    Preview,
     Session,
     Vacancy,
+    Version,
 )
 from alejo.v1 import chat_pb2, memory_pb2, plugins_pb2, sessions_pb2, types_pb2
 
@@ -124,6 +126,7 @@ def memory(value: Memory) -> types_pb2.Memory:
         sources=value.sources,
         fact=None if value.fact is None else fact(value.fact),
         superseded_by=value.superseded_by,
+        stale=value.stale,
     )
 
 
@@ -223,6 +226,28 @@ def remember(value: MemoryDraft | MessageDraft, request_id: str = "") -> memory_
     if isinstance(value, MemoryDraft):
         return memory_pb2.RememberRequest(request_id=request_id, memory=memory_draft(value))
     return memory_pb2.RememberRequest(request_id=request_id, message=message_draft(value))
+
+
+def version(value: Version) -> memory_pb2.MemoryVersion:
+    """A former version of a memory."""
+    return memory_pb2.MemoryVersion(
+        number=value.number,
+        memory=memory(value.memory),
+        until=moment(value.until),
+        change=value.change,
+        actor=value.actor,
+    )
+
+
+def preview(value: Preview) -> memory_pb2.PreviewForgetResponse:
+    """What would be forgotten."""
+    return memory_pb2.PreviewForgetResponse(
+        memories=[memory(one) for one in value.memories],
+        falling=[memory(one) for one in value.falling],
+        messages=value.messages,
+        preview=value.token,
+        more=value.more,
+    )
 
 
 def kept(value: Kept) -> memory_pb2.RememberResponse:

@@ -50,6 +50,7 @@ async def test_another_process_is_seen(settings: Settings, bare: Assistant) -> N
         type(bare.memories._indexes)(bare.store, cache),
         bare.plugins,
         bare.memories._remember,
+        bare.memories._versions,
         cache,
         bare.clock,
     )

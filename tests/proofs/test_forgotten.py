@@ -33,6 +33,7 @@ class Talk:
         self.canaries = canaries
         self.word = canaries.word()
         self.first = self.second = ""
+        self.forgotten: list[str] = []
         self._number = 0
 
     def _id(self) -> str:
@@ -70,6 +71,7 @@ class Talk:
         """Forgets every memory with the word."""
         ids = [memory.id for memory in await self.memories()]
         assert ids
+        self.forgotten += ids
         await self.ok(FORGET, memory_pb2.ForgetRequest(request_id=self._id(), memory_ids=ids))
 
     async def delete(self) -> None:
@@ -106,7 +108,9 @@ class Talk:
                     ("MemoryService/BuildContext", memory_pb2.BuildContextRequest(query=query, session_id=session))
                     for session in ("", self.first, self.second)
                 ],
+                ("MemoryService/PreviewForget", memory_pb2.PreviewForgetRequest(query=query, filter=everything)),
             ]
+        looks += [("MemoryService/GetHistory", memory_pb2.GetHistoryRequest(memory_id=each)) for each in self.forgotten]
         looks += [
             (CHAT, chat_pb2.ChatRequest(text="What is the code of the gate?", session_id=self.second)),
             (CHAT, chat_pb2.ChatRequest(text="What do you remember about the cousin who paints boats?")),

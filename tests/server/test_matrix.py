@@ -63,6 +63,8 @@ ROWS = {
     "MemoryService/UpdateMemory": Row(
         lambda ana: memory_pb2.UpdateMemoryRequest(memory={"id": ana.memory, "pinned": True}), Code.NOT_FOUND
     ),
+    "MemoryService/GetHistory": Row(lambda ana: memory_pb2.GetHistoryRequest(memory_id=ana.memory), Code.NOT_FOUND),
+    "MemoryService/PreviewForget": Row(lambda _: memory_pb2.PreviewForgetRequest(query=CANARY)),
     "MemoryService/Forget": Row(lambda ana: memory_pb2.ForgetRequest(memory_ids=[ana.memory], keep_messages=True)),
     "SessionsService/CreateSession": Row(
         lambda ana: sessions_pb2.CreateSessionRequest(parent_id=ana.session), Code.NOT_FOUND

@@ -175,3 +175,27 @@ async def test_what_the_cache_does_is_among_the_metrics(shelf: House) -> None:
     ):
         assert line in text
     assert "alejo_cache_memory_bytes 0.0" not in text
+
+
+async def test_history_and_preview(shelf: House) -> None:
+    """A change is in the history with its key; a preview's token forgets what it showed, and cannot go with ids."""
+    remember = shelf.unary(f"{SERVICE}/Remember", pb.RememberResponse)
+    (memory,) = (await within(remember(pb.RememberRequest(memory={"text": "The key is under the mat."})))).memories
+    change = pb.UpdateMemoryRequest(memory={"id": memory.id, "text": "The key is in the drawer."})
+    await within(shelf.unary(f"{SERVICE}/UpdateMemory", pb.UpdateMemoryResponse)(change))
+    history = shelf.unary(f"{SERVICE}/GetHistory", pb.GetHistoryResponse)
+    (version,) = (await within(history(pb.GetHistoryRequest(memory_id=memory.id)))).versions
+    assert (version.number, version.memory.text, version.change) == (1, memory.text, "update")
+    assert version.until.ToMicroseconds() >= memory.recorded_at.ToMicroseconds()
+    preview = shelf.unary(f"{SERVICE}/PreviewForget", pb.PreviewForgetResponse)
+    shown = await within(preview(pb.PreviewForgetRequest(query="key in the drawer")))
+    assert [one.id for one in shown.memories] == [memory.id]
+    forget = shelf.unary(f"{SERVICE}/Forget", pb.ForgetResponse)
+    error = await refused(forget(pb.ForgetRequest(memory_ids=[memory.id], preview=shown.preview)))
+    assert error.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert (await within(forget(pb.ForgetRequest(preview=shown.preview)))).memories_forgotten == 1
+    error = await refused(forget(pb.ForgetRequest(preview=shown.preview)))
+    assert error.code is grpc.StatusCode.ABORTED
+    assert error.info.reason == "PREVIEW_CHANGED"
+    error = await refused(history(pb.GetHistoryRequest(memory_id=memory.id)))
+    assert error.code is grpc.StatusCode.NOT_FOUND

@@ -122,7 +122,7 @@ BAD: list[tuple[Message, dict[str, str]]] = [
     (memory_pb2.RecallRequest(query="a", filter={"layers": [1, 9]}), {"filter.layers[1]": "is not a known value"}),
     (memory_pb2.BuildContextRequest(query="a", token_budget=63), {"token_budget": "must be from 64 to 200,000"}),
     (memory_pb2.BuildContextRequest(query="a", token_budget=-1), {"token_budget": "must be from 64 to 200,000"}),
-    (memory_pb2.ForgetRequest(), {"memory_ids": "is required"}),
+    (memory_pb2.ForgetRequest(), {"memory_ids": "is required, unless there is preview"}),
     (memory_pb2.ForgetRequest(memory_ids=[ID, ""]), {"memory_ids[1]": "is not an identifier of this server"}),
     (memory_pb2.ForgetRequest(memory_ids=[ID] * 1001), {"memory_ids": "must have at most 1,000 items"}),
     (memory_pb2.UpdateMemoryRequest(), {"memory.id": "is required"}),

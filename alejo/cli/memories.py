@@ -1,0 +1,106 @@
+"""`alejo memories`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options, output
+
+if TYPE_CHECKING:
+    from alejo.settings import Settings
+    from alejo.types import Memory, Version
+
+
+@click.group("memories")
+def command() -> None:
+    """What is remembered."""
+
+
+@command.command("list")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many at most.")
+@click.option("--all", "everything", is_flag=True, help="Archived and superseded ones too.")
+@options.as_json
+@options.server
+def list_(
+    data: str | None, url: str | None, key: str | None, user: str | None, as_json: bool, everything: bool, limit: int
+) -> None:
+    """List the memories, newest first."""
+    settings = options.settings(data__path=data, client__url=url, client__key=key)
+    rows = [row(memory) for memory in options.run(_list(settings, user or "", limit, everything))]
+    output.listing(
+        rows, ["id", "layer", "kind", "sent_at", "text"], as_json=as_json, empty="Nothing is remembered yet."
+    )
+
+
+@command.command("history")
+@click.argument("memory_id")
+@options.as_json
+@options.server
+def history(
+    memory_id: str, data: str | None, url: str | None, key: str | None, user: str | None, as_json: bool
+) -> None:
+    """What a memory was before each of its changes, newest first, and by what it was changed."""
+    settings = options.settings(data__path=data, client__url=url, client__key=key)
+    rows = [
+        {
+            "number": version.number,
+            "until": output.iso(version.until),
+            "change": version.change,
+            "actor": version.actor,
+            **row(version.memory),
+        }
+        for version in options.run(_history(settings, user or "", memory_id))
+    ]
+    output.listing(rows, ["number", "until", "change", "text"], as_json=as_json, empty="It was never changed.")
+
+
+def row(memory: Memory) -> dict[str, Any]:
+    """A memory as listings show it."""
+    return {
+        "id": memory.id,
+        "layer": memory.layer,
+        "kind": memory.kind,
+        "text": memory.text,
+        "speaker": memory.speaker,
+        "sent_at": output.iso(memory.sent_at),
+        "importance": memory.importance,
+        "pinned": memory.pinned,
+        "archived": memory.archived,
+        "stale": memory.stale,
+        "superseded_by": memory.superseded_by,
+        "metadata": memory.metadata,
+    }
+
+
+async def _list(settings: Settings, user: str, limit: int, everything: bool) -> list[Memory]:
+    from alejo.types import Filter, Page  # noqa: PLC0415 - grpc is not needed to show --help
+
+    from . import link  # noqa: PLC0415
+
+    wanted = Filter(include_archived=everything, include_superseded=everything)
+    memories: list[Memory] = []
+    token = ""
+    async with link.reach(settings, user) as reached:
+        while len(memories) < limit:
+            page, token = await reached.client.memories(Page(min(1000, limit - len(memories)), token), wanted)
+            memories += page
+            if not token:
+                break
+    return memories
+
+
+async def _history(settings: Settings, user: str, memory_id: str) -> list[Version]:
+    from alejo.types import Page  # noqa: PLC0415 - grpc is not needed to show --help
+
+    from . import link  # noqa: PLC0415
+
+    versions: list[Version] = []
+    token = ""
+    async with link.reach(settings, user) as reached:
+        while True:
+            page, token = await reached.client.history(memory_id, Page(1000, token))
+            versions += page
+            if not token:
+                return versions

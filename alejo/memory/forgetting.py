@@ -1,0 +1,138 @@
+"""Forgetting: memories, what falls with them, and the words of the messages they came from; previewed, if one likes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import msgspec
+
+from alejo import paging
+from alejo.cache import Cache
+from alejo.clock import Clock
+from alejo.errors import Conflict, InvalidArgument
+from alejo.ids import raw
+from alejo.memory.recall import versioned
+from alejo.storage.journal import Journal
+from alejo.storage.redaction import Redaction
+from alejo.storage.removal import Removal
+from alejo.storage.requests import Requests, digest
+from alejo.storage.store import Row, Store
+from alejo.storage.tables import MEMORIES
+from alejo.storage.versions import Versions
+from alejo.types import Memory, Message, Preview, Scope
+
+_PLACE = "preview"
+
+
+class _Seen(msgspec.Struct, array_like=True):
+    """What a token stands for: the ids that were asked for, and the digest of all that would go with their versions."""
+
+    ids: list[bytes]
+    keep_messages: bool
+    digest: bytes
+
+
+class Forgetting:
+    """Takes memories away for good."""
+
+    def __init__(
+        self, store: Store, journal: Journal, requests: Requests, versions: Versions, cache: Cache, clock: Clock
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._requests = requests
+        self._versions = versions
+        self._cache = cache
+        self._clock = clock
+
+    async def preview(
+        self, scope: Scope, rows: Sequence[Row[Memory]], *, keep_messages: bool, more: bool = False
+    ) -> Preview:
+        """What forgetting these would take, or the first of them that fit 3 MiB with all that falls with them."""
+        vault = await self._store.vault(scope)
+        if vault is None:
+            return Preview((), (), 0, "")
+        while True:
+            writer = await self._store.writer(scope)  # never committed
+            family = await Removal(self._store, self._versions, scope, writer).family(rows, whole=not keep_messages)
+            if len(rows) <= 1 or paging.fitting([row.value.text for row in family]) == len(family):
+                break
+            rows, more = rows[: len(rows) // 2], True
+        redaction = Redaction(self._store, self._journal, scope, writer)
+        for row in family if not keep_messages else ():
+            await redaction.memory(row.value)
+        seen = _Seen([row.key for row in rows], keep_messages, _digest(family))
+        sealed = vault.seal(_PLACE, "", msgspec.msgpack.encode(seen))
+        memories = tuple(versioned(row.value, row.version) for row in family)
+        token = base64.urlsafe_b64encode(sealed).decode()
+        return Preview(memories[: len(rows)], memories[len(rows) :], await redaction.apply(), token, more)
+
+    async def forget(
+        self,
+        scope: Scope,
+        memory_ids: Sequence[str] = (),
+        *,
+        preview: str = "",
+        keep_messages: bool = False,
+        request_id: str = "",
+        asked: Message | None = None,
+    ) -> tuple[int, int]:
+        """Forgets memories, or what a preview's token stands for; see `Memories.forget`."""
+        seen = await self._open(scope, preview) if preview else None
+        if seen is not None:
+            memory_ids, keep_messages = [place.hex() for place in seen.ids], seen.keep_messages
+        for place, each in enumerate(memory_ids):
+            raw(each, f"memory_ids[{place}]")
+        body = digest(("forget", list(memory_ids), keep_messages))
+        sessions: set[str] = set()
+        while True:  # a conflict is an answer that quotes, or a message, that somebody else could commit
+            async with self._journal.locked(scope, sessions):  # so that busy ones cannot keep it from its turn
+                done = await self._requests.find(scope, request_id, "forget", body)
+                if done is not None:
+                    await self._cache.forget(scope)  # whoever did it may have been killed before
+                    return done[0], done[1]
+                writer = await self._store.writer(scope)
+                removal = Removal(self._store, self._versions, scope, writer)
+                redaction = Redaction(self._store, self._journal, scope, writer)
+                gone = await self._family(scope, removal, memory_ids, seen, whole=not keep_messages)
+                for row in gone:
+                    await removal.drop(row, self._clock.now())
+                    if not keep_messages:
+                        await redaction.memory(row.value)
+                if asked is not None:
+                    redaction.phrases(asked, [row.value.text for row in gone])
+                counts = len(gone), await redaction.apply()
+                self._requests.add(writer, request_id, "forget", body, counts)
+                try:
+                    await writer.commit()
+                except Conflict:
+                    sessions |= redaction.sessions
+                    continue
+                await self._cache.forget(scope)  # some of it held what was forgotten
+                return counts
+
+    async def _family(
+        self, scope: Scope, removal: Removal, memory_ids: Sequence[str], seen: _Seen | None, *, whole: bool
+    ) -> list[Row[Memory]]:
+        """All that goes. Raises Conflict if that is not what was previewed."""
+        rows = [await self._store.get(scope, MEMORIES, bytes.fromhex(each)) for each in dict.fromkeys(memory_ids)]
+        family = await removal.family([row for row in rows if row is not None], whole=whole)
+        if seen is not None and _digest(family) != seen.digest:
+            raise Conflict("What would be forgotten has changed since the preview.", reason="PREVIEW_CHANGED")
+        return family
+
+    async def _open(self, scope: Scope, token: str) -> _Seen:
+        vault = await self._store.vault(scope)
+        try:
+            sealed = base64.b64decode(token, altchars=b"-_", validate=True)
+            plain = vault.open(_PLACE, "", sealed) if vault is not None else None
+        except ValueError:
+            plain = None
+        if plain is None:
+            raise InvalidArgument.field("preview", "is not the token of a preview of this user's")
+        return msgspec.msgpack.decode(plain, type=_Seen)
+
+
+def _digest(family: Sequence[Row[Memory]]) -> bytes:
+    return digest(sorted((row.key, row.version) for row in family))

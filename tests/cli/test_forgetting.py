@@ -1,0 +1,27 @@
+"""Forgetting and histories, typed."""
+
+from __future__ import annotations
+
+from .home import Home
+
+
+def test_forget_shows_and_asks(home: Home) -> None:
+    """What would go is shown; it goes only on a yes, or with --yes without a question."""
+    home.run("chat", lines="Remember that the boat is red.\nRemember that the mill is old.\n")
+    (boat,) = [one for one in home.json("memories", "list") if "boat" in one["text"]]
+    refused = home.run("forget", "boat is red", lines="n\n", code=130)
+    assert boat["text"] in refused.stdout
+    assert boat["id"] in {one["id"] for one in home.json("memories", "list")}
+    assert "Forgotten: " in home.run("forget", "boat is red", "--yes").stderr
+    left = {one["text"] for one in home.json("memories", "list", "--all")}
+    assert any("mill is old" in text for text in left)
+    assert not any("boat" in text for text in left)
+    assert "Nothing" in home.run("forget", "boat is red", "--yes").stderr
+
+
+def test_a_memory_that_never_changed(home: Home) -> None:
+    """A history is empty until something changed, and that of a memory there is not is an error."""
+    home.run("chat", lines="Remember that the boat is red.\n")
+    boat = home.json("memories", "list")[0]
+    assert home.json("memories", "history", boat["id"]) == []
+    assert "no such memory" in home.run("memories", "history", "0" * 32, code=1).stderr
