@@ -32,7 +32,8 @@ DOORS = {
     "alejo.v1": ("server", "client", "wire"),
     "pluggy": ("hooks", "plugins"),
     "lmdb": ("storage.lmdb", "storage.snapshot"),
-    "tomllib": ("settings", "testing.project"),  # the second reads a plugin author's pyproject.toml, no setting
+    # Settings, a plugin author's pyproject.toml, and the languages of time expressions.
+    "tomllib": ("settings", "testing.project", "memory.when"),
     "cryptography": ("storage",),
     "prometheus_client": ("metrics",),
     "click": ("cli",),

@@ -51,7 +51,7 @@ def machine(tmp_path: Path) -> Path:
 
 def test_the_wheel_holds_the_whole_package(wheel: list[str]) -> None:
     """Every file of alejo/ is in the wheel, from its Python to its embedding table, and the Rust core with them."""
-    kinds = {".json", ".md", ".py", ".pyi", ".safetensors", ".txt", ".typed"}
+    kinds = {".json", ".md", ".py", ".pyi", ".safetensors", ".toml", ".txt", ".typed"}
     tree = {str(file.relative_to(ROOT)) for file in (ROOT / "alejo").rglob("*") if file.suffix in kinds}
     assert {name for name in wheel if name.startswith("alejo/")} == tree | {"alejo/_core.abi3.so"}
 
