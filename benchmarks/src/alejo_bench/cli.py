@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import click
 import msgspec
 
 from alejo.cli import options
-from alejo_bench import core, overhead, plugins, quotes, replay, report
+from alejo_bench import core, overhead, plugins, quotes, recall, replay, report
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -18,16 +18,22 @@ class Options(msgspec.Struct, frozen=True):
     data: Path | None
     quick: bool
     peers: bool
+    model: Path | None = None
+    ablation: bool = False
 
 
-BENCHES: dict[str, Callable[..., list[report.Row]]] = {
-    "cache-replay": replay.run,
-    "core": core.run,
-    "overhead": overhead.run,
-    "plugins": plugins.run,
-    "quotes": quotes.run,
+# Each has `run`; `show` and `plot` where the common ones do not serve.
+BENCHES: dict[str, ModuleType] = {
+    "cache-replay": replay,
+    "core": core,
+    "overhead": overhead,
+    "plugins": plugins,
+    "quotes": quotes,
+    "recall": recall,
 }
-WITH_PEERS = {"core"}
+WITH_PEERS = {"core", "recall"}
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
@@ -39,6 +45,8 @@ WITH_PEERS = {"core"}
     help="The data the benchmark reads, if it needs any; or FILE.",
 )
 @click.option("--peers", is_flag=True, help="Measure the peers too; they are installed into .venv-peers.")
+@click.option("--model", type=_FOLDER, help="recall: a sentence-transformers model, one more peer.")
+@click.option("--ablation", is_flag=True, help="recall: ALEJO without each of its evidence in turn, too.")
 @click.option("--quick", is_flag=True, help="Fewer and shorter rounds: to see that it runs, not for figures.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures as JSON lines.")
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the figures as a PNG.")
@@ -48,6 +56,8 @@ def bench(
     file: Path | None,
     data: Path | None,
     peers: bool,
+    model: Path | None,
+    ablation: bool,
     quick: bool,
     json_file: Path | None,
     plot_file: Path | None,
@@ -55,9 +65,10 @@ def bench(
     """Measures ALEJO on this machine: medians of interleaved rounds, with their range."""
     if peers and name not in WITH_PEERS:
         click.echo(f"{name} has no peers beside what it is measured against in every run.", err=True)
-    rows = BENCHES[name](Options(file or data, quick, peers))
-    report.show(rows)
+    module = BENCHES[name]
+    rows: list[report.Row] = module.run(Options(file or data, quick, peers, model, ablation))
+    getattr(module, "show", report.show)(rows)
     if json_file is not None:
         report.write_json(rows, json_file)
     if plot_file is not None:
-        report.plot(rows, plot_file)
+        getattr(module, "plot", report.plot)(rows, plot_file)

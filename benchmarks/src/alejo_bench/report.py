@@ -8,8 +8,10 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -54,6 +56,13 @@ def row(bench: str, case: str, system: str, version: str, metric: str, unit: str
     return Row(bench, case, system, version, metric, value, low, high, unit, n, machine(), config())
 
 
+def figures(
+    bench: str, case: str, system: str, version: str, metric: str, unit: str, bounds: tuple[float, float, float], n: int
+) -> Row:
+    """The row of a value with the bounds of its interval, from `n` observations."""
+    return Row(bench, case, system, version, metric, *bounds, unit, n, machine(), config())
+
+
 def show(rows: Sequence[Row]) -> None:
     """Prints the table, under the machine it was measured on."""
     click.echo(machine())
@@ -76,8 +85,9 @@ def write_json(rows: Sequence[Row], path: Path) -> None:
     path.write_text("".join(json.dumps(msgspec.to_builtins(each)) + "\n" for each in rows), "utf-8")
 
 
-def plot(rows: Sequence[Row], path: Path) -> None:
-    """Draws the medians with their range, a panel for each metric. Needs matplotlib."""
+@contextmanager
+def canvas(path: Path, panels: int, *, width: float, height: float) -> Iterator[Any]:
+    """Panels to draw on, side by side; saved at the end. Needs matplotlib."""
     try:
         import matplotlib  # noqa: PLC0415 - only for those who plot
     except ModuleNotFoundError:
@@ -85,14 +95,20 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
+    drawn, axes = plt.subplots(1, panels, figsize=(width, height), squeeze=False)
+    yield axes[0]
+    drawn.tight_layout()
+    drawn.savefig(path, dpi=120)
+
+
+def plot(rows: Sequence[Row], path: Path) -> None:
+    """Draws the medians with their range, a panel for each metric."""
     metrics = list(dict.fromkeys(each.metric for each in rows))
-    figure, panels = plt.subplots(1, len(metrics), figsize=(4 * len(metrics), 3.5), squeeze=False)
-    for panel, metric in zip(panels[0], metrics, strict=True):
-        chosen = [each for each in rows if each.metric == metric]
-        names = [each.case if each.system == "alejo" else f"{each.case} {each.system}" for each in chosen]
-        spread = [[each.value - each.low for each in chosen], [each.high - each.value for each in chosen]]
-        panel.bar(names, [each.value for each in chosen], yerr=spread, capsize=3)
-        panel.set_title(f"{metric} ({chosen[0].unit})")
-        panel.tick_params(axis="x", rotation=30)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    with canvas(path, len(metrics), width=4 * len(metrics), height=3.5) as panels:
+        for panel, metric in zip(panels, metrics, strict=True):
+            chosen = [each for each in rows if each.metric == metric]
+            names = [each.case if each.system == "alejo" else f"{each.case} {each.system}" for each in chosen]
+            spread = [[each.value - each.low for each in chosen], [each.high - each.value for each in chosen]]
+            panel.bar(names, [each.value for each in chosen], yerr=spread, capsize=3)
+            panel.set_title(f"{metric} ({chosen[0].unit})")
+            panel.tick_params(axis="x", rotation=30)
