@@ -15,8 +15,8 @@ that is no turn. The query is the question's text alone. Figures are means over 
 
 Cases are LoCoMo's categories, `1-4` those of them that have an answer, LongMemEval's types, or the languages and kinds
 of our own corpus; `all` is everything. `alejo+lexical` is ALEJO without vectors, `bm25` plain BM25 over speaker and
-text (stemmed, k1 1.2, b 0.75). With `--peers` others find in the same texts; with `--ablation` ALEJO does without each
-of its evidence in turn. `--quick` asks one question of five.
+text (stemmed, k1 1.2, b 0.75). With `--peers` others find in the same texts, see `recall_peers`; with `--ablation`
+ALEJO does without each of its evidence in turn. `--quick` asks one question of five.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from alejo import __version__
 from alejo._core import LexicalIndex, WordPiece, estimate_tokens
 from alejo.embedding import SHIPPED
 
-from . import corpora, found, recall_ours
+from . import corpora, found, recall_ours, recall_peers
 from .corpora import Conversation, Corpus, Question
 from .recall_ours import BUDGET, Answer
 from .recall_report import plot, show
@@ -66,6 +66,9 @@ def run(options: Any) -> list[Row]:
     click.echo(f"recall: {corpus.name}, {corpora.count(corpus.conversations)}", err=True)
     systems = _ours(corpus, options)
     systems.append(System("bm25", __version__, plain(corpus)))
+    if options.peers or options.model:
+        for name, version, findings in recall_peers.ask(corpus, options.model):
+            systems.append(System(name, version, [listed(*each) for each in findings]))
     return rows(corpus, systems)
 
 
