@@ -23,7 +23,10 @@ from alejo.errors import PluginFailed, StartupError
 from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
 from alejo.memory import Memories
+from alejo.memory.activity import Activity
 from alejo.memory.indexes import Indexes
+from alejo.memory.keeper import Keeper
+from alejo.memory.layers import Layers
 from alejo.memory.remember import Remember
 from alejo.plugins import SWITCHES, Candidate, PluginHost
 from alejo.sessions import Sessions
@@ -60,16 +63,23 @@ class Assistant:
         self.started_at = clock.now()
         ids = Ids(clock)
         self.store = store = Store(storage, folder.keyring)
-        journal = Journal(store, ids, clock)
+        layers = Layers.of(settings)
+        journal = Journal(store, ids, clock, immediate=layers.immediate_messages)
         requests = Requests(store, clock)
-        remembering = Remember(store, journal, requests, plugins, ids, clock)
+        self.activity = activity = Activity()
+        remembering = Remember(store, journal, requests, plugins, activity, ids, clock)
         self.cache = cache = _cache(store, settings, clock, folder)
         self.keys = Keys(store, ids, clock)
         versions = Versions(store, settings["memory.versions"])
         self.sessions = Sessions(store, journal, requests, versions, ids, clock, cache, self._session_ended)
         blobs = Blobs(store, folder.indexes_path)
-        self.indexes = Indexes(store, cache, blobs, room=settings["memory.index_mb"] * _MIB)
-        self.memories = Memories(store, journal, requests, self.indexes, plugins, remembering, versions, cache, clock)
+        self.indexes = Indexes(
+            store, cache, blobs, room=settings["memory.index_mb"] * _MIB, idle=settings["memory.idle_seconds"]
+        )
+        self.memories = Memories(
+            store, journal, requests, self.indexes, plugins, remembering, versions, activity, cache, clock
+        )
+        self.keeper = Keeper(store, journal, self.indexes, activity, layers, ids, clock, self.memories.forget)
         turns = Turns(store, journal, self.sessions, requests, remembering, ids, clock)
         self.conversation = Conversation(
             turns, self.memories, plugins, ids, clock, settings["context.tokens"], self._answered
@@ -100,7 +110,8 @@ class Assistant:
         for memory in memories:
             self._tell("memory_formed", memory)
 
-    def _session_ended(self, session: Session) -> None:
+    def _session_ended(self, scope: Scope, session: Session) -> None:
+        self.activity.ended(scope, session.id)
         self._tell("session_ended", session)
 
     def _tell(self, event: str, *values: object) -> None:
@@ -117,6 +128,7 @@ class Assistant:
 
     async def close(self) -> None:
         """Waits for what is under way, then closes plugins and storage."""
+        await self.keeper.close()
         await self.conversation.close()
         if self._telling:
             _, late = await asyncio.wait(self._telling, timeout=_TELLING_SECONDS)
@@ -159,6 +171,7 @@ async def open_assistant(
         )
         plugins.hold("storage", chosen["data.storage"].partition(":")[0])
         assistant = Assistant(chosen, clock, folder, storage, plugins)
+        assistant.keeper.start(chosen["memory.keeper_seconds"])
         stack.pop_all()
         try:
             yield assistant

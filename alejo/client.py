@@ -37,6 +37,7 @@ from alejo.types import (
     Preview,
     Session,
     SessionState,
+    Tidied,
     Vacancy,
     Version,
 )
@@ -300,6 +301,11 @@ class Client:
         if filter != _ANY:
             request.filter.CopyFrom(write.filter(filter))
         return read.preview(await self._call(self._memory.PreviewForget, request))
+
+    async def tidy(self, *, verify_index: bool = False) -> Tidied:
+        """Looks after the memories now, as the server does from time to time; see `alejo.memory.upkeep`."""
+        request = memory_pb2.TidyMemoriesRequest(verify_index=verify_index)
+        return read.tidied(await self._call(self._memory.TidyMemories, request))
 
     async def forget(
         self,

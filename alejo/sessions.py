@@ -44,7 +44,7 @@ class Sessions:
         ids: Ids,
         clock: Clock,
         cache: Cache,
-        ended: Callable[[Session], None],
+        ended: Callable[[Scope, Session], None],
     ) -> None:
         self._store = store
         self._journal = journal
@@ -167,7 +167,7 @@ class Sessions:
                 finally:
                     self._journal.forget_hot(scope, session_id)
             if session.state in _ENDED and before.state != session.state:
-                self._ended(session)
+                self._ended(scope, session)
             return session
         raise Conflict("The session is being changed by somebody else; try again.")
 

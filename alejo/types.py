@@ -163,6 +163,7 @@ class Memory(Value, frozen=True):
 
     `sources` are the memories it was derived from, `superseded_by` is the fact that took the place of this one. `stale`
     says that a source has other words by now, and this shall be derived anew.
+    `repetitions` is how often it was said.
     """
 
     id: str
@@ -184,6 +185,7 @@ class Memory(Value, frozen=True):
     fact: Fact | None = None
     superseded_by: str = ""
     stale: bool = False
+    repetitions: int = 1
 
     @property
     def outdated(self) -> bool:
@@ -202,6 +204,22 @@ class Version(Value, frozen=True):
     until: int
     change: str
     actor: str = ""
+
+
+class Tidied(Value, frozen=True):
+    """What was done when a user's memories were looked after. `done` is False where something is left for later.
+
+    `differences` are memories that the index knew otherwise than they are stored.
+    """
+
+    weighed: int = 0
+    merged: int = 0
+    promoted: int = 0
+    archived: int = 0
+    summaries: int = 0
+    forgotten: int = 0
+    done: bool = True
+    differences: int = 0
 
 
 class Preview(Value, frozen=True):

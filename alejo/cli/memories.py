@@ -10,7 +10,7 @@ from . import options, output
 
 if TYPE_CHECKING:
     from alejo.settings import Settings
-    from alejo.types import Memory, Version
+    from alejo.types import Memory, Tidied, Version
 
 
 @click.group("memories")
@@ -56,6 +56,21 @@ def history(
     output.listing(rows, ["number", "until", "change", "text"], as_json=as_json, empty="It was never changed.")
 
 
+@command.command("tidy")
+@click.option("--verify", is_flag=True, help="Compare the index with what is stored, too, and make it anew if need be.")
+@options.as_json
+@options.server
+def tidy(data: str | None, url: str | None, key: str | None, user: str | None, as_json: bool, verify: bool) -> None:
+    """Look after the memories now, as the server does from time to time.
+
+    New ones are weighed, what was said twice is merged, and what leaves the hot layers is summarised and archived.
+    """
+    settings = options.settings(data__path=data, client__url=url, client__key=key)
+    tidied = options.run(_tidy(settings, user or "", verify))
+    told = {name: getattr(tidied, name) for name in tidied.__struct_fields__}
+    output.listing([told], list(told), as_json=as_json, empty="")
+
+
 def row(memory: Memory) -> dict[str, Any]:
     """A memory as listings show it."""
     return {
@@ -89,6 +104,13 @@ async def _list(settings: Settings, user: str, limit: int, everything: bool) -> 
             if not token:
                 break
     return memories
+
+
+async def _tidy(settings: Settings, user: str, verify: bool) -> Tidied:
+    from . import link  # noqa: PLC0415 - grpc is not needed to show --help
+
+    async with link.reach(settings, user) as reached:
+        return await reached.client.tidy(verify_index=verify)
 
 
 async def _history(settings: Settings, user: str, memory_id: str) -> list[Version]:

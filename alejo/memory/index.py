@@ -10,13 +10,13 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
 
 from alejo import __version__
-from alejo._core import LexicalIndex, StaticEmbedder, VectorScan
+from alejo._core import LexicalIndex, StaticEmbedder, VectorScan, tokens
 from alejo.cache import Namespace, Vault
 from alejo.embedding import table_name
 from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory
@@ -184,6 +184,27 @@ class Index:
         for speaker, count in speakers.items():
             index._hear(speaker.casefold(), count)
         return index
+
+    @property
+    def ids(self) -> Collection[str]:
+        """The ids of all memories it knows."""
+        return self._docs
+
+    def agrees(self, memory: Memory) -> bool:
+        """Whether it knows a memory as it is stored: what filters ask for, and every word of it."""
+        doc = self._docs.get(memory.id)
+        if doc is None or self.entries[doc] != Entry.of(memory):
+            return False
+        (words,) = self.lexical.explain([doc], memory.text, own=True)
+        return len(words) == len(set(tokens(memory.text)))
+
+    def near(self, memory_id: str, text: str, limit: int) -> list[tuple[str, float]]:
+        """The memories nearest to one in meaning, with their cosines; none if it cannot be told what it means."""
+        meaning = self._meaning(_WORDS.findall(text))
+        if meaning is None:
+            return []
+        found = [(self.entries[doc].id, cosine) for doc, cosine in self.vectors.search(meaning, limit + 1)]
+        return [each for each in found if each[0] != memory_id][:limit]
 
     def passing(self, wanted: Filter) -> Container[str]:
         """The ids of all memories a filter lets through."""

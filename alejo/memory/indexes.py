@@ -18,7 +18,7 @@ from alejo.cache import Cache
 from alejo.embedding import shipped
 from alejo.errors import AlejoError, DataLoss
 from alejo.memory.index import Embedder, Index
-from alejo.storage.blobs import Blobs
+from alejo.storage.blobs import Blobs, withdraw
 from alejo.storage.store import Store
 from alejo.storage.tables import CHANGES, MEMORIES
 from alejo.types import Scope
@@ -44,6 +44,7 @@ class _Seat:
         self.changed = 0  # memories since the snapshot
         self.withdrawn = False  # something in it was changed or forgotten, so it is none any more
         self.bytes = 0
+        self.used = 0.0
         self.measured = 0  # how many memories it had when its bytes were counted
 
 
@@ -51,15 +52,25 @@ class Indexes:
     """The indexes of the users who spoke last; others are dropped and come back when they speak.
 
     So many users are kept, and fewer if they take more than `room` bytes together; whoever speaks is, however many.
+    Who is silent for `idle` seconds is dropped by `cool`.
     """
 
     def __init__(
-        self, store: Store, cache: Cache, blobs: Blobs | None = None, *, users: int = _USERS, room: int = 1024 * _MIB
+        self,
+        store: Store,
+        cache: Cache,
+        blobs: Blobs | None = None,
+        *,
+        users: int = _USERS,
+        room: int = 1024 * _MIB,
+        idle: float = 1800.0,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._users = users
         self._room = room
+        self._idle = idle
+        self._clock = cache.clock
         self._held = 0
         self._table = shipped()
         self._kept = cache["embeddings"]
@@ -85,6 +96,7 @@ class Indexes:
             self._held += seat.bytes
         else:
             self._seats.move_to_end(scope)
+        seat.used = self._clock.monotonic()
         async with seat.lock:
             if seat.embedder.vault is None:
                 seat.embedder.vault = await self._store.vault(scope)
@@ -183,6 +195,9 @@ class Indexes:
         if pause:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
+            if await blobs.holds(scope):  # what changed took no words away
+                seat.withdrawn = False
+                return
         with contextlib.suppress(AlejoError):  # it is made again from the records
             async with self._saving:
                 seen = await blobs.seen(scope)
@@ -192,6 +207,53 @@ class Indexes:
                     parts = await asyncio.to_thread(seat.index.dump)
                 if not await blobs.write(scope, _made(seat.embedder), parts, seen):
                     seat.changed += changed // 2  # another time, but not at once
+
+    def cool(self) -> None:
+        """Drops the indexes of users who were silent for long."""
+        since = self._clock.monotonic() - self._idle
+        while self._seats:
+            scope, seat = next(iter(self._seats.items()))
+            if seat.used > since:
+                return
+            self._drop(scope, self._seats.pop(scope))
+
+    async def verify(self, scope: Scope) -> int:
+        """How many memories a user's index knows otherwise than they are stored; if any, it is made anew."""
+        index = await self.get(scope)
+        wrong = await self._differences(scope, index)
+        if wrong:  # or it changed while it was looked at
+            await self.get(scope)
+            wrong = [each for each in wrong if await self._differs(scope, index, each)]
+        if wrong:
+            writer = await self._store.writer(scope)
+            withdraw(writer)
+            await writer.commit()
+            seat = self._seats.pop(scope, None)
+            if seat is not None:
+                self._held -= seat.bytes
+            await self.get(scope)
+        return len(wrong)
+
+    async def _differences(self, scope: Scope, index: Index) -> list[str]:
+        unknown = set(index.ids)
+        wrong = []
+        after, more = b"", True
+        while more:
+            rows, after = await self._store.salvage(scope, MEMORIES, after=after, limit=_STEP)
+            for row in rows:
+                unknown.discard(row.value.id)
+                if not index.agrees(row.value):
+                    wrong.append(row.value.id)
+            more = bool(after)
+            await asyncio.sleep(0)
+        return wrong + sorted(unknown)
+
+    async def _differs(self, scope: Scope, index: Index, memory_id: str) -> bool:
+        try:
+            row = await self._store.get(scope, MEMORIES, bytes.fromhex(memory_id))
+        except DataLoss:
+            return False  # it is refused where it is asked for
+        return memory_id in index.ids if row is None else not index.agrees(row.value)
 
     async def close(self) -> None:
         """Keeps what is worth it, as far as there is time."""

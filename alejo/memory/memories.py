@@ -14,7 +14,8 @@ from alejo.cache import Cache
 from alejo.clock import Clock
 from alejo.errors import AlejoError, Conflict, InvalidArgument, NotFound, PluginFailed
 from alejo.ids import raw
-from alejo.memory import recall
+from alejo.memory import archive, recall
+from alejo.memory.activity import Activity
 from alejo.memory.context import DEFAULT_BUDGET, build
 from alejo.memory.forgetting import Forgetting
 from alejo.memory.index import Index
@@ -65,6 +66,7 @@ class Memories:
         plugins: PluginHost,
         remembering: Remember,
         versions: Versions,
+        activity: Activity,
         cache: Cache,
         clock: Clock,
     ) -> None:
@@ -75,6 +77,7 @@ class Memories:
         self._plugins = plugins
         self._remember = remembering
         self._versions = versions
+        self._activity = activity
         self._cache = cache
         self._clock = clock
         self._forgetting = Forgetting(store, journal, requests, versions, cache, clock)
@@ -116,6 +119,8 @@ class Memories:
             return _ENCODER.encode(await self._page(scope, index, question, cursor, plan, page.size, now))
 
         hits, token = _ANSWER.decode(await self._cache["responses"].fetch(scope, key, load))
+        if not cursor:
+            self._activity.recalled(scope, hits)
         return hits, token, degraded
 
     async def _page(
@@ -130,7 +135,7 @@ class Memories:
     ) -> tuple[builtins.list[Hit], str]:
         _, query, wanted = question
         start, last = int.from_bytes(cursor[8:12], "big"), cursor[12:].hex()
-        found, more = recall.rank(index, query, wanted, plan, now, most=start + size)
+        found, more = archive.rank(index, query, wanted, plan, now, most=start + size)
         places = [index.entries[each.doc].id for each in found]
         if last in places:
             start = places.index(last) + 1
@@ -151,7 +156,9 @@ class Memories:
         if slot is None:
             raise PluginFailed("", "memory", "vacant")
         plan: RecallPlan = await self._plugins.call(slot, "plan", query)
-        return await self._find(scope, query, plan, size, message_id)
+        hits = await self._find(scope, query, plan, size, message_id)
+        self._activity.recalled(scope, hits)
+        return hits
 
     async def plan(self, query: str) -> tuple[RecallPlan, builtins.list[Degraded]]:
         """The memory plugin's plan, or the plain one and the reason."""
@@ -167,7 +174,7 @@ class Memories:
         self, scope: Scope, query: str, plan: RecallPlan, size: int, without_message: str = ""
     ) -> builtins.list[Hit]:
         index = await self._indexes.get(scope)
-        found, _ = recall.rank(index, query, EVERYTHING, plan, self._clock.now(), most=size, but=without_message)
+        found, _ = archive.rank(index, query, EVERYTHING, plan, self._clock.now(), most=size, but=without_message)
         return await recall.read(self._store, scope, index, query, found)
 
     async def context(
@@ -178,6 +185,7 @@ class Memories:
         immediate = await self._journal.recent(scope, row) if row else ()
         plan, degraded = await self.plan(query)
         hits = await self._find(scope, query, plan, 20)
+        self._activity.recalled(scope, hits)
         pinned = await self.pinned(scope)
         return build(immediate, hits, pinned, token_budget or DEFAULT_BUDGET), degraded
 

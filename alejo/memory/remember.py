@@ -10,6 +10,7 @@ from alejo.clock import Clock
 from alejo.entropy import random_bytes
 from alejo.errors import AlejoError, Conflict, InvalidArgument, PluginFailed
 from alejo.ids import Ids
+from alejo.memory.activity import Activity
 from alejo.memory.recall import sound, versioned
 from alejo.plugins import PluginHost
 from alejo.storage import audit
@@ -42,8 +43,16 @@ class Remember:
     """Makes memories out of drafts and messages."""
 
     def __init__(
-        self, store: Store, journal: Journal, requests: Requests, plugins: PluginHost, ids: Ids, clock: Clock
+        self,
+        store: Store,
+        journal: Journal,
+        requests: Requests,
+        plugins: PluginHost,
+        activity: Activity,
+        ids: Ids,
+        clock: Clock,
     ) -> None:
+        self._activity = activity
         self._store = store
         self._journal = journal
         self._requests = requests
@@ -55,6 +64,7 @@ class Remember:
         self, scope: Scope, items: Sequence[tuple[str, Item]], source: Message | None = None
     ) -> list[Outcome]:
         """Remembers many; each has its own outcome, in the order given. `source` is the message things come from."""
+        self._activity.spoke(scope)
         outcomes: dict[int, Outcome] = {}
         waiting = list(enumerate(items))
         while waiting:

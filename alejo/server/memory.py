@@ -14,6 +14,7 @@ from .inbox import FRAMES, Inbox
 
 if TYPE_CHECKING:
     from alejo.memory import Memories
+    from alejo.memory.keeper import Keeper
 
     from .call import Call
 
@@ -24,8 +25,9 @@ _FORGET_MOST = 1000
 class MemoryCalls:
     """What is remembered, over the wire."""
 
-    def __init__(self, memories: Memories) -> None:
+    def __init__(self, memories: Memories, keeper: Keeper) -> None:
         self._memories = memories
+        self._keeper = keeper
 
     async def remember(self, call: Call, request: pb.RememberRequest) -> pb.RememberResponse:
         """Remembers one thing."""
@@ -143,3 +145,7 @@ class MemoryCalls:
             request_id=request.request_id,
         )
         return pb.ForgetResponse(memories_forgotten=memories, messages_redacted=messages)
+
+    async def tidy_memories(self, call: Call, request: pb.TidyMemoriesRequest) -> pb.TidyMemoriesResponse:
+        """Looks after the user's memories now."""
+        return write.tidied(await self._keeper.visit(call.scope, verify=request.verify_index))

@@ -55,6 +55,7 @@ ACCESS = {
     "alejo.v1.MemoryService/GetHistory": Access.READ,
     "alejo.v1.MemoryService/PreviewForget": Access.READ,
     "alejo.v1.MemoryService/Forget": Access.WRITE,
+    "alejo.v1.MemoryService/TidyMemories": Access.WRITE,
     "alejo.v1.SessionsService/CreateSession": Access.WRITE,
     "alejo.v1.SessionsService/GetSession": Access.READ,
     "alejo.v1.SessionsService/ListSessions": Access.READ,

@@ -315,7 +315,7 @@ def services(assistant: Assistant) -> dict[str, object]:
     """What answers for each of ALEJO's own services."""
     return {
         "alejo.v1.ChatService": ChatCalls(assistant.conversation),
-        "alejo.v1.MemoryService": MemoryCalls(assistant.memories),
+        "alejo.v1.MemoryService": MemoryCalls(assistant.memories, assistant.keeper),
         "alejo.v1.SessionsService": SessionsCalls(assistant.sessions),
         "alejo.v1.PluginsService": PluginsCalls(assistant.plugins),
         "alejo.v1.AdminService": AdminCalls(assistant),

@@ -47,6 +47,11 @@ class Blobs:
         row = await self._row(scope)
         return None if row is None else row.version
 
+    async def holds(self, scope: Scope) -> bool:
+        """Whether a user has a value that was not withdrawn."""
+        row = await self._row(scope)
+        return row is not None and bool(row.value.file)
+
     async def read(self, scope: Scope) -> tuple[str, list[bytes]] | None:
         """A user's value, the note it was written with and its parts; None if there is none that can be read."""
         row = await self._row(scope)

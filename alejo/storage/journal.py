@@ -59,12 +59,14 @@ class _Hot(NamedTuple):
     messages: tuple[Message, ...]
     size: int
     pictures: bool
+    used: float = 0.0
 
 
 class Journal:
     """Reads and appends messages. `lock` orders the appends to one session within this process."""
 
-    def __init__(self, store: Store, ids: Ids, clock: Clock) -> None:
+    def __init__(self, store: Store, ids: Ids, clock: Clock, *, immediate: int = IMMEDIATE) -> None:
+        self._immediate = immediate
         self._store = store
         self._ids = ids
         self._clock = clock
@@ -149,12 +151,12 @@ class Journal:
         return hot.row if hot is not None else await self.session(scope, session_id)
 
     async def recent(self, scope: Scope, row: Row[Session]) -> tuple[Message, ...]:
-        """The last 10 messages by the time they were said, oldest first."""
+        """The last messages, 10 unless set otherwise, by the time they were said, oldest first."""
         session = row.value
         hot = self._hot.get((scope, session.id))
         if hot is not None and hot.row.version == row.version:
             return hot.messages
-        rows = await self._store.scan(scope, MESSAGES, row.key, limit=IMMEDIATE, reverse=True)
+        rows = await self._store.scan(scope, MESSAGES, row.key, limit=self._immediate, reverse=True)
         messages = tuple(row.value for row in reversed(rows))
         size = sum(len(message.text) for message in messages)
         self._keep_hot(scope, _Hot(row, messages, size, any(message.images for message in messages)))
@@ -172,18 +174,24 @@ class Journal:
         if before and before[-1].sent_at > message.sent_at:
             return self.forget_hot(scope, session.id)
         row = Row(bytes.fromhex(session.id), session, version)
-        leaving = before[0].text if len(before) == IMMEDIATE else ""
+        leaving = before[0].text if len(before) == self._immediate else ""
         size = (hot.size if hot is not None and before else 0) - len(leaving) + len(message.text)
-        return self._keep_hot(scope, _Hot(row, (*before[1 - IMMEDIATE :], message), size, bool(message.images)))
+        return self._keep_hot(scope, _Hot(row, (*before, message)[-self._immediate :], size, bool(message.images)))
 
     def _keep_hot(self, scope: Scope, hot: _Hot) -> None:
         place = (scope, hot.row.value.id)
         if hot.pictures or hot.size > _HOT_CHARACTERS:
             self._hot.pop(place, None)  # too large to be kept in memory for many sessions
             return
-        self._hot[place] = hot
+        self._hot[place] = hot._replace(used=self._clock.monotonic())
         self._hot.move_to_end(place)
         if len(self._hot) > _HOT_SESSIONS:
+            self._hot.popitem(last=False)
+
+    def cool(self, idle: float) -> None:
+        """Drops the copies in memory of sessions in which nothing was said for so many seconds."""
+        since = self._clock.monotonic() - idle
+        while self._hot and next(iter(self._hot.values())).used <= since:
             self._hot.popitem(last=False)
 
     def forget_hot(self, scope: Scope, session_id: str) -> None:

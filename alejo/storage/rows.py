@@ -6,7 +6,7 @@ import hashlib
 
 from alejo.storage.blobs import withdraw
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import CHANGES, DERIVED, MEMORIES, MEMORIES_BY_TIME, ORIGINS, Change, Origin
+from alejo.storage.tables import CHANGES, DERIVED, MEMORIES, MEMORIES_BY_TIME, ORIGINS, RECALLS, Change, Origin
 from alejo.types import Memory, Scope
 
 _EPOCH = 1 << 62  # keeps times before 1970 in order
@@ -38,6 +38,7 @@ def remove_memory(writer: Writer, memory: Memory) -> None:
         writer.delete(DERIVED, source + place)
     writer.delete(MEMORIES, place)
     writer.delete(MEMORIES_BY_TIME, time_key(memory.sent_at) + place)
+    writer.delete(RECALLS, place)
     writer.append(CHANGES, Change("delete", memory.id))
     withdraw(writer)  # what was made of it
 

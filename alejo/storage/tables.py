@@ -100,6 +100,22 @@ class ApiKey(Value, frozen=True):
     scopes: tuple[str, ...] = ("read", "write")
 
 
+class Upkeep(Value, frozen=True):
+    """How far a user's memories were looked after: the last one weighed, aged, and looked at for deletion, by id."""
+
+    weighed: bytes = b""
+    aged: bytes = b""
+    expired: bytes = b""
+    at: int = 0
+
+
+class RecallCount(Value, frozen=True):
+    """How often a memory was recalled, and when last, in µs."""
+
+    count: int
+    at: int
+
+
 class Blob(Value, frozen=True):
     """Which file holds a user's large value, what opens it, the sizes of its parts; no file once it was withdrawn."""
 
@@ -115,6 +131,8 @@ MEMORIES = Table("memory", Memory)  # memory id (16)
 MEMORIES_BY_TIME = Table("memory_time", str)  # sent_at (8) ‖ memory id (16) → memory id
 DERIVED = Table("derived", bytes)  # memory id (16), written anew with every derivation from it; ‖ derived id (16)
 VERSIONS = Table("memory_version", Version)  # memory id (16) ‖ number (8)
+RECALLS = Table("recall", RecallCount)  # memory id (16)
+UPKEEP = Table("upkeep", Upkeep)  # one
 CHANGES = Table("change", Change)  # appended
 AUDIT = Table("audit", AuditEntry)  # appended
 REQUESTS = Table("request", Remembered)  # SHA-256 of the request id, first 16

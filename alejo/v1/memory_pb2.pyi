@@ -1094,3 +1094,75 @@ class ForgetResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ForgetResponse: _TypeAlias = ForgetResponse  # noqa: Y015
+
+@_typing.final
+class TidyMemoriesRequest(_message.Message):
+    """What to look after."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFY_INDEX_FIELD_NUMBER: _builtins.int
+    verify_index: _builtins.bool
+    """Compares the user's index with what is stored, too, and makes it anew where they differ."""
+    def __init__(
+        self,
+        *,
+        verify_index: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verify_index", b"verify_index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TidyMemoriesRequest: _TypeAlias = TidyMemoriesRequest  # noqa: Y015
+
+@_typing.final
+class TidyMemoriesResponse(_message.Message):
+    """What was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEIGHED_FIELD_NUMBER: _builtins.int
+    MERGED_FIELD_NUMBER: _builtins.int
+    PROMOTED_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
+    SUMMARIES_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    INDEX_DIFFERENCES_FIELD_NUMBER: _builtins.int
+    weighed: _builtins.int
+    """Memories of which it was reckoned how much they matter."""
+    merged: _builtins.int
+    """Memories that became part of a later one that says the same words."""
+    promoted: _builtins.int
+    """Memories that left the working layer and stay."""
+    archived: _builtins.int
+    """Memories that went to the archive."""
+    summaries: _builtins.int
+    """Summaries that were made of these."""
+    forgotten: _builtins.int
+    """Archived memories that were forgotten, where the policy says so."""
+    done: _builtins.bool
+    """Whether nothing is left to do now."""
+    index_differences: _builtins.int
+    """Memories that the index knew otherwise than they are stored."""
+    def __init__(
+        self,
+        *,
+        weighed: _builtins.int = ...,
+        merged: _builtins.int = ...,
+        promoted: _builtins.int = ...,
+        archived: _builtins.int = ...,
+        summaries: _builtins.int = ...,
+        forgotten: _builtins.int = ...,
+        done: _builtins.bool = ...,
+        index_differences: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "done", b"done", "forgotten", b"forgotten", "index_differences", b"index_differences", "merged", b"merged", "promoted", b"promoted", "summaries", b"summaries", "weighed", b"weighed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TidyMemoriesResponse: _TypeAlias = TidyMemoriesResponse  # noqa: Y015

@@ -90,6 +90,11 @@ class MemoryServiceStub:
                 request_serializer=alejo_dot_v1_dot_memory__pb2.ForgetRequest.SerializeToString,
                 response_deserializer=alejo_dot_v1_dot_memory__pb2.ForgetResponse.FromString,
                 _registered_method=True)
+        self.TidyMemories = channel.unary_unary(
+                '/alejo.v1.MemoryService/TidyMemories',
+                request_serializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesResponse.FromString,
+                _registered_method=True)
 
 
 class MemoryServiceServicer:
@@ -174,6 +179,14 @@ class MemoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TidyMemories(self, request, context):
+        """Looks after the user's memories now, as the server does from time to time: weighs new ones, merges what was said
+        twice, summarises and archives what leaves the hot layers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -231,6 +244,11 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.Forget,
                     request_deserializer=alejo_dot_v1_dot_memory__pb2.ForgetRequest.FromString,
                     response_serializer=alejo_dot_v1_dot_memory__pb2.ForgetResponse.SerializeToString,
+            ),
+            'TidyMemories': grpc.unary_unary_rpc_method_handler(
+                    servicer.TidyMemories,
+                    request_deserializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -531,6 +549,33 @@ class MemoryService:
             '/alejo.v1.MemoryService/Forget',
             alejo_dot_v1_dot_memory__pb2.ForgetRequest.SerializeToString,
             alejo_dot_v1_dot_memory__pb2.ForgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TidyMemories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.MemoryService/TidyMemories',
+            alejo_dot_v1_dot_memory__pb2.TidyMemoriesRequest.SerializeToString,
+            alejo_dot_v1_dot_memory__pb2.TidyMemoriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,10 @@ class MemoryServiceStub:
     """What Forget would take: the memories that a query or a filter means, and all that falls with them."""
     Forget: _grpc.UnaryUnaryMultiCallable[_memory_pb2.ForgetRequest, _memory_pb2.ForgetResponse]
     """Forgets memories with what was derived from them, and redacts the messages they came from."""
+    TidyMemories: _grpc.UnaryUnaryMultiCallable[_memory_pb2.TidyMemoriesRequest, _memory_pb2.TidyMemoriesResponse]
+    """Looks after the user's memories now, as the server does from time to time: weighs new ones, merges what was said
+    twice, summarises and archives what leaves the hot layers.
+    """
 
 @_typing.type_check_only
 class MemoryServiceAsyncStub(MemoryServiceStub):
@@ -87,6 +91,10 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """What Forget would take: the memories that a query or a filter means, and all that falls with them."""
     Forget: _aio.UnaryUnaryMultiCallable[_memory_pb2.ForgetRequest, _memory_pb2.ForgetResponse]  # type: ignore[assignment]
     """Forgets memories with what was derived from them, and redacts the messages they came from."""
+    TidyMemories: _aio.UnaryUnaryMultiCallable[_memory_pb2.TidyMemoriesRequest, _memory_pb2.TidyMemoriesResponse]  # type: ignore[assignment]
+    """Looks after the user's memories now, as the server does from time to time: weighs new ones, merges what was said
+    twice, summarises and archives what leaves the hot layers.
+    """
 
 class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """The user's memories. What was written is recallable in the next call."""
@@ -180,5 +188,15 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_memory_pb2.ForgetResponse, _abc.Awaitable[_memory_pb2.ForgetResponse]]:
         """Forgets memories with what was derived from them, and redacts the messages they came from."""
+
+    @_abc_1.abstractmethod
+    def TidyMemories(
+        self,
+        request: _memory_pb2.TidyMemoriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.TidyMemoriesResponse, _abc.Awaitable[_memory_pb2.TidyMemoriesResponse]]:
+        """Looks after the user's memories now, as the server does from time to time: weighs new ones, merges what was said
+        twice, summarises and archives what leaves the hot layers.
+        """
 
 def add_MemoryServiceServicer_to_server(servicer: MemoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

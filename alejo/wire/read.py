@@ -39,6 +39,7 @@ from alejo.types import (
     Session,
     SessionState,
     Standing,
+    Tidied,
     Vacancy,
     Version,
 )
@@ -146,6 +147,7 @@ def memory(proto: types_pb2.Memory) -> Memory:
         fact=fact(proto.fact) if proto.HasField("fact") else None,
         superseded_by=proto.superseded_by,
         stale=proto.stale,
+        repetitions=max(proto.repetitions, 1),
     )
 
 
@@ -247,6 +249,20 @@ def item(proto: memory_pb2.RememberRequest) -> MemoryDraft | MessageDraft:
 def version(proto: memory_pb2.MemoryVersion) -> Version:
     """A former version of a memory."""
     return Version(proto.number, memory(proto.memory), moment(proto.until), proto.change, proto.actor)
+
+
+def tidied(proto: memory_pb2.TidyMemoriesResponse) -> Tidied:
+    """What was done when memories were looked after."""
+    return Tidied(
+        proto.weighed,
+        proto.merged,
+        proto.promoted,
+        proto.archived,
+        proto.summaries,
+        proto.forgotten,
+        proto.done,
+        proto.index_differences,
+    )
 
 
 def preview(proto: memory_pb2.PreviewForgetResponse) -> Preview:

@@ -346,6 +346,7 @@ TABLE: dict[str, Rules] = {
         either=("query", "filter"),
     ),
     "GetHistoryRequest": Rules(_PAGE | {"memory_id": identifier}, required=("memory_id",)),
+    "TidyMemoriesRequest": Rules({"verify_index": anything}),
     # plugins and admin
     "ListPluginsRequest": Rules(_PAGE),
     "GetPluginRequest": _PLUGIN_NAME,

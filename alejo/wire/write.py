@@ -30,6 +30,7 @@ from alejo.types import (
     PluginStatus,
     Preview,
     Session,
+    Tidied,
     Vacancy,
     Version,
 )
@@ -127,6 +128,7 @@ def memory(value: Memory) -> types_pb2.Memory:
         fact=None if value.fact is None else fact(value.fact),
         superseded_by=value.superseded_by,
         stale=value.stale,
+        repetitions=value.repetitions,
     )
 
 
@@ -236,6 +238,20 @@ def version(value: Version) -> memory_pb2.MemoryVersion:
         until=moment(value.until),
         change=value.change,
         actor=value.actor,
+    )
+
+
+def tidied(value: Tidied) -> memory_pb2.TidyMemoriesResponse:
+    """What was done when memories were looked after."""
+    return memory_pb2.TidyMemoriesResponse(
+        weighed=value.weighed,
+        merged=value.merged,
+        promoted=value.promoted,
+        archived=value.archived,
+        summaries=value.summaries,
+        forgotten=value.forgotten,
+        done=value.done,
+        index_differences=value.differences,
     )
 
 

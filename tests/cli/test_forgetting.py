@@ -25,3 +25,10 @@ def test_a_memory_that_never_changed(home: Home) -> None:
     boat = home.json("memories", "list")[0]
     assert home.json("memories", "history", boat["id"]) == []
     assert "no such memory" in home.run("memories", "history", "0" * 32, code=1).stderr
+
+
+def test_memories_are_looked_after_now(home: Home) -> None:
+    """What was done is told, and whether the index knows what is stored."""
+    home.run("chat", lines="Remember that the boat is red.\n")
+    (told,) = home.json("memories", "tidy", "--verify")
+    assert (told["archived"], told["differences"], told["done"]) == (0, 0, True)

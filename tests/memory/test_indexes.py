@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import alejo
@@ -181,3 +182,18 @@ async def test_who_is_dropped_comes_back(bare: Assistant) -> None:
     assert len((await indexes.get(ADA)).entries) == MANY
     assert indexes.came_back > 0
     assert indexes.made == 3  # Ada's once, and Bob's, which is not worth keeping, twice
+
+
+async def test_an_index_is_compared_with_what_is_stored(bare: Assistant) -> None:
+    """What an index lacks, has too much or knows otherwise is counted, and found again when it was made anew."""
+    ids = await fill(bare, 9)
+    index = await bare.indexes.get(ADA)
+    assert await bare.indexes.verify(ADA) == 0
+    assert await bare.indexes.get(ADA) is index
+    index.remove(ids[3])
+    memory = await bare.memories.get(ADA, ids[4])
+    index.put(msgspec.structs.replace(memory, text="quite other words"))
+    index.put(msgspec.structs.replace(memory, id="00" * 16))
+    assert await bare.indexes.verify(ADA) == 3
+    assert await bare.indexes.verify(ADA) == 0
+    assert "the number 3 is a fruit" in await texts(bare, "number 3")

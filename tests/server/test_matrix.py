@@ -66,6 +66,7 @@ ROWS = {
     "MemoryService/GetHistory": Row(lambda ana: memory_pb2.GetHistoryRequest(memory_id=ana.memory), Code.NOT_FOUND),
     "MemoryService/PreviewForget": Row(lambda _: memory_pb2.PreviewForgetRequest(query=CANARY)),
     "MemoryService/Forget": Row(lambda ana: memory_pb2.ForgetRequest(memory_ids=[ana.memory], keep_messages=True)),
+    "MemoryService/TidyMemories": Row(lambda _: memory_pb2.TidyMemoriesRequest(verify_index=True)),
     "SessionsService/CreateSession": Row(
         lambda ana: sessions_pb2.CreateSessionRequest(parent_id=ana.session), Code.NOT_FOUND
     ),

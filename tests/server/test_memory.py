@@ -199,3 +199,12 @@ async def test_history_and_preview(shelf: House) -> None:
     assert error.info.reason == "PREVIEW_CHANGED"
     error = await refused(history(pb.GetHistoryRequest(memory_id=memory.id)))
     assert error.code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_memories_are_looked_after_when_asked(shelf: House) -> None:
+    """What was done is counted, and an index that is as it should be differs in nothing."""
+    remember = shelf.unary(f"{SERVICE}/Remember", pb.RememberResponse)
+    await within(remember(pb.RememberRequest(memory={"text": "The key is under the mat."})))
+    tidy = shelf.unary(f"{SERVICE}/TidyMemories", pb.TidyMemoriesResponse)
+    done = await within(tidy(pb.TidyMemoriesRequest(verify_index=True)))
+    assert (done.archived, done.forgotten, done.index_differences, done.done) == (0, 0, 0, True)
