@@ -317,6 +317,7 @@ TABLE: dict[str, Rules] = {
             "fact": anything,
             "superseded_by": anything,
             "stale": anything,
+            "repetitions": anything,
         }
     ),
     # What a memory states is changed by the calls of FactsService alone.
