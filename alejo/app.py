@@ -9,7 +9,6 @@ from importlib.metadata import EntryPoint
 from os import PathLike
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import structlog
 
@@ -35,7 +34,7 @@ from alejo.storage import Storage
 from alejo.storage.blobs import Blobs
 from alejo.storage.folder import Folder
 from alejo.storage.journal import Journal
-from alejo.storage.opener import open_storage
+from alejo.storage.opener import open_store
 from alejo.storage.requests import Requests
 from alejo.storage.store import Store
 from alejo.storage.versions import Versions
@@ -53,16 +52,24 @@ class Assistant:
     with one user.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, folder: Folder, storage: Storage, plugins: PluginHost) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        folder: Folder,
+        storage: Storage,
+        store: Store,
+        plugins: PluginHost,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.folder = folder
         self.storage = storage
-        self.storage_name = (settings["data.storage"] or "lmdb:").partition(":")[0]
+        self.storage_name = settings.storage_url.partition(":")[0]
         self.plugins = plugins
         self.started_at = clock.now()
         ids = Ids(clock)
-        self.store = store = Store(storage, folder.keyring)
+        self.store = store
         layers = Layers.of(settings)
         journal = Journal(store, ids, clock, immediate=layers.immediate_messages)
         requests = Requests(store, clock)
@@ -162,15 +169,19 @@ async def open_assistant(
         state = chosen.data_path / SWITCHES
         plugins = await PluginHost.start(chosen, clock, entry_points=entry_points, given=given_plugins, state=state)
         stack.push_async_callback(plugins.close)
-        folder = Folder.open(chosen.data_path, chosen.key_file)
-        storage = open_storage(
-            chosen["data.storage"] or f"lmdb:{quote(str(folder.records_path))}",
+        url = chosen.storage_url
+        folder = Folder.open(chosen.data_path, chosen.key_file, brought=url.startswith("files:"))
+        storage, store = await open_store(
+            folder,
+            url,
             _openers(plugins),
             map_size=chosen["data.map_size_mb"] * _MIB,
             max_size=chosen["data.max_size_mb"] * _MIB,
         )
         plugins.hold("storage", chosen["data.storage"].partition(":")[0])
-        assistant = Assistant(chosen, clock, folder, storage, plugins)
+        if store.plain:
+            structlog.get_logger().warning("records are kept as plain text, as the owner chose", storage=url)
+        assistant = Assistant(chosen, clock, folder, storage, store, plugins)
         assistant.keeper.start(chosen["memory.keeper_seconds"])
         stack.pop_all()
         try:

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -33,8 +34,13 @@ class Option(msgspec.Struct, frozen=True):
 
 
 OPTIONS = (
-    Option("data.path", "", "The data folder. Empty means $XDG_DATA_HOME/alejo."),
-    Option("data.storage", "", "The storage URL. Empty means lmdb: in the data folder."),
+    Option(
+        "data.path",
+        "",
+        "The data folder; files:FOLDER keeps records as files that people read, in plain text. "
+        "Empty means $XDG_DATA_HOME/alejo.",
+    ),
+    Option("data.storage", "", "The storage URL, such as files:/notes. Empty means the data folder."),
     Option(
         "data.key_file",
         "",
@@ -138,6 +144,7 @@ OPTIONS = (
     Option("client.key", "", "The key the command line shows to a server.", secret=True, alias="ALEJO_API_KEY"),
     Option("log.level", "info", "debug, info, warning or error."),
 )
+_FILES = "files:"
 NAMES = {option.name: option for option in OPTIONS}
 PLUGIN_VARIABLES = "ALEJO_PLUGIN_"
 
@@ -192,7 +199,15 @@ class Settings:
     @property
     def data_path(self) -> Path:
         """The data folder."""
-        return Path(self["data.path"]).expanduser() if self["data.path"] else self.directories.data
+        path = self["data.path"].removeprefix(_FILES)
+        return Path(path).expanduser() if path else self.directories.data
+
+    @property
+    def storage_url(self) -> str:
+        """The storage's URL: what data.storage says, or that of the data folder's own records."""
+        path = quote(os.path.abspath(self.data_path))
+        own = f"{_FILES}{path}" if self["data.path"].startswith(_FILES) else f"lmdb:{path}/records"
+        return str(self["data.storage"]) or own
 
     @property
     def key_file(self) -> Path:

@@ -59,10 +59,15 @@ def records_path(settings: Settings, usual: Path) -> Path:
     """Where the data file is. Raises StartupError when the records are not in one."""
     from alejo.storage.opener import lmdb_path  # noqa: PLC0415 - see command
 
-    url = settings["data.storage"]
-    if not url:
-        return usual
+    url = settings.storage_url
     scheme = url.partition(":")[0]
+    if scheme == "files":
+        raise StartupError(
+            "The records are kept as files, which this command does not read.",
+            hint=f"Copy the folder while no server runs: cp -a {settings.data_path} COPY. "
+            "Without its .alejo/ and alejo.json, all that stands in users/ is taken anew.",
+            exit_code=Exit.CONFIGURATION,
+        )
     if scheme != "lmdb":
         raise StartupError(
             f"The records are kept in {scheme}:, which this command does not read.",

@@ -12,6 +12,8 @@ from . import output
 
 if TYPE_CHECKING:
     from alejo.app import Assistant
+    from alejo.storage import Storage
+    from alejo.storage.files import Refusal
 
 
 def lines(assistant: Assistant, listening: Sequence[str], *, has_keys: bool) -> list[str]:
@@ -22,6 +24,9 @@ def lines(assistant: Assistant, listening: Sequence[str], *, has_keys: bool) -> 
     if not has_keys:
         said.append("No other program has a key yet: alejo keys add NAME makes one.")
     said += trouble(assistant.plugins.statuses(), assistant.plugins.vacancies())
+    if assistant.store.plain:
+        said.append("! Records are kept as plain text, as you chose: whoever can read the folder reads them.")
+    said += [output.one_line(f"! Left alone, as it is no record: {each}") for each in refused(assistant.storage)]
     if debug_build():
         said.append("! The native core is a debug build: it is slow, and figures taken with it mean nothing.")
     if folder.key_made:
@@ -37,6 +42,13 @@ def trouble(statuses: Sequence[PluginStatus], vacancies: Sequence[Vacancy]) -> l
             hint = f" Try: {status.hint}" if status.hint else ""
             said.append(output.one_line(f"! The plugin {status.name} was rejected: {status.reason}{hint}"))
     return said
+
+
+def refused(storage: Storage) -> list[Refusal]:
+    """The files that the files: backend could not read as records."""
+    from alejo.storage.files import FilesStorage  # noqa: PLC0415 - few storages are one
+
+    return storage.refused if isinstance(storage, FilesStorage) else []
 
 
 def debug_build() -> bool:

@@ -124,6 +124,22 @@ def records(found: Settings) -> Iterator[Finding]:
     yield Finding("ok", "records", f"The records open; {number} key{'' if number == 1 else 's'} may call.")
 
 
+def files(found: Settings) -> Iterator[Finding]:
+    """That the files: backend seals nothing, and the files it could not read."""
+    if not found.storage_url.startswith("files:") or not (found.data_path / MARKER).exists():
+        return
+    from alejo.storage.opener import open_files  # noqa: PLC0415 - opens the storage
+
+    async def refused() -> list[str]:
+        storage = open_files(found.storage_url)
+        await storage.close()
+        return [str(each) for each in storage.refused]
+
+    yield Finding("warn", "files", "Records are kept as plain text: whoever can read the folder reads them.")
+    for each in asyncio.run(refused()):
+        yield Finding("warn", "files", f"Left alone, as it is no record: {each}", "Correct the file, or move it away.")
+
+
 def disk(found: Settings) -> Iterator[Finding]:
     """Room, and a file system on which a sync is one."""
     place = next(folder for folder in (found.data_path, *found.data_path.absolute().parents) if folder.exists())
@@ -194,6 +210,7 @@ ALL: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     data,
     key,
     records,
+    files,
     disk,
     ports,
     plugins,

@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
@@ -125,18 +124,16 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[K
     from alejo.identity import Keys  # noqa: PLC0415
     from alejo.ids import Ids  # noqa: PLC0415
     from alejo.storage.folder import Folder  # noqa: PLC0415
-    from alejo.storage.opener import open_storage  # noqa: PLC0415
-    from alejo.storage.store import Store  # noqa: PLC0415
+    from alejo.storage.opener import open_store  # noqa: PLC0415
 
-    folder = Folder.open(settings.data_path, settings.key_file, create=create)
+    url = settings.storage_url
+    folder = Folder.open(settings.data_path, settings.key_file, create=create, brought=url.startswith("files:"))
     if folder.key_made:
         output.say(f"Back up your key {folder.key_file}: without it nothing that is remembered can be read.")
-    url = settings["data.storage"] or f"lmdb:{quote(str(folder.records_path))}"
     mebi = 1 << 20
-    storage = open_storage(
-        url, {}, map_size=settings["data.map_size_mb"] * mebi, max_size=settings["data.max_size_mb"] * mebi
+    _, store = await open_store(
+        folder, url, {}, map_size=settings["data.map_size_mb"] * mebi, max_size=settings["data.max_size_mb"] * mebi
     )
-    store = Store(storage, folder.keyring)
     clock = SystemClock()
     try:
         yield Keys(store, Ids(clock), clock)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
+from alejo.errors import StartupError
+
 from . import options, output
+from .exits import Exit
 
 
 @click.command("restore")
@@ -29,6 +32,12 @@ def command(file: Path, target: str | None, without_key_check: bool) -> None:
     from alejo.storage import backup  # noqa: PLC0415 - storage is not needed to show --help
 
     settings = options.settings(data__path=target)
+    if settings.storage_url.startswith("files:"):
+        raise StartupError(
+            "A backup holds sealed records, which cannot be restored as files.",
+            hint="Restore --to a folder without files: before its name.",
+            exit_code=Exit.CONFIGURATION,
+        )
     manifest = backup.restore(file, settings.data_path, None if without_key_check else settings.key_file)
     output.say(f"Restored: {settings.data_path} is as it was at {output.iso(manifest.made_at)}.")
     output.say("! What was forgotten since is there again, and keys that were revoked since may call: alejo keys list.")

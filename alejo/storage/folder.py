@@ -8,6 +8,8 @@
     server.lock    held by the process that serves the folder, which it names
     alejo.sock     where that process listens for this user's own programs
 
+Of the files: backend it has users/ and .alejo/ instead of records/, see alejo.storage.files.pages.
+
 A folder without a marker is taken only if it is empty. One of a newer format is refused before anything is written.
 """
 
@@ -67,9 +69,18 @@ class Folder:
         self.socket_path = _socket_path(path, marker.id)
 
     @classmethod
-    def open(cls, data_path: Path, key_file: Path, *, create: bool = True, clock: Clock | None = None) -> Folder:
+    def open(
+        cls,
+        data_path: Path,
+        key_file: Path,
+        *,
+        create: bool = True,
+        brought: bool = False,
+        clock: Clock | None = None,
+    ) -> Folder:
         """Opens a data folder, or makes a new one and its master key where none or an empty one is.
 
+        `brought`: one that holds users/ of the files: backend, and what people keep beside it, is as good as empty.
         Processes that open it at once agree. Raises StartupError, its hint saying what helps: a folder of something
         else or of a newer format, or a key that is missing, wrong, unsafe or inside the folder.
         """
@@ -79,10 +90,11 @@ class Folder:
             marker = _read_marker(path)
             if marker is not None:
                 return cls(path, key_file, unlock(key_file, marker, path), marker, key_made=False)
-            check_empty(path)
+            if not brought or not (path / "users").is_dir():
+                check_empty(path)
             if not create:
                 raise StartupError(f"There is no data folder at {path}.", hint="alejo serve", exit_code=CONFIGURATION)
-            return cls._make(path, key_file, clock or SystemClock())
+            return cls._make(path, key_file, clock or SystemClock(), brought=brought)
         except OSError as error:
             place = error.filename or path
             raise StartupError(
@@ -100,13 +112,14 @@ class Folder:
         return holder_of(self.path / "server.lock")
 
     @classmethod
-    def _make(cls, path: Path, key_file: Path, clock: Clock) -> Folder:
+    def _make(cls, path: Path, key_file: Path, clock: Clock, *, brought: bool) -> Folder:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(path):
             marker = _read_marker(path)
             if marker is not None:  # another process was first
                 return cls(path, key_file, unlock(key_file, marker, path), marker, key_made=False)
-            check_empty(path)
+            if not brought or not (path / "users").is_dir():
+                check_empty(path)
             with contextlib.suppress(PermissionError):  # a mounted volume may belong to another user
                 path.chmod(0o700)
             key, made = keyfile.read_or_make(key_file)

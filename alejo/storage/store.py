@@ -1,7 +1,9 @@
 """What the rest of ALEJO stores with: typed rows, sealed before they reach a backend and opened after they leave it.
 
 There is no way around it: a row is encoded (MessagePack, array-like), sealed with its user's data key for exactly its
-table and key, and refused with DataLoss if anything of that does not hold when it is read.
+table and key, and refused with DataLoss if anything of that does not hold when it is read. A store that is `plain`, by
+the owner's choice, hands its rows over as they are encoded, and with them whose they are; what is kept beside the
+records, such as the cache, is sealed there too.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from alejo.errors import Conflict, DataLoss, StorageFull, Unavailable
 from alejo.storage import Append, Delete, Expect, Operation, Put, Record, Storage
 from alejo.storage.keyring import DATA_KEYS, HEADER_BYTES, PREFIX_BYTES, Keyring, SealingKey, data_key_row
-from alejo.storage.tables import T, Table
+from alejo.storage.tables import SCOPES, T, Table
 from alejo.types import Scope
 
 SYSTEM = Scope("", "")  # what belongs to no user: the API keys
@@ -35,35 +37,62 @@ class Row(NamedTuple, Generic[T]):
     version: int
 
 
+class _Clear:
+    """Stands for a data key where nothing is sealed."""
+
+    retired = False
+
+    def seal(self, table: str, plain: bytes, key: bytes) -> bytes:
+        return plain
+
+    def open(self, table: str, sealed: bytes, key: bytes) -> bytes:
+        return sealed
+
+
+_CLEAR = _Clear()
+
+
+class _Clears(dict[bytes, Any]):
+    """The data keys where nothing is sealed, and so nothing says by which."""
+
+    def __missing__(self, header: bytes) -> _Clear:
+        return _CLEAR
+
+
 class _User:
-    """A user's prefix and data keys, by the header of what they sealed; `current` seals."""
+    """A user's prefix and data keys, by the header of what they sealed; `current` seals. `vault` seals in any case."""
 
-    __slots__ = ("current", "keys", "number", "prefix")
+    __slots__ = ("current", "keys", "number", "prefix", "vault")
 
-    def __init__(self, prefix: bytes, keys: dict[bytes, SealingKey], current: SealingKey, number: int) -> None:
+    def __init__(
+        self, prefix: bytes, keys: dict[bytes, SealingKey], current: SealingKey, number: int, *, plain: bool
+    ) -> None:
         self.prefix = prefix
-        self.keys = keys
-        self.current = current
+        self.keys: dict[bytes, Any] = _Clears() if plain else keys
+        self.current: SealingKey | _Clear = _CLEAR if plain else current
         self.number = number
+        self.vault = Vault(prefix, keys, current)
 
 
 class Vault:
     """Seals a user's values that are kept beside the records. `name` is the user's, as only the master key tells."""
 
-    __slots__ = ("_user", "name")
+    __slots__ = ("_current", "_keys", "_prefix", "name")
 
-    def __init__(self, user: _User) -> None:
-        self._user = user
-        self.name = user.prefix.hex()
+    def __init__(self, prefix: bytes, keys: dict[bytes, SealingKey], current: SealingKey) -> None:
+        self.name = prefix.hex()
+        self._prefix = prefix
+        self._keys = keys
+        self._current = current
 
     def seal(self, place: str, key: str, value: bytes) -> bytes:
         """The sealed form of a value for this place, which is no table's name, and key."""
-        return self._user.current.seal(place, value, self._user.prefix + key.encode())
+        return self._current.seal(place, value, self._prefix + key.encode())
 
     def open(self, place: str, key: str, sealed: bytes) -> bytes | None:
         """What was sealed for this place and key; None if it was altered, or sealed with another key."""
         try:
-            return self._user.keys[sealed[:HEADER_BYTES]].open(place, sealed, self._user.prefix + key.encode())
+            return self._keys[sealed[:HEADER_BYTES]].open(place, sealed, self._prefix + key.encode())
         except _UNFIT:
             return None
 
@@ -111,8 +140,9 @@ class Writer:
 class Store:
     """Typed, sealed rows over a backend. `refused` counts the records that could not be opened and were not served."""
 
-    def __init__(self, storage: Storage, keyring: Keyring, *, users: int = USERS) -> None:
+    def __init__(self, storage: Storage, keyring: Keyring, *, users: int = USERS, plain: bool = False) -> None:
         self.refused = 0
+        self.plain = plain
         self._storage = storage
         self._keyring = keyring
         self._limit = users
@@ -191,7 +221,7 @@ class Store:
     async def vault(self, scope: Scope) -> Vault | None:
         """What seals this user's values elsewhere; None for one who has no records. Raises DataLoss."""
         user = self._known(scope) or await self._load(scope)
-        return None if user is None else Vault(user)
+        return None if user is None else user.vault
 
     async def vault_of(self, name: str) -> Vault | None:
         """The vault of this name; None if its user has no data key, or none that can be opened."""
@@ -199,7 +229,7 @@ class Store:
             user = await self._read_keys(bytes.fromhex(name))
         except DataLoss:
             return None
-        return None if user is None else Vault(user)
+        return None if user is None else user.vault
 
     async def close(self) -> None:
         """Closes the backend after what was accepted is on disk, and lets go of the keys."""
@@ -257,17 +287,18 @@ class Store:
             self.refused += 1
             raise
         number = int.from_bytes(records[-1].key[PREFIX_BYTES:], "big")
-        return _User(prefix, {key.header: key for key in opened}, opened[-1], number)
+        return _User(prefix, {key.header: key for key in opened}, opened[-1], number, plain=self.plain)
 
     async def _renew(self, scope: Scope, user: _User | None) -> _User:
         """Makes a user's first or next data key; whoever else made it meanwhile was as good."""
         prefix = self._keyring.prefix(scope)
         number = user.number + 1 if user else 1
         row = data_key_row(prefix, number)
+        batch: list[Operation] = [Expect(DATA_KEYS, row, None), Put(DATA_KEYS, row, self._keyring.make(prefix, number))]
+        if self.plain:
+            batch.append(Put(SCOPES.name, prefix, _ENCODER.encode(scope)))
         try:
-            await self._storage.commit(
-                [Expect(DATA_KEYS, row, None), Put(DATA_KEYS, row, self._keyring.make(prefix, number))]
-            )
+            await self._storage.commit(batch)
         except Conflict:
             pass
         except StorageFull:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from alejo.types import Appraisal, Degraded, Evidence, Memory, Message, Percept, Session, Value, Version
+from alejo.types import Appraisal, Degraded, Evidence, Memory, Message, Percept, Scope, Session, Value, Version
 
 T = TypeVar("T")
 
@@ -142,3 +142,4 @@ QUOTED = Table("quoted", bytes)  # memory or message id (16), empty, written ane
 ORIGINS = Table("origin", Origin)  # SHA-256 of the origin, first 16
 BLOBS = Table("blob", Blob)  # one, see alejo.storage.blobs
 API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope
+SCOPES = Table("scope", Scope)  # nothing more; of a storage that keeps records as people read them

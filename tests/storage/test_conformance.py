@@ -1,4 +1,4 @@
-"""The conformance suite, on both backends, and on broken ones so that the suite itself is proven."""
+"""The conformance suite, on every backend, and on broken ones so that the suite itself is proven."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alejo.storage import Append, Batch, Delete, Expect, Operation, Put, Record
-from alejo.storage.opener import open_lmdb
+from alejo.storage.opener import open_files, open_lmdb
 from alejo.testing.storage import Check, MemoryStorage, Subject, checks
 
 
@@ -16,6 +16,12 @@ from alejo.testing.storage import Check, MemoryStorage, Subject, checks
 def test_lmdb(check: Check, tmp_path: Path) -> None:
     """The lmdb: backend holds every level."""
     check.run(Subject(open_lmdb, f"lmdb:{tmp_path}"))
+
+
+@pytest.mark.parametrize("check", checks("core", "durable", "many-process"), ids=str)
+def test_files(check: Check, tmp_path: Path) -> None:
+    """The files: backend holds every level."""
+    check.run(Subject(open_files, f"files:{tmp_path}"))
 
 
 @pytest.mark.parametrize("check", checks("core"), ids=str)
