@@ -44,7 +44,8 @@ _WATCHED = frozenset({*pages.PEOPLE, CHANGES.name, MEMORIES_BY_TIME.name})
 _REST = 10.0  # a look at a user's files is followed by so many times its length without one
 _GARBAGE = 1000  # rows of the log that count no more, before it is written anew at the end
 _IGNORED = "# What ALEJO keeps for itself; without it, all that stands in users/ is taken anew.\n" + "".join(
-    f"/{name}\n" for name in (OWN + "/", "alejo.json", "alejo.sock", "cache/", "plugins.json", "server.lock")
+    f"/{name}\n"
+    for name in (OWN + "/", "alejo.json", "alejo.sock", "cache/", "indexes/", "plugins.json", "server.lock")
 )
 _ATTRIBUTES = "# A text is what it is to the byte.\n* -text\n"
 
