@@ -25,5 +25,3 @@ def test_what_a_peer_cannot_do_is_told() -> None:
         with pytest.raises(peers.Failed, match="ValueError: nothing is found here"):
             peer.ask("search", user="u", queries=["x"], limit=1)
         assert peer.ask("resident")["bytes"] > 1_000_000
-        with pytest.raises(peers.Failed, match="it ended"):
-            peer.ask("end")

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from alejo.cli import options
-from alejo_bench import core, overhead, plugins, quotes, recall, replay, report
+from alejo_bench import core, memory, overhead, plugins, quotes, recall, replay, report
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -26,12 +26,13 @@ class Options(msgspec.Struct, frozen=True):
 BENCHES: dict[str, ModuleType] = {
     "cache-replay": replay,
     "core": core,
+    "memory": memory,
     "overhead": overhead,
     "plugins": plugins,
     "quotes": quotes,
     "recall": recall,
 }
-WITH_PEERS = {"core", "recall"}
+WITH_PEERS = {"core", "memory", "recall"}
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

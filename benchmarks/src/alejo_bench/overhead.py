@@ -50,13 +50,14 @@ class Child:
     """A server in a process of its own."""
 
     def __init__(self, kind: str, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "alejo_bench.serve", kind, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(folder / f"{kind}.log").open("w"),
-            text=True,
-        )
+        with (folder / f"{kind}.log").open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "alejo_bench.serve", kind, str(folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         line = self._out.readline().split(" ")
         if line[0] != "ready":
             raise click.ClickException(
@@ -69,10 +70,10 @@ class Child:
         assert self._process.stdout is not None  # noqa: S101 - it was opened above
         return self._process.stdout
 
-    def figures(self) -> dict[str, Any]:
-        """CPU seconds so far, and the storage's counters."""
+    def figures(self, recalls: dict[str, Any] | None = None) -> dict[str, Any]:
+        """CPU seconds so far, and the storage's counters; after recalls of the library, if any are asked for."""
         assert self._process.stdin is not None  # noqa: S101
-        self._process.stdin.write("\n")
+        self._process.stdin.write((json.dumps(recalls) if recalls else "") + "\n")
         self._process.stdin.flush()
         found: dict[str, Any] = json.loads(self._out.readline())
         return found
@@ -167,16 +168,16 @@ async def _callers(server: Child, count: int, *, full: bool) -> list[Caller]:
             metadata = (("authorization", f"Bearer {server.token}"), ("x-alejo-user", f"user-{number}"))
             made = await sessions.CreateSession(CreateSessionRequest(), metadata=metadata)
             if full:
-                await _fill(channel, metadata, number)
+                await fill(channel, metadata, sentences(number, MEMORIES))
             text = QUESTION if full else TEXT
             request = ChatRequest(session_id=made.session.id, text=text)
             callers.append(Caller(request.SerializeToString(), metadata))
     return callers
 
 
-async def _fill(channel: grpc.aio.Channel, metadata: Sequence[tuple[str, str]], seed: int) -> None:
+async def fill(channel: grpc.aio.Channel, metadata: Sequence[tuple[str, str]], texts: Sequence[str]) -> None:
+    """Remembers the texts of a user, and recalls once."""
     stream = MemoryServiceStub(channel).RememberStream(metadata=metadata)
-    texts = sentences(seed, MEMORIES)
 
     async def send() -> None:
         for text in texts:

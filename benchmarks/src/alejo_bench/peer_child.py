@@ -38,7 +38,27 @@ Vector = list[float]
 Embed = Callable[[Sequence[str]], list[Vector]]
 
 
-class Chroma:
+class System:
+    """What every system does by `search`, one question after the other."""
+
+    def search(self, user: str, query: str, limit: int) -> list[str]:
+        """The ids of the best, best first; all users' where none is named, if the system can."""
+        raise NotImplementedError
+
+    def ask(self, user: str, queries: Sequence[str], limit: int) -> tuple[list[list[str]], list[float]]:
+        """What each question finds, and the seconds it takes."""
+        items, seconds = [], []
+        for query in queries:
+            began = time.perf_counter()
+            items.append(self.search(user, query, limit))
+            seconds.append(time.perf_counter() - began)
+        return items, seconds
+
+    def close(self) -> None:
+        """Nothing, unless a system says otherwise."""
+
+
+class Chroma(System):
     """One collection, users told apart by metadata; HNSW by cosine, its own settings else."""
 
     package = "chromadb"
@@ -59,13 +79,13 @@ class Chroma:
         )
 
     def search(self, user: str, query: str, limit: int) -> list[str]:
-        """The ids of the best, best first; all users' where none is named."""
+        """As System says."""
         where = {"user": user} if user else None
         found = self._found.query(query_embeddings=self._embed([query]), n_results=limit, where=where)
         return [each.partition("/")[2] for each in found["ids"][0]]
 
 
-class Lance:
+class Lance(System):
     """One table without an index, so an exact scan of the vectors; a filter is applied before it."""
 
     package = "lancedb"
@@ -88,14 +108,14 @@ class Lance:
             self._table.add(rows)
 
     def search(self, user: str, query: str, limit: int) -> list[str]:
-        """As that of Chroma."""
+        """As System says."""
         asked = self._table.search(self._embed([query])[0]).distance_type("cosine").select(["id", "_distance"])
         if user:
             asked = asked.where(f"user = '{user}'", prefilter=True)
         return [each["id"] for each in asked.limit(limit).to_list()]
 
 
-class LangGraph:
+class LangGraph(System):
     """A store with vectors, in memory or in SQLite, with a namespace for each user."""
 
     package = "langgraph"
@@ -116,7 +136,7 @@ class LangGraph:
         )
 
     def search(self, user: str, query: str, limit: int) -> list[str]:
-        """As that of Chroma."""
+        """As System says."""
         space = ("memories", user) if user else ("memories",)
         return [each.key for each in self._store.search(space, query=query, limit=limit)]
 
@@ -133,7 +153,7 @@ class LangGraphSqlite(LangGraph):
         return store
 
 
-class Mem0:
+class Mem0(System):
     """mem0 without a model: `infer=False` keeps a text as it is; Qdrant in its own process, its default."""
 
     package = "mem0ai"
@@ -170,7 +190,7 @@ class Mem0:
             self._memory.add(text, user_id=user, infer=False, metadata={"place": each})
 
     def search(self, user: str, query: str, limit: int) -> list[str]:
-        """As that of Chroma, but for a user alone."""
+        """As System says, of a user alone."""
         found = self._memory.search(query, top_k=limit, filters={"user_id": user}, threshold=0.0)
         return [each["metadata"]["place"] for each in found["results"]]
 
@@ -181,7 +201,7 @@ class Mem0Faiss(Mem0):
     place = ("faiss", {"distance_strategy": "cosine"})
 
 
-class Bm25s:
+class Bm25s(System):
     """Plain BM25 with the package's own tokenizing, an index for each user."""
 
     package = "bm25s"
@@ -205,7 +225,7 @@ class Bm25s:
         return self._package.tokenize(texts, stopwords=language, stemmer=stem, show_progress=False)
 
     def search(self, user: str, query: str, limit: int) -> list[str]:
-        """As that of Chroma, but for a user alone."""
+        """As System says, of a user alone."""
         ids, texts, language = self._users[user]
         if user not in self._made:
             index = self._made[user] = self._package.BM25(method="lucene", k1=1.2, b=0.75)
@@ -216,7 +236,7 @@ class Bm25s:
         return [ids[place] for place, score in zip(places[0], scores[0], strict=True) if score > 0]
 
 
-class Transformer:
+class Transformer(System):
     """A sentence-transformers model of a folder: the cosine of its vectors, users one by one."""
 
     package = "sentence-transformers"
@@ -233,14 +253,14 @@ class Transformer:
         held[1].extend(self._encode(texts))
 
     def search(self, user: str, query: str, limit: int) -> list[str]:
-        """As that of Chroma, but for a user alone."""
+        """As System says, of a user alone."""
         numpy = importlib.import_module("numpy")
         ids, vectors = self._users[user]
         cosines = numpy.stack(vectors) @ self._encode([query])[0]
         return [ids[place] for place in numpy.argsort(-cosines)[:limit]]
 
 
-class Nothing:
+class Nothing(System):
     """Keeps nothing, finds nothing and says so: to try the process itself."""
 
     package = "alejo"
@@ -299,20 +319,31 @@ def fill(system: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {"done": done, "seconds": time.perf_counter() - began}
 
 
-def search(system: Any, request: dict[str, Any]) -> dict[str, Any]:
-    """Asks one question after the other; what each found, and the seconds it took."""
-    items, seconds = [], []
-    for query in request["queries"]:
-        began = time.perf_counter()
-        items.append(system.search(request["user"], query, request["limit"]))
-        seconds.append(time.perf_counter() - began)
-    return {"items": items, "seconds": seconds}
-
-
 def offline(event: str, arguments: tuple[Any, ...]) -> None:
     """Refuses what would leave the machine."""
     if event in {"socket.getaddrinfo", "socket.connect"}:
         raise ConnectionRefusedError("this process is not to use a network")
+
+
+def answer(system: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """What a request asks for."""
+    match request.pop("do"):
+        case "fill":
+            return fill(system, request)
+        case "search":
+            items, seconds = system.ask(**request)
+            return {"items": items, "seconds": seconds}
+        case "forget":
+            ours, bare = system.forget(**request)
+            return {"seconds": ours, "bare": bare}
+    return {"bytes": resident()}
+
+
+def made(name: str, folder: str) -> Any:
+    """The system of that name. Ours is not imported in an environment that has none of it."""
+    if name == "alejo":
+        return importlib.import_module("alejo_bench.memory_ours").Ours(folder, None)
+    return SYSTEMS[name](folder, table())
 
 
 def main(name: str, folder: str, alejo: str) -> None:
@@ -322,28 +353,23 @@ def main(name: str, folder: str, alejo: str) -> None:
     os.environ |= _QUIET | {"HOME": folder}
     sys.path.append(alejo)
     sys.addaudithook(offline)
+
+    def say(found: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            answers.write(json.dumps(found) + "\n")
+
     try:
-        system = SYSTEMS[name](folder, table())
-        answers.write(json.dumps({"version": importlib.metadata.version(system.package)}) + "\n")
+        system = made(name, folder)
+        say({"version": importlib.metadata.version(system.package), "bytes": resident()})
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the others are measured
-        answers.write(json.dumps({"failed": f"{type(error).__name__}: {error}"}) + "\n")
+        say({"failed": f"{type(error).__name__}: {error}"})
         return
     for line in sys.stdin:
-        request = json.loads(line)
         try:
-            match request["do"]:
-                case "fill":
-                    answer = fill(system, request)
-                case "search":
-                    answer = search(system, request)
-                case "resident":
-                    answer = {"bytes": resident()}
-                case _:
-                    return
+            say(answer(system, json.loads(line)))
         except Exception as error:  # noqa: BLE001 - as above
-            answer = {"failed": f"{type(error).__name__}: {error}"}
-        with contextlib.suppress(BrokenPipeError):
-            answers.write(json.dumps(answer) + "\n")
+            say({"failed": f"{type(error).__name__}: {error}"})
+    system.close()
 
 
 if __name__ == "__main__":

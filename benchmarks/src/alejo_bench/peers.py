@@ -60,16 +60,20 @@ class Failed(Exception):
 
 
 class Peer:
-    """One system in a child process of its own, in a folder that is gone at the end; see `peer_child`.
+    """One system in a child process of its own, over a folder; see `peer_child`. `home` is its Python environment.
 
-    Raises Failed when it does not start, or does not do what it is asked.
+    Without a folder it has one that is gone at the end. Raises Failed when it does not start, or does not do what it is
+    asked. `started` are the bytes of memory it held at first.
     """
 
-    def __init__(self, name: str, home: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, home: Path, environment: dict[str, str] | None = None, folder: Path | None = None
+    ) -> None:
         self.name = name
-        self._folder = tempfile.TemporaryDirectory(prefix="alejo-bench-", ignore_cleanup_errors=True)
-        self.folder = Path(self._folder.name)
-        self._log = (self.folder / "log").open("w")
+        self._own = tempfile.TemporaryDirectory(prefix="alejo-bench-", ignore_cleanup_errors=True)
+        self.folder = folder or Path(self._own.name, "data")
+        self.folder.mkdir(exist_ok=True)
+        self._log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - `close` closes it
         self._process = subprocess.Popen(
             [home / "bin" / "python", "-P", Path(__file__).with_name("peer_child.py"), name, self.folder, _ALEJO],
             stdin=subprocess.PIPE,
@@ -79,10 +83,11 @@ class Peer:
             text=True,
         )
         try:
-            self.version = str(self._answer()["version"])
+            born = self._answer()
         except Failed:
             self.close()
             raise
+        self.version, self.started = str(born["version"]), int(born["bytes"])
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """The answer to a request."""
@@ -98,18 +103,24 @@ class Peer:
         assert self._process.stdout is not None  # noqa: S101
         line = self._process.stdout.readline()
         if not line:
-            said = (self.folder / "log").read_text(errors="replace").strip().splitlines()
+            self._log.seek(0)
+            said = self._log.read().strip().splitlines()
             raise Failed(f"it ended ({said[-1] if said else 'without a word'})")
         answer: dict[str, Any] = json.loads(line)
         if "failed" in answer:
             raise Failed(str(answer["failed"]).partition("\n")[0])
         return answer
 
+    @property
+    def disk(self) -> int:
+        """The bytes its folder takes on disk."""
+        return sum(path.lstat().st_blocks * 512 for path in self.folder.rglob("*"))
+
     def close(self) -> None:
         """Ends it."""
         self._process.communicate()
         self._log.close()
-        self._folder.cleanup()
+        self._own.cleanup()
 
     def __enter__(self) -> Peer:
         return self

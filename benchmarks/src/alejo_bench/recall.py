@@ -36,7 +36,7 @@ from alejo import __version__
 from alejo._core import LexicalIndex, WordPiece, estimate_tokens
 from alejo.embedding import SHIPPED
 
-from . import corpora, found, recall_ours, recall_peers
+from . import corpora, found, plans, recall_ours, recall_peers
 from .corpora import Conversation, Corpus, Question
 from .recall_ours import BUDGET, Answer
 from .recall_report import plot, show
@@ -73,9 +73,9 @@ def run(options: Any) -> list[Row]:
 
 
 def _ours(corpus: Corpus, options: Any) -> list[System]:
-    wanted: dict[str, recall_ours.Change | None] = {"alejo": None, "alejo+lexical": recall_ours.lexical}
+    wanted: dict[str, plans.Change | None] = {"alejo": None, "alejo+lexical": plans.lexical}
     if options.ablation:
-        wanted |= {f"alejo-{name}": change for name, change in recall_ours.ABLATIONS.items()}
+        wanted |= {f"alejo-{name}": change for name, change in plans.ablations().items()}
     with tempfile.TemporaryDirectory(prefix="alejo-bench-") as folder:
         turns = asyncio.run(recall_ours.fill(corpus, Path(folder)))
         return [

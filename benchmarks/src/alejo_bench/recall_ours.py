@@ -5,9 +5,8 @@ at that moment, as it would with a user; nothing else of the data reaches it.
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,11 @@ from typing import Any
 import msgspec
 
 import alejo
-from alejo import settings
 from alejo._core import estimate_tokens
 from alejo.clock import SystemClock
-from alejo.hooks import hookimpl
-from alejo.testing.hosting import candidate
-from alejo.types import Context, Hit, Memory, Message, MessageDraft, Page, RecallPlan, Scope
+from alejo.types import Context, Hit, Memory, Message, MessageDraft, Page, Scope
 
+from . import plans
 from .corpora import Conversation, Corpus, Question
 
 BUDGET = 500  # tokens of a context
@@ -29,7 +26,6 @@ _MOST = 50  # items that are looked at
 _BATCH = 250
 _DAY = 86_400_000_000
 
-Change = Callable[[RecallPlan], RecallPlan]
 Turns = Mapping[str, Mapping[str, str]]  # by conversation: which turn a message is
 
 
@@ -52,56 +48,10 @@ class Calendar(SystemClock):
         return super().now() if self.moment is None else self.moment
 
 
-class Reweighed:
-    """The shipped memory plugin but for what its plans weigh."""
-
-    def __init__(self, change: Change) -> None:
-        self._shipped: Any = importlib.import_module("alejo_memory").Judgement()
-        self._change = change
-
-    @hookimpl
-    def alejo_register_memory(self, settings: dict[str, Any]) -> Reweighed:
-        """Itself."""
-        return self
-
-    async def keep(self, message: Message) -> Any:
-        """As it ships."""
-        return await self._shipped.keep(message)
-
-    async def complete(self, draft: Any) -> Any:
-        """As it ships."""
-        return await self._shipped.complete(draft)
-
-    async def plan(self, query: str) -> RecallPlan:
-        """The changed plan."""
-        return self._change(await self._shipped.plan(query))
-
-
-def lexical(plan: RecallPlan) -> RecallPlan:
-    """A plan that knows no vectors."""
-    return msgspec.structs.replace(plan, dense_weight=0.0, min_similarity=1.0)
-
-
-def without(name: str) -> Change:
-    """Plans in which one weight is none."""
-    return lambda plan: msgspec.structs.replace(plan, **{name: 0.0})
-
-
-ABLATIONS: dict[str, Change] = {
-    **{name: without(f"{name}_weight") for name in ("dense", "recency", "speaker")},
-    "kind": lambda plan: msgspec.structs.replace(plan, kind_weights={}),
-}
-
-
 @asynccontextmanager
-async def opened(folder: Path, clock: Calendar, change: Change | None = None) -> AsyncIterator[alejo.Assistant]:
-    """The assistant over a folder, as it ships, or with other weights."""
-    overrides: dict[str, Any] = {"data.path": str(folder / "data"), "data.key_file": str(folder / "key")}
-    given = []
-    if change is not None:
-        overrides |= {"plugins.disabled": ["memory"]}
-        given.append(candidate(Reweighed(change), trusted=True))
-    chosen = settings.read({"HOME": str(folder)}, overrides)
+async def opened(folder: Path, clock: Calendar, change: plans.Change | None = None) -> AsyncIterator[alejo.Assistant]:
+    """The assistant over a folder, as it ships, or with other plans."""
+    chosen, given = plans.settings(folder, change)
     async with alejo.open(settings=chosen, clock=clock, given_plugins=given) as assistant:
         yield assistant
 
@@ -131,7 +81,7 @@ async def _import(assistant: alejo.Assistant, clock: Calendar, conversation: Con
     return found
 
 
-async def ask(corpus: Corpus, folder: Path, turns: Turns, change: Change | None = None) -> list[Answer]:
+async def ask(corpus: Corpus, folder: Path, turns: Turns, change: plans.Change | None = None) -> list[Answer]:
     """Asks every question, in the corpus's order."""
     clock, answers = Calendar(), list[Answer]()
     async with opened(folder, clock, change) as assistant:

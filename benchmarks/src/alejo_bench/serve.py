@@ -2,7 +2,8 @@
 
 Kinds: `echo` is bare grpc.aio; `gate` the same echo behind ALEJO's gate, `gate+log` with its log line too; `constant` a
 full turn with a brain that says one thing and no other role; `full` a full turn with the four built-in plugins. Prints
-"ready ADDRESS TOKEN", then a line of figures for every line on standard input, and ends with it.
+"ready ADDRESS TOKEN", then a line of figures for every line on standard input, and ends with it. A line may ask for
+recalls of the library, which are done before.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from alejo.server.call import Call
 from alejo.server.gate import Gate
 from alejo.server.limits import Limits
 from alejo.server.methods import methods
+from alejo.types import Page, Scope
 from alejo.v1.chat_pb2 import ChatRequest
 
 ECHO = "/alejo.bench.Echo/Echo"
@@ -117,11 +119,19 @@ def _settings(kind: str, folder: Path) -> settings.Settings:
 KINDS = {"gate": gate, "gate+log": gate, "constant": turns, "full": turns}
 
 
+async def _recall(assistant: Assistant, user: str, queries: list[str], times: int) -> None:
+    scope = Scope("local", user)
+    for query in queries * times:
+        await assistant.memories.recall(scope, query, Page(10))
+
+
 async def main(kind: str, folder: Path) -> None:
     """Serves until standard input ends."""
     async with echo() if kind == "echo" else KINDS[kind](kind, folder) as (address, token, assistant):
         print(f"ready {address} {token}", flush=True)
-        while await asyncio.to_thread(sys.stdin.readline):
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            if assistant is not None and line.strip():
+                await _recall(assistant, **json.loads(line))
             figures: dict[str, Any] = {"cpu": time.process_time()}
             if assistant is not None:
                 figures.update(assistant.storage.stats())  # type: ignore[attr-defined]
