@@ -27,6 +27,7 @@ from alejo.memory.indexes import Indexes
 from alejo.memory.keeper import Keeper
 from alejo.memory.layers import Layers
 from alejo.memory.remember import Remember
+from alejo.ownership import Ownership
 from alejo.plugins import SWITCHES, Candidate, PluginHost
 from alejo.sessions import Sessions
 from alejo.settings import Settings
@@ -87,6 +88,7 @@ class Assistant:
             store, journal, requests, self.indexes, plugins, remembering, versions, activity, cache, clock
         )
         self.keeper = Keeper(store, journal, self.indexes, activity, layers, ids, clock, self.memories.forget)
+        self.ownership = Ownership(store, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, ids, clock)
         self.conversation = Conversation(
             turns, self.memories, plugins, ids, clock, settings["context.tokens"], self._answered

@@ -37,6 +37,7 @@ from alejo.types import (
     Preview,
     Session,
     SessionState,
+    Tally,
     Tidied,
     Vacancy,
     Version,
@@ -48,6 +49,8 @@ from alejo.v1 import (
     chat_pb2_grpc,
     memory_pb2,
     memory_pb2_grpc,
+    ownership_pb2,
+    ownership_pb2_grpc,
     plugins_pb2,
     plugins_pb2_grpc,
     sessions_pb2,
@@ -90,6 +93,7 @@ class Client:
         self._chat = chat_pb2_grpc.ChatServiceStub(channel)
         self._sessions = sessions_pb2_grpc.SessionsServiceStub(channel)
         self._memory = memory_pb2_grpc.MemoryServiceStub(channel)
+        self._ownership = ownership_pb2_grpc.OwnershipServiceStub(channel)
         self._plugins = plugins_pb2_grpc.PluginsServiceStub(channel)
         self._admin = admin_pb2_grpc.AdminServiceStub(channel)
 
@@ -327,6 +331,37 @@ class Client:
         )
         response = await self._call(self._memory.Forget, request)
         return response.memories_forgotten, response.messages_redacted
+
+    async def export_user(self) -> AsyncGenerator[bytes, None]:
+        """Everything about the user: the bytes of the lines of an export, in parts cut anywhere. It is in clear."""
+        call = self._ownership.ExportUser(ownership_pb2.ExportUserRequest(), metadata=self._metadata)
+        try:
+            async for response in call:
+                yield response.data
+        except grpc.aio.AioRpcError as error:
+            raise _error(error, self.target) from None
+        finally:
+            call.cancel()
+
+    async def import_user(self, parts: Iterable[bytes]) -> AsyncGenerator[Tally, None]:
+        """Brings an export in, in parts of at most 1 MiB cut anywhere; yields what is on disk after each.
+
+        Raises InvalidArgument naming the line that is wrong; what stands before it is kept. Nothing is added twice.
+        """
+
+        async def requests() -> AsyncIterator[Any]:
+            for part in parts:
+                yield ownership_pb2.ImportUserRequest(data=part)
+
+        call = self._ownership.ImportUser(requests(), metadata=self._metadata)
+        try:
+            async for response in call:
+                if response.WhichOneof("result") == "imported":
+                    yield read.imported(response.imported)
+        except grpc.aio.AioRpcError as error:
+            raise _error(error, self.target) from None
+        finally:
+            call.cancel()
 
     async def plugins(self) -> tuple[list[PluginStatus], list[Vacancy]]:
         """Every plugin, and the roles without one."""

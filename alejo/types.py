@@ -469,6 +469,18 @@ class Kept(Value, frozen=True):
     existed: bool = False
 
 
+class Tally(Value, frozen=True):
+    """What became of an export's lines so far, by type: added, there already, or forgotten here and staying away.
+
+    `ended` says that the last line has come.
+    """
+
+    added: dict[str, int] = {}
+    there: dict[str, int] = {}
+    forgotten: dict[str, int] = {}
+    ended: bool = False
+
+
 class Page(Value, frozen=True):
     """Which part of a list: at most `size` items beyond `token`."""
 

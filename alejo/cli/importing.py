@@ -13,7 +13,7 @@ import click
 
 from alejo.errors import AlejoError, InvalidArgument
 
-from . import options, output
+from . import bringing, options, output
 from .exits import Exit
 
 if TYPE_CHECKING:
@@ -44,19 +44,27 @@ class Tally:
 @click.command("import")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
-    "--format", "wanted", type=click.Choice(["auto", "alejo", "locomo", "chatgpt"]), default="auto", show_default=True
+    "--format",
+    "wanted",
+    type=click.Choice(["auto", "export", "alejo", "locomo", "chatgpt"]),
+    default="auto",
+    show_default=True,
 )
 @options.server
 def command(path: Path, wanted: str, data: str | None, url: str | None, key: str | None, user: str | None) -> int:
-    """Import conversations from a file.
+    """Import conversations, or a whole user, from a file.
 
-    Formats: alejo (JSON lines, one session or message each), locomo (a LoCoMo conversation), chatgpt (the
-    conversations.json of a ChatGPT export). A file that is wrong imports nothing. Run again after a failure: it goes on
+    Formats: export (what alejo export wrote: everything as it was, but for what was forgotten here), alejo (JSON
+    lines, one session or message each), locomo (a LoCoMo conversation), chatgpt (the conversations.json of a ChatGPT
+    export). A file that is wrong imports nothing. Run again after a failure: it goes on
     where it stopped, and nothing is added twice.
     """
     from .formats import read  # noqa: PLC0415 - not needed to show --help
 
     settings = options.settings(data__path=data, client__url=url, client__key=key)
+    if wanted == "export" or (wanted == "auto" and bringing.fits(path)):
+        bringing.check(path)
+        return options.run(bringing.bring(path, settings, user or ""))
     return options.run(_import(read(path, wanted), settings, user or ""))
 
 

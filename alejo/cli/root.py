@@ -22,6 +22,7 @@ MODULES = {
     "completion": "completion",
     "config": "config",
     "doctor": "doctor",
+    "export": "exporting",
     "forget": "forgetting",
     "help": "guide",
     "import": "importing",

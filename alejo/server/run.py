@@ -29,6 +29,7 @@ from .health import Health
 from .limits import Limits
 from .memory import MemoryCalls
 from .methods import HEALTH, OWN_SERVICES, REFLECTION, Method, methods
+from .ownership import OwnershipCalls
 from .plugins import PluginsCalls
 from .reflection import Reflection
 from .sessions import SessionsCalls
@@ -316,6 +317,7 @@ def services(assistant: Assistant) -> dict[str, object]:
     return {
         "alejo.v1.ChatService": ChatCalls(assistant.conversation),
         "alejo.v1.MemoryService": MemoryCalls(assistant.memories, assistant.keeper),
+        "alejo.v1.OwnershipService": OwnershipCalls(assistant.ownership),
         "alejo.v1.SessionsService": SessionsCalls(assistant.sessions),
         "alejo.v1.PluginsService": PluginsCalls(assistant.plugins),
         "alejo.v1.AdminService": AdminCalls(assistant),

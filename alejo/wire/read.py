@@ -39,11 +39,12 @@ from alejo.types import (
     Session,
     SessionState,
     Standing,
+    Tally,
     Tidied,
     Vacancy,
     Version,
 )
-from alejo.v1 import chat_pb2, memory_pb2, plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import chat_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
 from alejo.wire.rules import MEMORY_CHANGES, SESSION_CHANGES
 
 # A dictionary is three times as quick as calling the enum.
@@ -244,6 +245,11 @@ def message_draft(proto: memory_pb2.MessageDraft) -> MessageDraft:
 def item(proto: memory_pb2.RememberRequest) -> MemoryDraft | MessageDraft:
     """What a Remember brings."""
     return memory_draft(proto.memory) if proto.HasField("memory") else message_draft(proto.message)
+
+
+def imported(proto: ownership_pb2.Imported) -> Tally:
+    """What became of an export's lines."""
+    return Tally(dict(proto.added), dict(proto.there), dict(proto.forgotten), proto.ended)
 
 
 def version(proto: memory_pb2.MemoryVersion) -> Version:

@@ -348,6 +348,9 @@ TABLE: dict[str, Rules] = {
     ),
     "GetHistoryRequest": Rules(_PAGE | {"memory_id": identifier}, required=("memory_id",)),
     "TidyMemoriesRequest": Rules({"verify_index": anything}),
+    # ownership
+    "ExportUserRequest": Rules({}),
+    "ImportUserRequest": Rules({"data": data(1 << 20)}, required=("data",)),
     # plugins and admin
     "ListPluginsRequest": Rules(_PAGE),
     "GetPluginRequest": _PLUGIN_NAME,

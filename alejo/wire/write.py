@@ -30,11 +30,12 @@ from alejo.types import (
     PluginStatus,
     Preview,
     Session,
+    Tally,
     Tidied,
     Vacancy,
     Version,
 )
-from alejo.v1 import chat_pb2, memory_pb2, plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import chat_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
 
 _MILLION = 1_000_000
 
@@ -228,6 +229,11 @@ def remember(value: MemoryDraft | MessageDraft, request_id: str = "") -> memory_
     if isinstance(value, MemoryDraft):
         return memory_pb2.RememberRequest(request_id=request_id, memory=memory_draft(value))
     return memory_pb2.RememberRequest(request_id=request_id, message=message_draft(value))
+
+
+def imported(value: Tally) -> ownership_pb2.Imported:
+    """What became of an export's lines."""
+    return ownership_pb2.Imported(added=value.added, there=value.there, forgotten=value.forgotten, ended=value.ended)
 
 
 def version(value: Version) -> memory_pb2.MemoryVersion:

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 import alejo
 from alejo import settings
 from alejo.types import Page, Scope
-from alejo.v1 import chat_pb2, memory_pb2, sessions_pb2, types_pb2
+from alejo.v1 import chat_pb2, memory_pb2, ownership_pb2, sessions_pb2, types_pb2
 
 from .caller import Caller, Reply
 from .canaries import Canaries
@@ -111,6 +111,7 @@ class Talk:
                 ("MemoryService/PreviewForget", memory_pb2.PreviewForgetRequest(query=query, filter=everything)),
             ]
         looks += [("MemoryService/GetHistory", memory_pb2.GetHistoryRequest(memory_id=each)) for each in self.forgotten]
+        looks.append(("OwnershipService/ExportUser", ownership_pb2.ExportUserRequest()))
         looks += [
             (CHAT, chat_pb2.ChatRequest(text="What is the code of the gate?", session_id=self.second)),
             (CHAT, chat_pb2.ChatRequest(text="What do you remember about the cousin who paints boats?")),

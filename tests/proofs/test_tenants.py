@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import random
 import urllib.request
 from collections import Counter
@@ -18,7 +19,7 @@ from google.protobuf.message import Message
 import alejo
 from alejo import settings
 from alejo.server.methods import Method
-from alejo.v1 import chat_pb2, memory_pb2, sessions_pb2
+from alejo.v1 import chat_pb2, memory_pb2, ownership_pb2, sessions_pb2
 
 from .caller import METHODS, Caller, Reply
 from .canaries import Canaries
@@ -138,6 +139,7 @@ class User:
             listing = sessions_pb2.ListMessagesRequest(session_id=session_id, page_size=1000)
             replies.append(await self.caller.say("SessionsService/ListMessages", listing))
         memories = memory_pb2.ListMemoriesRequest(page_size=1000)
+        replies.append(await self.caller.say("OwnershipService/ExportUser", ownership_pb2.ExportUserRequest()))
         return [*replies, await self.caller.say("MemoryService/ListMemories", memories)]
 
 
@@ -156,7 +158,7 @@ class Thief(msgspec.Struct):
         for field in message.DESCRIPTOR.fields:
             if field.containing_oneof is not None and field.name not in chosen:
                 continue
-            if self.chance.random() < (0.8 if field.name == "page_token" else 0.25):
+            if self.chance.random() < {"page_token": 0.8, "data": 0.1}.get(field.name, 0.25):
                 continue
             self._set(message, field)
         return message
@@ -175,10 +177,32 @@ class Thief(msgspec.Struct):
                 getattr(message, name).extend(self.chance.sample(self.things[name], 2))
         elif field.type == FieldDescriptor.TYPE_STRING:
             setattr(message, name, self._string(name))
+        elif name == "data" and message.DESCRIPTOR.name == "ImportUserRequest":
+            message.data = self._export()  # type: ignore[attr-defined]
         elif field.type == FieldDescriptor.TYPE_BOOL:
             setattr(message, name, self.chance.random() < 0.5)
-        elif name in {"page_size", "token_budget"}:
+        elif name in {"page_size", "token_budget", "limit"}:
             setattr(message, name, self.chance.choice([64, 100, 1000]))
+
+    def _export(self) -> bytes:
+        """An export that names another's memories and sessions as its own."""
+        session, memory = (self.chance.choice(self.things[name]) for name in ("session_id", "memory_id"))
+        lines = [
+            {"type": "export", "version": 1, "alejo": "0", "at": 1},
+            {"type": "session", "id": session, "state": "active", "created_at": 1, "updated_at": 1},
+            {
+                "type": "memory",
+                "id": memory,
+                "layer": "semantic",
+                "kind": "note",
+                "text": self.chance.choice(WORDS),
+                "sent_at": 1,
+                "recorded_at": 1,
+                "sources": [self.chance.choice(self.things["memory_id"])],
+            },
+            {"type": "end", "lines": 3},
+        ]
+        return b"\n".join(json.dumps(line).encode() for line in lines) + b"\n"
 
     def _string(self, name: str) -> str:
         if name in self.things:
@@ -264,7 +288,13 @@ def _thefts(users: list[User], chance: random.Random) -> Iterator[tuple[str, tup
         for _ in range(CALLS):
             user, other = chance.sample(users, 2)
             thief = Thief(chance, other.things)
-            yield name, tuple(thief.request(method) for _ in range(3 if method.asks_many else 1)), user
+            yield (
+                name,
+                tuple(
+                    thief.request(method) for _ in range(3 if method.asks_many and method.name != "ImportUser" else 1)
+                ),
+                user,
+            )
     for _ in range(CALLS // 2):
         user, other = chance.sample(users, 2)
         for name, requests in list(other.caller.sent[: other.lived]):

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from alejo.server.methods import Access, Method, methods
-from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, plugins_pb2, sessions_pb2
+from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
 
 from .house import House, house, within
 
@@ -46,6 +46,7 @@ def chat(ana: Ana) -> chat_pb2.ChatRequest:
 
 DRAFT = memory_pb2.RememberRequest(memory={"text": "The gate is green."})
 RECALL = memory_pb2.RecallRequest(query=CANARY)
+EMPTY = b'{"type":"export","version":1,"alejo":"0","at":1}\n{"type":"end","lines":1}\n'
 SYMBOL = reflection_pb2.ServerReflectionRequest(list_services="")
 ROWS = {
     "ChatService/Chat": Row(chat, Code.NOT_FOUND),
@@ -85,6 +86,8 @@ ROWS = {
     "SessionsService/ListMessages": Row(
         lambda ana: sessions_pb2.ListMessagesRequest(session_id=ana.session), Code.NOT_FOUND
     ),
+    "OwnershipService/ExportUser": Row(lambda _: ownership_pb2.ExportUserRequest()),
+    "OwnershipService/ImportUser": Row(lambda _: ownership_pb2.ImportUserRequest(data=EMPTY)),
     "PluginsService/ListPlugins": Row(lambda _: plugins_pb2.ListPluginsRequest()),
     "PluginsService/GetPlugin": Row(lambda _: plugins_pb2.GetPluginRequest(name="brain")),
     # Nobody's plugin: whoever may switch one hears that this one does not exist.

@@ -14,7 +14,7 @@ ROWS = (
     "hooks ids",
     "plugins storage",
     "memory sessions identity",
-    "conversation",
+    "conversation ownership",
     "app",
     "server client testing",
     "__init__",

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alejo.errors import InvalidArgument
-from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
 from alejo.wire import rules
 
-FILES = (chat_pb2, memory_pb2, sessions_pb2, plugins_pb2, admin_pb2)
+FILES = (chat_pb2, memory_pb2, sessions_pb2, ownership_pb2, plugins_pb2, admin_pb2)
 ID = "0123456789abcdef" * 2
 
 

@@ -1,0 +1,259 @@
+"""Bringing an export in: what is not there yet is added as it was, with its identifiers and times."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from alejo.clock import Clock
+from alejo.errors import Conflict
+from alejo.storage import audit
+from alejo.storage.journal import message_key
+from alejo.storage.requests import key as request_key
+from alejo.storage.rows import put_memory
+from alejo.storage.store import Store, Writer
+from alejo.storage.tables import (
+    AUDIT,
+    MEMORIES,
+    MESSAGES,
+    ORIGINS,
+    QUOTED,
+    QUOTES,
+    RECALLS,
+    REQUESTS,
+    SESSIONS,
+    TURNS,
+    VERSIONS,
+    AuditEntry,
+    Table,
+)
+from alejo.storage.versions import version_key
+from alejo.types import Memory, Message, Scope, Session, Tally
+
+from .lines import FORMAT, MOST_BYTES, read, wrong
+
+_ROWS = 500
+_BYTES = 1 << 20
+_TRIES = 8
+_GONE = frozenset({"memory.forget", "session.delete"})
+
+
+_KEYED: dict[str, Table[Any]] = {"recall": RECALLS, "origin": ORIGINS, "request": REQUESTS}
+
+
+class _Item(NamedTuple):
+    """A row to put if there is none."""
+
+    kind: str
+    table: Table[Any]
+    key: bytes
+    value: Any
+
+
+class Intake:
+    """Takes the bytes of one export in, however they are cut. Each call of `take` leaves what it took on disk.
+
+    What is there already stays as it is, so the same export brought in twice, or again after it was cut short, adds
+    nothing twice. A session that is there has its messages. What was forgotten or deleted here does not come back.
+    Raises InvalidArgument naming the line, and leaves what stood before it.
+    """
+
+    def __init__(self, store: Store, clock: Clock, scope: Scope) -> None:
+        self._store = store
+        self._clock = clock
+        self._scope = scope
+        self._rest = b""
+        self._line = 0
+        self._items: dict[tuple[str, bytes], _Item] = {}
+        self._size = 0
+        self._gone: set[str] | None = None
+        self._session: Session | None = None  # the one whose messages come, put behind them
+        self._skipped = ""  # the session that is there, or gone
+        self.added: Counter[str] = Counter()
+        self.there: Counter[str] = Counter()
+        self.forgotten: Counter[str] = Counter()
+        self.ended = False
+
+    def tally(self) -> Tally:
+        """What became of the lines so far."""
+        return Tally(dict(self.added), dict(self.there), dict(self.forgotten), self.ended)
+
+    async def take(self, data: bytes) -> Tally:
+        """Takes a part of the export; what it completed is on disk when this returns."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > MOST_BYTES:
+            raise wrong(f"line {self._line + 1}", f"has more than {MOST_BYTES:,} bytes")
+        for each in lines:
+            self._line += 1
+            if each.strip():
+                await self._read(each)
+        await self._flush()
+        return self.tally()
+
+    async def end(self) -> Tally:
+        """What was brought in. Raises InvalidArgument when the last line was no end: the export was cut."""
+        if self._rest.strip():
+            await self.take(b"\n")
+        if not self.ended:
+            raise wrong(f"line {self._line + 1}", "is missing: the export was cut; all before it was taken")
+        writer = await self._store.writer(self._scope)
+        audit.record(writer, "import", "", self._clock.now())
+        await writer.commit()
+        return self.tally()
+
+    async def _read(self, data: bytes) -> None:
+        place = f"line {self._line}"
+        kind, key, value = read(data, place)
+        if self._gone is None:
+            if kind != "export":
+                raise wrong(place, "type: an export begins with its header")
+            if value.version > FORMAT:
+                raise wrong(place, f"version: {value.version} is newer than this ALEJO knows ({FORMAT})")
+            self._gone = {entry.subject async for entry in self._entries() if entry.action in _GONE}
+        elif self.ended or kind == "export":
+            raise wrong(place, "type: nothing stands behind the end")
+        elif kind == "end":
+            self._close()
+            self.ended = True
+        else:
+            if kind != "message":
+                self._close()
+            await self._add(kind, key, value, place)
+        if len(self._items) >= _ROWS or self._size >= _BYTES:
+            await self._flush()
+
+    async def _entries(self) -> AsyncIterator[AuditEntry]:
+        after, more = b"", True
+        while more:
+            rows, after = await self._store.salvage(self._scope, AUDIT, after=after)
+            more = bool(after)
+            for row in rows:
+                yield row.value
+
+    async def _add(self, kind: str, key: bytes, value: Any, place: str) -> None:
+        if kind == "session":
+            await self._begin(value)
+        elif kind == "message":
+            self._message(value, place)
+        elif self._stays_away(kind, key, value):
+            self.forgotten[kind] += 1
+        elif kind == "audit" and await self._own(key, value):
+            self.there[kind] += 1
+        elif kind == "version" and not await self._remembered(bytes.fromhex(value.memory.id)):
+            raise wrong(place, "memory.id: no such memory stands before it")
+        else:
+            try:
+                self._put(kind, *_place(kind, key, value), value)
+            except ValueError as error:
+                raise wrong(place, f"key: {error}") from None
+
+    def _stays_away(self, kind: str, key: bytes, value: Any) -> bool:
+        gone = self._gone or set()
+        if kind == "recall":
+            return key.hex() in gone
+        if kind == "memory":
+            return value.id in gone or value.session_id in gone
+        if kind == "version":
+            return value.memory.id in gone or value.memory.session_id in gone
+        return value.subject in gone if kind == "quote" else getattr(value, "session_id", "") in gone
+
+    async def _remembered(self, key: bytes) -> bool:
+        return (MEMORIES.name, key) in self._items or await self._store.get(self._scope, MEMORIES, key) is not None
+
+    async def _own(self, key: bytes, entry: AuditEntry) -> bool:
+        """Whether an entry was made here, and comes back."""
+        row = await self._store.get(self._scope, AUDIT, key) if key else None
+        return row is not None and row.value == entry
+
+    async def _begin(self, session: Session) -> None:
+        if session.id in (self._gone or ()):
+            self._skipped = session.id
+            self.forgotten["session"] += 1
+        elif await self._store.get(self._scope, SESSIONS, bytes.fromhex(session.id)):
+            self._skipped = session.id
+            self.there["session"] += 1
+        else:
+            self._session = session
+
+    def _message(self, message: Message, place: str) -> None:
+        if self._session is not None and message.session_id == self._session.id:
+            if not 0 < message.seq <= self._session.message_count:
+                raise wrong(place, f"seq: is not one of the {self._session.message_count} of its session")
+            self._put("message", MESSAGES, message_key(message.session_id, message.sent_at, message.seq), message)
+        elif message.session_id == self._skipped:
+            gone = message.session_id in (self._gone or ())
+            (self.forgotten if gone else self.there)["message"] += 1
+        else:
+            raise wrong(place, "session_id: is not that of the session before it")
+
+    def _close(self) -> None:
+        """Puts the session behind its messages: one that is there is there whole."""
+        if self._session is not None:
+            self._put("session", SESSIONS, bytes.fromhex(self._session.id), self._session)
+        self._session, self._skipped = None, ""
+
+    def _put(self, kind: str, table: Table[Any], key: bytes, value: Any) -> None:
+        if (table.name, key) in self._items:
+            self.there[kind] += 1
+            return
+        self._items[table.name, key] = _Item(kind, table, key, value)
+        if isinstance(value, Memory | Message):
+            self._size += len(value.text)
+        if isinstance(value, Message):
+            self._size += sum(len(image.data) for image in value.images)
+
+    async def _flush(self) -> None:
+        items, self._items, self._size = list(self._items.values()), {}, 0
+        for _ in range(_TRIES if items else 0):
+            writer = await self._store.writer(self._scope)
+            added: list[str] = []
+            there: list[str] = []
+            for item in items:
+                known = await self._store.get(self._scope, item.table, item.key)
+                (there if known else added).append(item.kind)
+                if not known:
+                    writer.expect(item.table, item.key, None)
+                    _write(writer, item)
+            try:
+                await writer.commit()
+            except Conflict:  # somebody else wrote one of them meanwhile
+                continue
+            self.added.update(added)
+            self.there.update(there)
+            return
+        if items:
+            raise Conflict("This is being written by somebody else; try again.")
+
+
+def _place(kind: str, key: bytes, value: Any) -> tuple[Table[Any], bytes]:
+    """Where a line's row is kept. Raises ValueError for a key that cannot be one."""
+    if kind == "memory":
+        return MEMORIES, bytes.fromhex(value.id)
+    if kind == "version":
+        return VERSIONS, version_key(value.memory.id, value.number)
+    if kind == "turn":
+        return TURNS, request_key(value.request_id)
+    if kind == "audit":
+        return AUDIT, audit.brought(value, key)
+    if kind == "quote":
+        key = bytes.fromhex(value.subject) + bytes.fromhex(value.request)
+        if len(key) != 32 or len(bytes.fromhex(value.answer)) != 32:
+            raise ValueError("subject, request and answer have 16, 16 and 32 bytes")
+        return QUOTES, key
+    if len(key) != 16:
+        raise ValueError("has 16 bytes")
+    return _KEYED[kind], key
+
+
+def _write(writer: Writer, item: _Item) -> None:
+    value = item.value
+    if isinstance(value, Memory):
+        put_memory(writer, msgspec.structs.replace(value, version=0))
+    elif item.kind == "quote":
+        writer.put(QUOTES, item.key, bytes.fromhex(value.answer))
+        writer.put(QUOTED, item.key[:16], b"")
+    else:
+        writer.put(item.table, item.key, value)

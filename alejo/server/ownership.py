@@ -1,0 +1,50 @@
+"""OwnershipService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from alejo.v1 import ownership_pb2 as pb
+from alejo.wire import rules, write
+
+if TYPE_CHECKING:
+    from alejo.ownership import Ownership
+
+    from .call import Call
+    from .inbox import Inbox
+
+_PART = 256 << 10
+_MOST = 1 << 20
+
+
+class OwnershipCalls:
+    """Exports and imports, over the wire."""
+
+    def __init__(self, ownership: Ownership) -> None:
+        self._ownership = ownership
+
+    async def export_user(
+        self, call: Call, request: pb.ExportUserRequest
+    ) -> AsyncGenerator[pb.ExportUserResponse, None]:
+        """Everything about the caller."""
+        gathered = bytearray()
+        async with aclosing(self._ownership.export(call.scope)) as lines:
+            async for line in lines:
+                gathered += line
+                while len(gathered) >= _PART:
+                    yield pb.ExportUserResponse(data=bytes(gathered[:_MOST]))
+                    del gathered[:_MOST]
+        yield pb.ExportUserResponse(data=bytes(gathered))
+
+    async def import_user(
+        self, call: Call, inbox: Inbox[pb.ImportUserRequest]
+    ) -> AsyncGenerator[pb.ImportUserResponse, None]:
+        """Brings an export in."""
+        intake = self._ownership.intake(call.scope)
+        call.farewell = lambda: pb.ImportUserResponse(draining=write.draining(()))
+        while frames := await inbox.take():
+            rules.check(frames[0])
+            yield pb.ImportUserResponse(imported=write.imported(await intake.take(frames[0].data)))
+        yield pb.ImportUserResponse(imported=write.imported(await intake.end()))
