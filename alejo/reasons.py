@@ -133,6 +133,19 @@ _REASONS = (
         Retry.AFTER_DELAY,
     ),
     Reason(
+        "QUEUE_FULL",
+        errors.ResourceExhausted,
+        "The queue holds as many jobs as it may, of this user or of all; nothing was done. A turn never says so.",
+        "Wait until some are done.",
+        Retry.AFTER_DELAY,
+    ),
+    Reason(
+        "LEASE_LOST",
+        errors.Conflict,
+        "The job was handed to somebody else, as its lease had ended; nothing of the batch was kept.",
+        "Nothing: it is done elsewhere.",
+    ),
+    Reason(
         "STORAGE_FULL",
         errors.StorageFull,
         "There is no room for writes. Reading, forgetting and deleting work.",

@@ -102,12 +102,12 @@ class Writer:
 
     __slots__ = ("_batch", "_encode", "_prefix", "_seal", "_storage")
 
-    def __init__(self, storage: Storage, user: _User) -> None:
+    def __init__(self, storage: Storage, user: _User, batch: list[Operation] | None = None) -> None:
         self._storage = storage
         self._prefix = user.prefix
         self._seal = user.current.seal
         self._encode = _ENCODER.encode
-        self._batch: list[Operation] = []
+        self._batch: list[Operation] = [] if batch is None else batch
 
     def put(self, table: Table[T], key: bytes, value: T) -> None:
         """Writes a row, new or not."""
@@ -123,17 +123,22 @@ class Writer:
         """Makes the commit raise Conflict unless the row has this version; None means it must be absent."""
         self._batch.append(Expect(table.name, self._prefix + key, version))
 
-    def append(self, table: Table[T], value: T, prefix: bytes = b"") -> None:
-        """Adds a row under `prefix` ‖ sequence (8 bytes) ‖ place in the batch (2 bytes). The value is taken now."""
+    def append(self, table: Table[T], value: T, prefix: bytes = b"") -> int:
+        """Adds a row under `prefix` ‖ sequence (8 bytes) ‖ place in the batch (2 bytes), and returns that place.
+
+        The value is taken now.
+        """
         seal = partial(self._seal, table.name, self._encode(value))
         self._batch.append(Append(table.name, self._prefix + prefix, seal))
+        return len(self._batch) - 1
 
     async def commit(self) -> int:
         """Applies the batch, all or nothing; returns its sequence once it is on disk, leaving the writer empty.
 
         Raises Conflict, StorageFull or Unavailable; then nothing of the batch is kept.
         """
-        batch, self._batch = self._batch, []
+        batch = self._batch.copy()
+        self._batch.clear()  # not a new list: a writer beside this one adds to it too
         return await self._storage.commit(batch)
 
 
@@ -213,10 +218,11 @@ class Store:
 
     async def writer(self, scope: Scope) -> Writer:
         """A batch for this user. Their first one makes their data key, in a commit of its own."""
-        user = self._known(scope) or await self._load(scope)
-        if user is None or user.current.retired:
-            user = await self._renew(scope, user)
-        return Writer(self._storage, user)
+        return Writer(self._storage, await self._writing(scope))
+
+    async def beside(self, writer: Writer, scope: Scope) -> Writer:
+        """A writer for another user, or the system, whose rows go into the batch of `writer`: one commit for both."""
+        return Writer(self._storage, await self._writing(scope), writer._batch)
 
     async def vault(self, scope: Scope) -> Vault | None:
         """What seals this user's values elsewhere; None for one who has no records. Raises DataLoss."""
@@ -235,6 +241,12 @@ class Store:
         """Closes the backend after what was accepted is on disk, and lets go of the keys."""
         self._users.clear()
         await self._storage.close()
+
+    async def _writing(self, scope: Scope) -> _User:
+        user = self._known(scope) or await self._load(scope)
+        if user is None or user.current.retired:
+            user = await self._renew(scope, user)
+        return user
 
     def _known(self, scope: Scope) -> _User | None:
         user = self._users.get(scope)

@@ -13,6 +13,7 @@ ROWS = (
     "cache clock embedding entropy log metrics paging reasons roles settings wire",
     "hooks ids",
     "plugins storage",
+    "queue",
     "memory sessions identity",
     "conversation ownership",
     "app",

@@ -1,0 +1,183 @@
+"""What a job is, the steps it may take, and when one that failed is tried again.
+
+A job promises that what was said in a session, from one message to another, is worked through. It holds identifiers and
+numbers, never a word of what was said.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+
+import msgspec
+
+from alejo.errors import FailedPrecondition
+from alejo.types import Scope, Value
+
+HISTORY = 32  # attempts that a job keeps
+
+
+class Priority(enum.IntEnum):
+    """Who goes first. Ten seconds of waiting weigh as much as one step."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+
+
+class JobState(enum.IntEnum):
+    """Where a job stands; the allowed steps are in `STEPS`."""
+
+    QUEUED = 1
+    RUNNING = 2
+    DELAYED = 3
+    DONE = 4
+    DEAD = 5
+    CANCELLED = 6
+
+
+class Cause(enum.IntEnum):
+    """Why an attempt failed, which decides what follows."""
+
+    TRANSIENT = 1  # may go well the next time
+    PERMANENT = 2  # will never go well
+    INVALID = 3  # the outcome cannot be right, such as none where there must be one
+    DOWN = 4  # something the job depends on is down; the attempt does not count
+    DEATH = 5  # the process that ran it ended, or was not heard in time
+
+
+S = JobState
+STEPS: dict[JobState, frozenset[JobState]] = {
+    S.QUEUED: frozenset({S.RUNNING, S.CANCELLED}),
+    S.RUNNING: frozenset({S.DONE, S.DELAYED, S.DEAD, S.CANCELLED}),
+    S.DELAYED: frozenset({S.RUNNING, S.CANCELLED}),
+    S.DEAD: frozenset({S.QUEUED, S.CANCELLED}),
+    S.DONE: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+
+
+class Failure(Value, frozen=True):
+    """What went wrong: its cause, a stable word, the processor it went wrong in, and when to come back (seconds)."""
+
+    cause: Cause
+    code: str
+    processor: str = ""
+    retry_after: float = 0.0
+
+
+class Attempt(Value, frozen=True):
+    """An attempt that failed, for the history of a job."""
+
+    number: int
+    began_at: int
+    ended_at: int
+    owner: str
+    failure: Failure
+
+
+class Lease(Value, frozen=True):
+    """The right to run a job: whose it is, the fencing token, and until when.
+
+    The token is the number of the commit that gave it, so a later one is greater. `until` is in µs since the epoch,
+    `ticks` the same moment in µs of the monotonic clock of the boot that begins the owner's name.
+    """
+
+    owner: str
+    token: int
+    until: int
+    ticks: int
+
+
+class Job(Value, frozen=True):
+    """The messages `from_seq` to `to_seq` of a session, to be worked through by the processors of a kind.
+
+    `attempt` counts the one under way; it is raised before it runs. `ready_at` is when it last could have begun.
+    """
+
+    id: str
+    scope: Scope
+    session_id: str
+    kind: str
+    from_seq: int
+    to_seq: int
+    created_at: int
+    ready_at: int
+    priority: Priority = Priority.NORMAL
+    state: JobState = JobState.QUEUED
+    attempt: int = 0
+    not_before: int = 0
+    began_at: int = 0
+    ended_at: int = 0
+    lease: Lease | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    def effect_key(self, processor: str) -> str:
+        """What an effect of this processor is known by, however often the job is tried."""
+        return f"{self.session_id}:{processor}:{self.from_seq}-{self.to_seq}"
+
+    def failures(self, cause: Cause) -> int:
+        """How many attempts failed for this cause since the job was last put in the queue."""
+        count, number = 0, self.attempt + 1
+        for attempt in reversed(self.attempts):
+            if attempt.number >= number:
+                break  # numbers rise until a job is put in the queue again
+            count, number = count + (attempt.failure.cause is cause), attempt.number
+        return count
+
+
+class Depth(Value, frozen=True):
+    """How many lines stand in each state, dead letters, and for how long the oldest that is ready waits, in seconds."""
+
+    queued: int
+    delayed: int
+    running: int
+    dead: int
+    oldest: float
+
+
+class Limits(Value, frozen=True):
+    """What the queue allows, with its defaults; times in seconds.
+
+    `invalid` and `deaths` are attempts that may fail for that cause; `user_jobs` and `jobs` bound what is asked for,
+    never a turn.
+    """
+
+    lease: float = 60.0
+    attempts: int = 8
+    invalid: int = 2
+    deaths: int = 3
+    least_delay: float = 1.0
+    most_delay: float = 300.0
+    step: float = 10.0
+    user_jobs: int = 1_000
+    jobs: int = 100_000
+    ended: float = 86_400.0
+
+
+def step(job: Job, state: JobState, **changes: object) -> Job:
+    """The job in another state. Raises FailedPrecondition when the table has no such step."""
+    if state not in STEPS[job.state]:
+        raise FailedPrecondition(f"A job that is {job.state.name.lower()} cannot become {state.name.lower()}.")
+    return msgspec.structs.replace(job, state=state, **changes)
+
+
+def delay(attempt: int, limits: Limits, chance: random.Random) -> float:
+    """Seconds before the next attempt: "full jitter" of M. Brooker, Exponential Backoff And Jitter (AWS, 2015)."""
+    return chance.uniform(0.0, min(limits.most_delay, limits.least_delay * 2 ** (attempt - 1)))
+
+
+def failed(job: Job, failure: Failure, now: int, limits: Limits, chance: random.Random) -> Job:
+    """The job after an attempt that failed at `now`: delayed, or dead when it was the last of its kind."""
+    if failure.cause is Cause.DOWN:
+        attempt, attempts, wait = job.attempt - 1, job.attempts, failure.retry_after
+    else:
+        attempt, owner = job.attempt, job.lease.owner if job.lease else ""
+        attempts = (*job.attempts, Attempt(attempt, job.began_at, now, owner, failure))[-HISTORY:]
+        wait = max(failure.retry_after, delay(attempt, limits, chance))
+    after = msgspec.structs.replace(job, lease=None, attempt=attempt, attempts=attempts)
+    most = {Cause.DOWN: limits.attempts, Cause.PERMANENT: 1, Cause.INVALID: limits.invalid, Cause.DEATH: limits.deaths}
+    if attempt >= limits.attempts or after.failures(failure.cause) >= most.get(failure.cause, limits.attempts):
+        return step(after, S.DEAD, ended_at=now)
+    moment = now + round(wait * 1e6)
+    return step(after, S.DELAYED, not_before=moment, ready_at=moment)
