@@ -66,6 +66,47 @@ CORE = {
     ("embed_texts_s", "batch"): ("embed: texts, 1,000 in a call", "≥ 100,000"),
 }
 
+NOT_YET = "Not measured yet on a machine that does nothing else."
+
+MEMORY = {
+    ("recall_p50_ms", "1000"): ("a recall among 1,000, median", ""),
+    ("recall_p99_ms", "1000"): ("99 of 100 are below", ""),
+    ("recall_p50_ms", "10000"): ("a recall among 10,000, median", "≤ 0.6"),
+    ("recall_p99_ms", "10000"): ("99 of 100 are below", "≤ 2"),
+    ("recall_p50_ms", "100000"): ("a recall among 100,000, median", ""),
+    ("recall_p99_ms", "100000"): ("99 of 100 are below", ""),
+    ("recall_p50_ms", "100x1000"): ("a recall of one of 100 users, median", ""),
+    ("recall_p99_ms", "100x1000"): ("99 of 100 are below", ""),
+    ("tenant_recall@10", "100x1000"): ("of a user's ten nearest found among 100 users", "≥ 0.99"),
+    ("ram_bytes_per_memory", "100000"): ("memory, each of 100,000", "≤ 1,600"),
+    ("restart_s", "100000"): ("restart until the first recall among 100,000", "≤ 1"),
+    ("restart_mb", "100000"): ("what they take then", "≤ 160"),
+    ("idle_user_bytes", "100x1000"): ("what a user takes who does not speak", "0"),
+    ("durable_p50_ms", "1"): ("one acknowledged, one writer", "≤ 1.3 times lmdb + 0.3"),
+    ("durable_s", "64"): ("acknowledged, 64 writers", "≥ 0.6 times lmdb"),
+    ("group", "64"): ("of these in one transaction", ""),
+    ("forget_p50_ms", "100000"): ("one of 100,000 forgotten, median", ""),
+    ("forget_p99_ms", "100000"): ("99 of 100 are below", "≤ 1 + a commit of lmdb"),
+    ("stream_recall_us", "1000"): ("processor time that the wire adds to a streamed recall", "≤ 60"),
+    ("library_recall_us", "1000"): ("that of the same recall without it", ""),
+}
+# Title, file of figures, and the case in which systems are compared.
+RECALL = (
+    ("Our own corpus", "recall.jsonl", "all"),
+    ("LoCoMo, five of its ten conversations", "recall-locomo.jsonl", "1-4"),
+)
+FOUND = {
+    "recall@5": "recall@5",
+    "recall@10": "recall@10",
+    "recall@20": "recall@20",
+    "recall@50": "recall@50",
+    "hit@10": "hit@10",
+    "mrr": "MRR",
+    "ndcg@10": "NDCG@10",
+    "recall_at_500_tokens": "in 500 tokens",
+}
+LOST = ("recall@5", "recall@10", "mrr")
+
 
 def readme(folder: Path) -> str:
     """The figures that README shows."""
@@ -79,18 +120,106 @@ def readme(folder: Path) -> str:
 
 def core(folder: Path) -> str:
     """Every figure of the core beside those of its peers."""
-    found = _rows(folder, "core.jsonl")
+    return _beside(_rows(folder, "core.jsonl"), CORE)
+
+
+def memory(folder: Path) -> str:
+    """What keeping and finding memories costs, beside the peers; those that filled too slowly at what they reached."""
+    found = _rows(folder, "memory.jsonl")
+    if not found:
+        return NOT_YET
+    table = _beside(found, MEMORY)
+    ours = {(each["metric"], each["case"]) for each in found if each["system"] == "alejo"}
+    late = [each for each in found if (each["metric"], each["case"]) not in ours and each["metric"] != "forget_p50_ms"]
+    lines = [
+        f"- {system}, {case}: " + ", ".join(f"{each['metric']} {_digits(each['value'])}" for each in group)
+        for (system, case), group in _grouped(late, "system", "case").items()
+    ]
+    if lines:
+        table += "\n\nFilled for a minute, these held less than asked for, and were asked about that:\n\n" + "\n".join(
+            lines
+        )
+    return table
+
+
+def recall(folder: Path) -> str:
+    """What is found, of each corpus: by case, beside others, and without each evidence."""
+    parts = []
+    for title, file, whole in RECALL:
+        found = _rows(folder, file)
+        parts.append(f"### {title}\n\n" + (_corpus(found, whole) if found else NOT_YET))
+    return "\n\n".join(parts)
+
+
+def _corpus(found: list[Row], whole: str) -> str:
+    places = {(each["case"], each["system"], each["metric"]): each for each in found}
+    systems = list(dict.fromkeys(each["system"] for each in found if each["metric"] == "recall@10"))
+    cases = list(dict.fromkeys(each["case"] for each in found if each["metric"] == "recall@10"))
+    lines = [
+        _machines(found),
+        "",
+        f"| case | questions | {' | '.join(FOUND.values())} |",
+        "|---" * (2 + len(FOUND)) + "|",
+    ]
+    for case in cases:
+        cells = [_percent(places[case, "alejo", metric]) for metric in FOUND]
+        lines.append(f"| {case} | {places[case, 'alejo', 'recall@10']['n']} | {' | '.join(cells)} |")
+    lines += ["", f"| {whole} | {' | '.join(FOUND.values())} | ALEJO over it, recall@10 | ms, median | ms, p99 |"]
+    lines += ["|---" * (4 + len(FOUND)) + "|"]
+    for system in (each for each in systems if not each.startswith("alejo-")):
+        cells = [_percent(places[whole, system, metric]) for metric in FOUND]
+        over = places.get((whole, "alejo", f"recall@10_over_{system}"))
+        speed = [places.get(("all", system, metric)) for metric in ("recall_p50_ms", "recall_p99_ms")]
+        cells += [_difference(over) if over else "", *(_digits(each["value"]) if each else "" for each in speed)]
+        lines.append(f"| {system} | {' | '.join(cells)} |")
+    without = [each for each in systems if each.startswith("alejo-")]
+    if without:
+        lines += [
+            "",
+            f"| {whole}, without | {' | '.join(f'{name} more' for name in LOST)} |",
+            "|---" * (1 + len(LOST)) + "|",
+        ]
+    for system in without:
+        cells = [_difference(places[whole, system, f"{metric}_over_alejo"]) for metric in LOST]
+        lines.append(f"| {system.removeprefix('alejo-')} | {' | '.join(cells)} |")
+    error, bias = (places["wordpiece", "alejo", f"estimate_{name}"]["value"] * 100 for name in ("error", "bias"))
+    lines += [
+        "",
+        f"The estimate of tokens is off by {error:.1f} % in the mean, {bias:+.1f} % in sum, of BERT's word pieces.",
+    ]
+    return "\n".join([*lines, "", _versions(found)])
+
+
+def _beside(found: list[Row], names: dict[tuple[str, str], tuple[str, str]]) -> str:
+    """A table of our figures, each beside the aim and the peers'."""
     ours = {(each["metric"], each["case"]): each for each in found if each["system"] == "alejo"}
     lines = [_machines(found), "", "| | unit | alejo | range | aim | others |", "|---|---|---|---|---|---|"]
     for place, one in ours.items():
-        name, aim = CORE.get(place, (f"{one['metric']} {one['case']}", ""))
+        name, aim = names.get(place, (f"{one['metric']} {one['case']}", ""))
         peers = [each for each in found if (each["metric"], each["case"]) == place and each is not one]
         others = " · ".join(f"{each['system']} {_digits(each['value'])}" for each in peers)
         lines.append(f"| {name} | {one['unit']} | **{_digits(one['value'])}** | {_range(one)} | {aim} | {others} |")
+    return "\n".join([*lines, "", _versions(found)])
+
+
+def _versions(found: list[Row]) -> str:
     versions = {each["system"]: each["version"] for each in found if not each["system"].startswith("alejo")}
-    return "\n".join(
-        [*lines, "", f"Versions: {', '.join(' '.join(pair) for pair in sorted(versions.items()) if pair[1])}."]
-    )
+    return f"Versions: {', '.join(' '.join(pair) for pair in sorted(versions.items()) if pair[1])}."
+
+
+def _grouped(found: list[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for each in found:
+        groups.setdefault(tuple(each[name] for name in names), []).append(each)
+    return groups
+
+
+def _percent(row: Row) -> str:
+    return f"{row['value'] * 100:.1f} ± {(row['high'] - row['low']) * 50:.1f}"
+
+
+def _difference(row: Row) -> str:
+    return f"{row['value'] * 100:+.1f} [{row['low'] * 100:+.1f}, {row['high'] * 100:+.1f}]"
 
 
 def _rows(folder: Path, pattern: str) -> list[Row]:

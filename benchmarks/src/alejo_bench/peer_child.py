@@ -187,11 +187,11 @@ class Mem0(System):
     def fill(self, user: str, ids: list[str], texts: list[str], language: str) -> None:
         """Adds memories of a user, one by one: it has no other way."""
         for each, text in zip(ids, texts, strict=True):
-            self._memory.add(text, user_id=user, infer=False, metadata={"place": each})
+            self._memory.add(text, user_id=user or "one", infer=False, metadata={"place": each})
 
     def search(self, user: str, query: str, limit: int) -> list[str]:
         """As System says, of a user alone."""
-        found = self._memory.search(query, top_k=limit, filters={"user_id": user}, threshold=0.0)
+        found = self._memory.search(query, top_k=limit, filters={"user_id": user or "one"}, threshold=0.0)
         return [each["metadata"]["place"] for each in found["results"]]
 
 

@@ -65,7 +65,7 @@ def run(options: Any) -> list[Row]:
         click.echo(f"quick: one question of {_EVERY}", err=True)
     click.echo(f"recall: {corpus.name}, {corpora.count(corpus.conversations)}", err=True)
     systems = _ours(corpus, options)
-    systems.append(System("bm25", __version__, plain(corpus)))
+    systems.append(System("bm25", "", plain(corpus)))
     if options.peers or options.model:
         for name, version, findings in recall_peers.ask(corpus, options.model):
             systems.append(System(name, version, [listed(*each) for each in findings]))
