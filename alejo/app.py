@@ -82,7 +82,12 @@ class Assistant:
         self.sessions = Sessions(store, journal, requests, versions, ids, clock, cache, self._session_ended)
         blobs = Blobs(store, folder.indexes_path)
         self.indexes = Indexes(
-            store, cache, blobs, room=settings["memory.index_mb"] * _MIB, idle=settings["memory.idle_seconds"]
+            store,
+            cache,
+            blobs,
+            room=settings["memory.index_mb"] * _MIB,
+            idle=settings["memory.idle_seconds"],
+            plugins=plugins,
         )
         self.memories = Memories(
             store, journal, requests, self.indexes, plugins, remembering, versions, activity, cache, clock

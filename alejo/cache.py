@@ -136,6 +136,18 @@ class Namespace:
                 self._made(vault, whole, since, found, began)
         return found
 
+    def find(self, vault: Vault, key: str) -> tuple[bytes | None, int]:
+        """The value of a key, if any tier has it, and what `keep` is to be told if it has to be made."""
+        whole = vault.name + key
+        self._cache.asked(self.name, whole)
+        since = self.tier.generation(vault.name)
+        return self.tier.get(whole) or self._kept(vault, whole), since
+
+    def keep(self, vault: Vault, key: str, value: bytes, since: int) -> None:
+        """Keeps a value that was made by others; for nothing if its user was forgotten since."""
+        self.tier.put(vault.name + key, value, vault.name, since=since)
+        self._cache.wake()
+
     def _kept(self, vault: Vault, key: str) -> bytes | None:
         """What the disk has, brought into memory."""
         kept = self._cache.kept(self._place, vault, key)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pluggy
 
-from alejo.roles import Brain, Command, EmotionModel, MemoryStrategy, Observer, Vision
+from alejo.roles import Brain, Command, Embedder, EmotionModel, MemoryStrategy, Observer, Vision
 
 if TYPE_CHECKING:
     from alejo.storage import Storage
@@ -44,6 +44,11 @@ class Specs:
     @hookspec
     def alejo_register_vision(self, settings: Any) -> Vision:
         """Returns what sees."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_embedder(self, settings: Any) -> Embedder:
+        """Returns what turns texts into vectors, in place of the table that ships with the package."""
         raise NotImplementedError
 
     @hookspec

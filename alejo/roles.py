@@ -15,6 +15,7 @@ from alejo.types import (
     CommandSpec,
     Context,
     Degraded,
+    EmbeddingModel,
     Hit,
     Image,
     Memory,
@@ -102,6 +103,18 @@ class Vision(Protocol):
 
     async def perceive(self, image: Image) -> Percept:
         """What is in a picture. Raises InvalidArgument when the bytes are not an acceptable picture."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors, by which memories are found that mean what is asked."""
+
+    async def model(self) -> EmbeddingModel:
+        """Which model it is. When the name changes, all memories are embedded anew."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
+        """A vector for each text, none of which is empty: float32 in the machine's byte order, of any length but 0."""
         ...
 
 

@@ -377,6 +377,13 @@ class Context(Value, frozen=True):
         return "\n".join(item.text for item in self.items)
 
 
+class EmbeddingModel(Value, frozen=True):
+    """What makes vectors: a name that no other model or version of it has, and how many numbers a vector has."""
+
+    name: str
+    dimensions: int
+
+
 class CommandSpec(Value, frozen=True):
     """A command that a plugin offers. `effects` are any of "reads", "writes", "world"."""
 

@@ -14,7 +14,15 @@ from . import options, output
 from .exits import Exit
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-ROLES = ("brain", "command", "emotion", "memory", "observer", "vision")  # those of scaffold.ROLES; held by a test
+ROLES = (  # those of scaffold.ROLES; held by a test
+    "brain",
+    "command",
+    "embedder",
+    "emotion",
+    "memory",
+    "observer",
+    "vision",
+)
 
 
 @click.command("new")

@@ -194,6 +194,34 @@ class {cls}:
         """        assert (await host.call("vision", "perceive", Image(b"1234"))).summary == "Hi: 4 bytes."
 """,
     ),
+    "embedder": Role(
+        "from array import array\nfrom collections.abc import Sequence\n\nfrom alejo.roles import Embedder\n"
+        "from alejo.types import EmbeddingModel\n",
+        '''
+class {cls}:
+    """Turns texts into vectors."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    async def model(self) -> EmbeddingModel:
+        """Which model it is; another name when its vectors change."""
+        return EmbeddingModel("letters 1", 26)
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
+        """A vector for each text: here, how often it has each letter, and the word of the settings all of them."""
+        return [array("f", [1 + self._count(text, letter) for letter in range(97, 123)]).tobytes() for text in texts]
+
+    def _count(self, text: str, letter: int) -> int:
+        return (self._word + text).lower().count(chr(letter))
+''',
+        '''def alejo_register_embedder(settings: Settings) -> Embedder:
+    """What turns texts into vectors."""
+    return {cls}(settings.word)''',
+        """        assert (await host.call("embedder", "model")).dimensions == 26
+        assert len(await host.call("embedder", "embed", ["a", "b"])) == 2
+""",
+    ),
     "memory": Role(
         "from collections.abc import Sequence\n\nfrom alejo.roles import MemoryStrategy\n"
         "from alejo.types import Layer, MemoryDraft, Message, RecallPlan\n",

@@ -57,7 +57,9 @@ async def _appraise(plugins: PluginHost, slot: Slot, senses: Senses, text: str) 
 
 async def _recall(memories: Memories, senses: Senses, scope: Scope, message: Message) -> None:
     try:
-        senses.recalled = tuple(await memories.recall_for(scope, message.text, RECALLED, message.id))
+        hits, blind = await memories.recall_for(scope, message.text, RECALLED, message.id)
+        senses.recalled = tuple(hits)
+        senses.degraded += blind
     except PluginFailed as failure:
         senses.degraded.append(Degraded("memory", failure.plugin, failure.why))
     except AlejoError:

@@ -11,14 +11,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from hashlib import blake2b
 
 import msgspec
 
-from alejo import __version__
-from alejo._core import LexicalIndex, StaticEmbedder, VectorScan, tokens
-from alejo.cache import Namespace, Vault
-from alejo.embedding import table_name
+from alejo._core import LexicalIndex, VectorScan, tokens
+from alejo.memory.embedders import Embedder
 from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory
 
 _ENTRY = 480  # bytes of an entry with its ids and its places in dictionaries, measured
@@ -102,24 +99,6 @@ def _admits(wanted: Filter, kind: str, *, archived: bool, superseded: bool) -> b
     )
 
 
-class Embedder:
-    """The table that ships with the package, for one user: what it made is kept with what else is cached of theirs."""
-
-    def __init__(self, table: StaticEmbedder, kept: Namespace) -> None:
-        self.name = table_name()
-        self.dimensions = table.dimensions
-        self.vault: Vault | None = None  # until the user has a data key
-        self._table = table
-        self._kept = kept
-
-    def embed(self, text: str) -> bytes:
-        """The vector of a text."""
-        if self.vault is None:
-            return self._table.embed(text)
-        key = blake2b(f"{__version__} {text}".encode(), digest_size=16).hexdigest()
-        return self._kept.at_once(self.vault, key, self._table.embed, text)
-
-
 class _State(msgspec.Struct, array_like=True):
     """An index without what the core dumps of it and what follows from the entries."""
 
@@ -128,6 +107,7 @@ class _State(msgspec.Struct, array_like=True):
     entries: dict[int, Entry]
     sessions: list[str]
     classes: list[tuple[str, bool, bool]]
+    pending: list[int]
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -138,7 +118,8 @@ class Index:
     """One user's memories, searchable."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
+        self.pending: dict[int, None] = {}  # memories whose vectors are to be made, in order
         self.lexical = LexicalIndex(_FIELDS, window=_WINDOW)
         self.vectors = VectorScan(embedder.dimensions, exact=False)  # a fifth of the memory, and no worse to find by
         self._speakers: Counter[str] = Counter()  # how many memories are by each
@@ -160,18 +141,24 @@ class Index:
 
     def dump(self) -> list[bytes]:
         """Everything it holds, for `load`. It must not change meanwhile."""
-        state = _State(self.version, self._next, self.entries, list(self._sessions), list(self._classes))
+        columns = list(self._sessions), list(self._classes), list(self.pending)
+        state = _State(self.version, self._next, self.entries, *columns)
         return [_ENCODE(state), self.lexical.dump(), self.vectors.dump()]
 
     @classmethod
-    def load(cls, embedder: Embedder, dumped: Sequence[bytes]) -> Index:
-        """The index that was dumped. Raises DamagedIndex, or ValueError, for what none was dumped to."""
+    def load(cls, embedder: Embedder, dumped: Sequence[bytes], *, same: bool = True) -> Index:
+        """The index that was dumped; if not by the `same` embedder, all its vectors are to be made.
+
+        Raises DamagedIndex, or ValueError, for what none was dumped to.
+        """
         if len(dumped) != _PARTS:
             raise ValueError("an index has three parts")
         state = _DECODE(dumped[0])
         index = cls(embedder)
         index.lexical = LexicalIndex.load(dumped[1], _FIELDS, window=_WINDOW)
-        index.vectors = VectorScan.load(dumped[2])
+        if same:
+            index.vectors = VectorScan.load(dumped[2])
+        index.pending = dict.fromkeys(state.pending if same else state.entries)
         index.version, index._next, index.entries = state.version, state.next, state.entries
         index._sessions = {sys.intern(name): number for number, name in enumerate(state.sessions)}
         index._classes = {name: number for number, name in enumerate(state.classes)}
@@ -200,7 +187,7 @@ class Index:
 
     def near(self, memory_id: str, text: str, limit: int) -> list[tuple[str, float]]:
         """The memories nearest to one in meaning, with their cosines; none if it cannot be told what it means."""
-        meaning = self._meaning(_WORDS.findall(text))
+        meaning = self._meaning(text, _WORDS.findall(text))
         if meaning is None:
             return []
         found = [(self.entries[doc].id, cosine) for doc, cosine in self.vectors.search(meaning, limit + 1)]
@@ -220,10 +207,15 @@ class Index:
         ]
 
     def asked(self, query: str) -> tuple[bytes | None, str]:
-        """What a query means, if that can be told, and who it names if it names just one speaker.
+        """What a query means, if that can be told, and who it names if it names just one speaker."""
+        rest, named = self._apart(query)
+        return self._meaning(" ".join(rest), rest), named.pop() if len(named) == 1 else ""
 
-        Names are left out of the meaning: what mentions a person is seldom what the person said.
-        """
+    def plain(self, query: str) -> str:
+        """A query without the names in it: what mentions a person is seldom what the person said."""
+        return " ".join(self._apart(query)[0])
+
+    def _apart(self, query: str) -> tuple[list[str], set[str]]:
         named: set[str] = set()
         rest = []
         for word in _WORDS.findall(query):
@@ -231,12 +223,25 @@ class Index:
                 named |= names
             else:
                 rest.append(word)
-        return self._meaning(rest), named.pop() if len(named) == 1 else ""
+        return rest, named
 
-    def _meaning(self, words: Iterable[str]) -> bytes | None:
-        """The vector of words; None if the table, which is of English, would take any of them for any other."""
+    def _meaning(self, text: str, words: Iterable[str]) -> bytes | None:
+        """The vector of a text; None if none can be told, as the table, which is of English, knows no other script."""
         known = " ".join(word for word in words if word[0].isalpha() and word[0] < _BEYOND_LATIN)
-        return self._embedder.embed(known) if known else None
+        return self.embedder.embed(text, known)
+
+    def embed(self, doc: int, text: str, vector: bytes | None = None) -> None:
+        """Takes the vector of a memory that was pending; that of the embedder itself, if none is given."""
+        self.pending.pop(doc, None)
+        meaning = vector or self._meaning(text, _WORDS.findall(text))
+        if meaning is not None and doc in self.entries:
+            self.vectors.upsert(doc, meaning)
+
+    def turn(self, embedder: Embedder) -> None:
+        """Goes by another embedder, whose vectors are all to be made."""
+        self.embedder = embedder
+        self.vectors = VectorScan(embedder.dimensions, exact=False)
+        self.pending = dict.fromkeys(self.entries)
 
     def put(self, memory: Memory) -> bool:
         """Makes a memory findable; whether it is new."""
@@ -255,11 +260,14 @@ class Index:
         said = memory.message_id and memory.fact is None  # a fact is not said beside what it was taken from
         session = self._sessions.setdefault(entry.session_id, len(self._sessions)) if said else None
         self.lexical.upsert(doc, texts, kind, min(memory.sent_at, _LATEST), session)
-        meaning = self._meaning(_WORDS.findall(memory.text))
-        if meaning is None:
-            self.vectors.remove(doc)
-        else:
+        meaning = self._meaning(memory.text, _WORDS.findall(memory.text))
+        if meaning is not None:
+            self.pending.pop(doc, None)
             self.vectors.upsert(doc, meaning)
+        else:
+            self.vectors.remove(doc)
+            if self.embedder.later:
+                self.pending[doc] = None
         self._hear(memory.speaker.casefold())
         return new
 
@@ -271,6 +279,7 @@ class Index:
             self._unmark(memory_id)
             self.lexical.remove(doc)
             self.vectors.remove(doc)
+            self.pending.pop(doc, None)
 
     def _hear(self, speaker: str, more: int = 1) -> None:
         """Counts the memories of a speaker."""

@@ -11,22 +11,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
+from itertools import islice
 
 from alejo import __version__
 from alejo._core import DamagedIndex, InvalidValue
 from alejo.cache import Cache
 from alejo.embedding import shipped
-from alejo.errors import AlejoError, DataLoss
-from alejo.memory.index import Embedder, Index
+from alejo.errors import AlejoError, DataLoss, PluginFailed
+from alejo.memory.embedders import BATCH, Embedder, PluginEmbedder, TableEmbedder, model_of
+from alejo.memory.index import Index
+from alejo.plugins import PluginHost
 from alejo.storage.blobs import Blobs, withdraw
 from alejo.storage.store import Store
 from alejo.storage.tables import CHANGES, MEMORIES
-from alejo.types import Scope
+from alejo.types import Degraded, Scope
 
 _STEP = 250  # what is indexed at a time, some 25 ms
 _USERS = 1024
 _MIB = 1 << 20
 _FORMAT = 1  # of what an index holds, beside what the core's own dumps say of theirs
+_MADE = f"{__version__} {_FORMAT}"
 _WORTH = 500  # memories from which on a snapshot is quicker than the records
 _CHANGED = 16  # a snapshot is old when a 16th of the memories changed, and no fewer than _WORTH
 _PAUSE = 60.0  # seconds from a forget to the next snapshot
@@ -37,7 +41,6 @@ class _Seat:
     """An index and how far it has followed the change log."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self.embedder = embedder
         self.index = Index(embedder)
         self.lock = asyncio.Lock()
         self.loaded = False
@@ -64,7 +67,10 @@ class Indexes:
         users: int = _USERS,
         room: int = 1024 * _MIB,
         idle: float = 1800.0,
+        plugins: PluginHost | None = None,
     ) -> None:
+        self._plugins = plugins
+        self._embeddings: dict[_Seat, asyncio.Task[None]] = {}
         self._store = store
         self._blobs = blobs
         self._users = users
@@ -91,18 +97,24 @@ class Indexes:
         """The user's index, up to date with every commit before this call, of any process."""
         seat = self._seats.get(scope)
         if seat is None:
-            seat = self._leaving.pop(scope, None) or _Seat(Embedder(self._table, self._kept))
+            seat = self._leaving.pop(scope, None) or _Seat(TableEmbedder(self._table, self._kept))
             self._seats[scope] = seat
             self._held += seat.bytes
         else:
             self._seats.move_to_end(scope)
         seat.used = self._clock.monotonic()
         async with seat.lock:
-            if seat.embedder.vault is None:
-                seat.embedder.vault = await self._store.vault(scope)
+            if self._plugins is not None:
+                await self._choose(seat, self._plugins)
+            if seat.index.embedder.vault is None:
+                seat.index.embedder.vault = await self._store.vault(scope)
             if not seat.loaded:
                 await self._load(scope, seat)
             await self._follow(scope, seat)
+        if seat.index.pending and seat not in self._embeddings:
+            task = asyncio.get_running_loop().create_task(self._embed(scope, seat))
+            self._embeddings[seat] = task
+            task.add_done_callback(lambda _: self._embeddings.pop(seat))
         if self._seats.get(scope) is seat:
             self._count(seat)
         if seat.changed >= max(_WORTH, len(seat.index.entries) // _CHANGED):
@@ -130,7 +142,7 @@ class Indexes:
         return seat.changed >= _WORTH or (seat.withdrawn and len(seat.index.entries) >= _WORTH)
 
     async def _load(self, scope: Scope, seat: _Seat) -> None:
-        index = await self._snapshot(scope, seat.embedder)
+        index = await self._snapshot(scope, seat.index.embedder)
         if index is not None:
             seat.index, seat.loaded, seat.changed = index, True, 0
             self.came_back += 1
@@ -168,13 +180,74 @@ class Indexes:
                 return
             await asyncio.sleep(0)  # nor must one that was busy elsewhere
 
+    async def _choose(self, seat: _Seat, plugins: PluginHost) -> None:
+        """Sees to it that the index goes by the embedder there is now; one that fails is asked again next time."""
+        slot, embedder = plugins.one("embedder"), seat.index.embedder
+        if slot is None:
+            if isinstance(embedder, PluginEmbedder) and not plugins.every("embedder"):
+                self._turn(seat, TableEmbedder(self._table, self._kept))
+        elif not isinstance(embedder, PluginEmbedder) or embedder.slot is not slot:
+            with contextlib.suppress(PluginFailed):
+                chosen = PluginEmbedder(plugins, slot, await model_of(plugins, slot), self._kept)
+                if chosen.name == embedder.name and chosen.dimensions == embedder.dimensions:
+                    seat.index.embedder = chosen
+                else:
+                    self._turn(seat, chosen)
+
+    def _turn(self, seat: _Seat, embedder: Embedder) -> None:
+        if seat.loaded:
+            seat.index.turn(embedder)
+            seat.changed = len(seat.index.entries)
+        else:
+            seat.index = Index(embedder)
+
+    async def _embed(self, scope: Scope, seat: _Seat) -> None:
+        """Makes the vectors that are missing, many at a time; until then recall goes by words."""
+        index = seat.index
+        while index.pending and self._seats.get(scope) is seat:
+            embedder = index.embedder
+            docs = list(islice(index.pending, BATCH))
+            texts = [await self._text(scope, index, doc) for doc in docs]
+            vectors: list[bytes | None] = [None] * len(docs)
+            if isinstance(embedder, PluginEmbedder):
+                for doc in docs:
+                    index.pending.pop(doc, None)
+                try:
+                    vectors = await embedder.fetch(texts)
+                except PluginFailed:
+                    if index.embedder is embedder:
+                        index.pending.update(dict.fromkeys(docs))
+                    return  # the next recall tries again, if the plugin may be asked
+            async with seat.lock:
+                for doc, text, vector in zip(docs, texts, vectors, strict=True):
+                    if index.embedder is embedder and not (embedder.later and doc in index.pending):
+                        index.embed(doc, text, vector)
+            seat.changed += len(docs)
+
+    async def _text(self, scope: Scope, index: Index, doc: int) -> str:
+        entry = index.entries.get(doc)
+        with contextlib.suppress(DataLoss):
+            row = await self._store.get(scope, MEMORIES, bytes.fromhex(entry.id)) if entry is not None else None
+            return row.value.text if row is not None else ""
+        return ""
+
+    async def prepare(self, index: Index, query: str) -> list[Degraded]:
+        """Makes ready what a query means, where that takes a plugin; what was missing."""
+        if isinstance(index.embedder, PluginEmbedder):
+            try:
+                await index.embedder.ready(index.plain(query))
+            except PluginFailed as failure:
+                return [Degraded("embedder", failure.plugin, failure.why)]
+        return []
+
     async def _snapshot(self, scope: Scope, embedder: Embedder) -> Index | None:
         """The index as it was kept, if there is one of this version that the log still leads on from."""
         found = await self._blobs.read(scope) if self._blobs is not None else None
-        if found is None or found[0] != _made(embedder):
+        made, _, model = found[0].partition(" by ") if found is not None else ("", "", "")
+        if found is None or made != _MADE:
             return None
         try:
-            index = await asyncio.to_thread(Index.load, embedder, found[1])
+            index = await asyncio.to_thread(Index.load, embedder, found[1], same=model == embedder.name)
             known = await self._store.get(scope, CHANGES, index.version)
         except (DamagedIndex, InvalidValue, ValueError, DataLoss):
             return None
@@ -204,8 +277,9 @@ class Indexes:
                 async with seat.lock:  # what is withdrawn from here on is not in what is kept, or keeps it from that
                     await self._follow(scope, seat)
                     changed, seat.changed, seat.withdrawn = seat.changed, 0, False
+                    note = f"{_MADE} by {seat.index.embedder.name}"
                     parts = await asyncio.to_thread(seat.index.dump)
-                if not await blobs.write(scope, _made(seat.embedder), parts, seen):
+                if not await blobs.write(scope, note, parts, seen):
                     seat.changed += changed // 2  # another time, but not at once
 
     def cool(self) -> None:
@@ -261,6 +335,8 @@ class Indexes:
         for scope, seat in self._seats.items():
             if self._worth(seat):
                 self._save_later(scope, seat)
+        for task in list(self._embeddings.values()):
+            task.cancel()
         if self._saves:
             _, late = await asyncio.wait(self._saves.values(), timeout=_AT_END)
             for task in late:
@@ -268,8 +344,3 @@ class Indexes:
             if late:
                 await asyncio.wait(late)
         self._seats.clear()
-
-
-def _made(embedder: Embedder) -> str:
-    """What tells whether a snapshot can be used."""
-    return f"{__version__} {_FORMAT} {embedder.name}"

@@ -112,8 +112,10 @@ class Memories:
         now = int.from_bytes(cursor[:8], "big", signed=True) if cursor else self._clock.now()
         plan, degraded = await self.plan(query)
         index = await self._indexes.get(scope)
+        blind = await self._indexes.prepare(index, query)
         moment = int(now / (plan.recency_half_life * 1_000_000 * _DRIFT))
-        key = digest((__version__, question, page, plan, index.version, moment)).hex()
+        sight = index.embedder.name, len(index.pending), bool(blind)
+        key = digest((__version__, question, page, plan, index.version, moment, sight)).hex()
 
         async def load() -> bytes:
             return _ENCODER.encode(await self._page(scope, index, question, cursor, plan, page.size, now))
@@ -121,7 +123,7 @@ class Memories:
         hits, token = _ANSWER.decode(await self._cache["responses"].fetch(scope, key, load))
         if not cursor:
             self._activity.recalled(scope, hits)
-        return hits, token, degraded
+        return hits, token, degraded + blind
 
     async def _page(
         self,
@@ -150,15 +152,17 @@ class Memories:
         token = paging.token(question, now.to_bytes(8, "big", signed=True) + behind.to_bytes(4, "big") + mark)
         return hits[:shown], token
 
-    async def recall_for(self, scope: Scope, query: str, size: int, message_id: str) -> builtins.list[Hit]:
+    async def recall_for(
+        self, scope: Scope, query: str, size: int, message_id: str
+    ) -> tuple[builtins.list[Hit], builtins.list[Degraded]]:
         """What a turn recalls: like `recall`, without the message that is just being said. Raises PluginFailed."""
         slot = self._plugins.one("memory")
         if slot is None:
             raise PluginFailed("", "memory", "vacant")
         plan: RecallPlan = await self._plugins.call(slot, "plan", query)
-        hits = await self._find(scope, query, plan, size, message_id)
+        hits, blind = await self._find(scope, query, plan, size, message_id)
         self._activity.recalled(scope, hits)
-        return hits
+        return hits, blind
 
     async def plan(self, query: str) -> tuple[RecallPlan, builtins.list[Degraded]]:
         """The memory plugin's plan, or the plain one and the reason."""
@@ -172,10 +176,11 @@ class Memories:
 
     async def _find(
         self, scope: Scope, query: str, plan: RecallPlan, size: int, without_message: str = ""
-    ) -> builtins.list[Hit]:
+    ) -> tuple[builtins.list[Hit], builtins.list[Degraded]]:
         index = await self._indexes.get(scope)
+        blind = await self._indexes.prepare(index, query)
         found, _ = archive.rank(index, query, EVERYTHING, plan, self._clock.now(), most=size, but=without_message)
-        return await recall.read(self._store, scope, index, query, found)
+        return await recall.read(self._store, scope, index, query, found), blind
 
     async def context(
         self, scope: Scope, query: str, *, session_id: str = "", token_budget: int = 0
@@ -184,10 +189,10 @@ class Memories:
         row = await self._journal.session(scope, session_id) if session_id else None
         immediate = await self._journal.recent(scope, row) if row else ()
         plan, degraded = await self.plan(query)
-        hits = await self._find(scope, query, plan, 20)
+        hits, blind = await self._find(scope, query, plan, 20)
         self._activity.recalled(scope, hits)
         pinned = await self.pinned(scope)
-        return build(immediate, hits, pinned, token_budget or DEFAULT_BUDGET), degraded
+        return build(immediate, hits, pinned, token_budget or DEFAULT_BUDGET), degraded + blind
 
     async def pinned(self, scope: Scope) -> builtins.list[Memory]:
         """The user's pinned memories."""

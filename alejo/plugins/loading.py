@@ -33,6 +33,7 @@ HOOKS = {
     "alejo_register_commands": ("command", True),
     "alejo_register_emotion": ("emotion", False),
     "alejo_register_vision": ("vision", False),
+    "alejo_register_embedder": ("embedder", False),
     "alejo_register_memory": ("memory", False),
     "alejo_register_observers": ("observer", True),
     "alejo_register_storage": ("storage", False),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from alejo.types import Appraisal, CommandSpec, MemoryDraft, Percept, RecallPlan
+from alejo.types import Appraisal, CommandSpec, EmbeddingModel, MemoryDraft, Percept, RecallPlan
 
 from . import places
 from .states import Refusal
@@ -36,6 +36,7 @@ ROLES: dict[str, dict[str, Method]] = {
     "command": {"run": Method(2, str)},
     "emotion": {"appraise": Method(1, Appraisal)},
     "vision": {"perceive": Method(1, Percept)},
+    "embedder": {"model": Method(0, EmbeddingModel), "embed": Method(1, tuple[bytes, ...])},
     "memory": {
         "keep": Method(1, tuple[MemoryDraft, ...]),
         "complete": Method(1, MemoryDraft),
@@ -96,7 +97,7 @@ def check_answer(role: str, method: str, value: object, *, trusted: bool) -> Any
         return value
     if not trusted:
         return _check_plan(_copier(role, method)(value))
-    of_class = isinstance(value, (tuple, list)) if method == "keep" else isinstance(value, wanted)
+    of_class = isinstance(value, (tuple, list)) if method in {"keep", "embed"} else isinstance(value, wanted)
     if not of_class:
         raise WrongAnswer(f"{role}.{method} returned {type(value).__name__}")
     return _check_plan(value)

@@ -47,6 +47,8 @@ def samples(role: str, method: str) -> Sequence[Any]:
         "run": ("", turn("")),
         "appraise": (said.text,),
         "perceive": (Image(picture()),),
+        "model": (),
+        "embed": ((said.text, said.text),),
         "keep": (said,),
         "complete": (MemoryDraft(said.text),),
         "plan": ("Who likes the garden?",),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from alejo import Assistant
 from alejo.embedding import shipped
+from alejo.memory.embedders import TableEmbedder
 from alejo.memory.index import Index
 from alejo.memory.recall import Found, Match, match, rank
 from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory, MemoryDraft, MessageDraft, Page, RecallPlan
@@ -59,7 +60,7 @@ PLANS = st.builds(
 )
 
 
-EMBEDDER = shipped()
+EMBEDDER = TableEmbedder(shipped(), None)  # type: ignore[arg-type]  # nothing is kept for nobody
 Change = tuple[int, Memory | None]
 
 
