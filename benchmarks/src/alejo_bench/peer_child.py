@@ -123,7 +123,10 @@ class LangGraph(System):
     def __init__(self, folder: str, embed: Embed) -> None:
         self._base = importlib.import_module("langgraph.store.base")
         dimensions = len(embed(["word"])[0])
-        self._store = self._made(folder, {"dims": dimensions, "embed": embed, "fields": ["text"]})
+        # Its store in SQLite reads "text_fields", its documents and the other one "fields".
+        self._store = self._made(
+            folder, {"dims": dimensions, "embed": embed, "fields": ["text"], "text_fields": ["text"]}
+        )
 
     def _made(self, folder: str, index: dict[str, Any]) -> Any:
         return importlib.import_module("langgraph.store.memory").InMemoryStore(index=index)
@@ -132,13 +135,12 @@ class LangGraph(System):
         """Adds memories of a user."""
         put = self._base.PutOp
         self._store.batch(
-            [put(("memories", user), each, {"text": text}) for each, text in zip(ids, texts, strict=True)]
+            [put(("memories", user or "one"), each, {"text": text}) for each, text in zip(ids, texts, strict=True)]
         )
 
     def search(self, user: str, query: str, limit: int) -> list[str]:
         """As System says."""
-        space = ("memories", user) if user else ("memories",)
-        return [each.key for each in self._store.search(space, query=query, limit=limit)]
+        return [each.key for each in self._store.search(("memories", user or "one"), query=query, limit=limit)]
 
 
 class LangGraphSqlite(LangGraph):
@@ -147,7 +149,10 @@ class LangGraphSqlite(LangGraph):
     package = "langgraph-checkpoint-sqlite"
 
     def _made(self, folder: str, index: dict[str, Any]) -> Any:
-        connection = sqlite3.connect(f"{folder}/store.sqlite", isolation_level=None, check_same_thread=False)
+        # It loads an extension for its vectors, which not every Python's own SQLite can.
+        able = hasattr(sqlite3.Connection, "enable_load_extension")
+        room: Any = sqlite3 if able else importlib.import_module("pysqlite3")
+        connection = room.connect(f"{folder}/store.sqlite", isolation_level=None, check_same_thread=False)
         store = importlib.import_module("langgraph.store.sqlite").SqliteStore(connection, index=index)
         store.setup()
         return store
