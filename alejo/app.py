@@ -21,7 +21,7 @@ from alejo.conversation.turns import Turns
 from alejo.errors import PluginFailed, StartupError
 from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
-from alejo.memory import Memories
+from alejo.memory import Facts, Memories
 from alejo.memory.activity import Activity
 from alejo.memory.indexes import Indexes
 from alejo.memory.keeper import Keeper
@@ -75,7 +75,6 @@ class Assistant:
         journal = Journal(store, ids, clock, immediate=layers.immediate_messages)
         requests = Requests(store, clock)
         self.activity = activity = Activity()
-        remembering = Remember(store, journal, requests, plugins, activity, ids, clock)
         self.cache = cache = _cache(store, settings, clock, folder)
         self.keys = Keys(store, ids, clock)
         versions = Versions(store, settings["memory.versions"])
@@ -89,6 +88,8 @@ class Assistant:
             idle=settings["memory.idle_seconds"],
             plugins=plugins,
         )
+        self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock)
+        remembering = Remember(store, journal, requests, plugins, activity, self.facts, ids, clock)
         self.memories = Memories(
             store, journal, requests, self.indexes, plugins, remembering, versions, activity, cache, clock
         )

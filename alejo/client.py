@@ -25,6 +25,8 @@ from alejo.types import (
     Answer,
     Ask,
     Context,
+    FactChange,
+    FactDraft,
     Filter,
     Hit,
     Kept,
@@ -32,6 +34,7 @@ from alejo.types import (
     MemoryDraft,
     Message,
     MessageDraft,
+    Neighbourhood,
     Page,
     PluginStatus,
     Preview,
@@ -47,6 +50,8 @@ from alejo.v1 import (
     admin_pb2_grpc,
     chat_pb2,
     chat_pb2_grpc,
+    facts_pb2,
+    facts_pb2_grpc,
     memory_pb2,
     memory_pb2_grpc,
     ownership_pb2,
@@ -94,6 +99,7 @@ class Client:
         self._sessions = sessions_pb2_grpc.SessionsServiceStub(channel)
         self._memory = memory_pb2_grpc.MemoryServiceStub(channel)
         self._ownership = ownership_pb2_grpc.OwnershipServiceStub(channel)
+        self._facts = facts_pb2_grpc.FactsServiceStub(channel)
         self._plugins = plugins_pb2_grpc.PluginsServiceStub(channel)
         self._admin = admin_pb2_grpc.AdminServiceStub(channel)
 
@@ -362,6 +368,53 @@ class Client:
             raise _error(error, self.target) from None
         finally:
             call.cancel()
+
+    async def add_fact(self, draft: FactDraft, *, request_id: str = "") -> FactChange:
+        """Adds a fact; what it contradicts ends where it begins."""
+        request = facts_pb2.AddFactRequest(request_id=request_id or new_request_id(), fact=write.fact_draft(draft))
+        return read.fact_change((await self._call(self._facts.AddFact, request)).change)
+
+    async def correct_fact(self, memory_id: str, draft: FactDraft, *, request_id: str = "") -> FactChange:
+        """Puts a fact in the place of one that was never true. Raises NotFound, FailedPrecondition."""
+        request = facts_pb2.CorrectFactRequest(
+            request_id=request_id or new_request_id(), memory_id=memory_id, fact=write.fact_draft(draft)
+        )
+        return read.fact_change((await self._call(self._facts.CorrectFact, request)).change)
+
+    async def restore_fact(self, memory_id: str, *, request_id: str = "") -> FactChange:
+        """Takes back what superseded a fact. Raises NotFound, FailedPrecondition."""
+        request = facts_pb2.RestoreFactRequest(request_id=request_id or new_request_id(), memory_id=memory_id)
+        return read.fact_change((await self._call(self._facts.RestoreFact, request)).change)
+
+    async def facts(
+        self,
+        page: Page = _FIRST,
+        *,
+        entity: str = "",
+        relation: str = "",
+        as_of: int | None = None,
+        known_at: int | None = None,
+        superseded: bool = False,
+    ) -> tuple[list[Memory], str]:
+        """A page of the facts, those that began last first, and the token of the next. Times are in µs."""
+        request = facts_pb2.ListFactsRequest(
+            page_size=page.size,
+            page_token=page.token,
+            entity=entity,
+            relation=relation,
+            as_of=write.perhaps(as_of),
+            known_at=write.perhaps(known_at),
+            include_superseded=superseded,
+        )
+        response = await self._call(self._facts.ListFacts, request)
+        return [read.memory(memory) for memory in response.memories], response.next_page_token
+
+    async def neighbourhood(
+        self, entity: str, *, depth: int = 1, limit: int = 50, as_of: int | None = None
+    ) -> Neighbourhood:
+        """What is one or two facts away from an entity, by at most `limit` facts."""
+        request = facts_pb2.GetNeighbourhoodRequest(entity=entity, depth=depth, limit=limit, as_of=write.perhaps(as_of))
+        return read.neighbourhood(await self._call(self._facts.GetNeighbourhood, request))
 
     async def plugins(self) -> tuple[list[PluginStatus], list[Vacancy]]:
         """Every plugin, and the roles without one."""

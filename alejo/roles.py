@@ -16,6 +16,7 @@ from alejo.types import (
     Context,
     Degraded,
     EmbeddingModel,
+    FactDraft,
     Hit,
     Image,
     Memory,
@@ -131,6 +132,18 @@ class MemoryStrategy(Protocol):
 
     async def plan(self, query: str) -> RecallPlan:
         """Which kinds and weights a recall uses."""
+        ...
+
+
+class FactStrategy(Protocol):
+    """What a memory strategy may do besides: read facts in what is said. Either method may be missing."""
+
+    async def facts(self, message: Message) -> Sequence[FactDraft]:
+        """What a message states, its subject "user" where its writer speaks of themselves; at most 32."""
+        ...
+
+    async def complete_fact(self, draft: FactDraft) -> FactDraft:
+        """The draft with its relation in the word for it, and cardinality, kinds and text where they were left open."""
         ...
 
 

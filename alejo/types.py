@@ -196,7 +196,8 @@ class Memory(Value, frozen=True):
 class Version(Value, frozen=True):
     """What a memory was before a change. `number` counts a memory's changes from 1; `until` is when it was changed.
 
-    `change` is "update", "correction" or "supersession"; `actor` the key that did it, empty for the local user.
+    `change` is "update", "correction", "supersession" or "restoration"; `actor` the key that did it, empty for the
+    local user.
     """
 
     number: int
@@ -232,6 +233,59 @@ class Preview(Value, frozen=True):
     falling: tuple[Memory, ...]
     messages: int
     token: str
+    more: bool = False
+
+
+class FactDraft(Value, frozen=True):
+    """What is stated, before it is recorded. None and empty texts leave the choice to the memory plugin and the host.
+
+    `valid_from` left open is when it was said, or no beginning where the fact was over by then or is for good.
+    `corrects` says that what it contradicts was never true.
+    """
+
+    subject: str
+    relation: str
+    object: str
+    valid_from: int | None = None
+    valid_to: int | None = None
+    confidence: float = 1.0
+    negated: bool = False
+    cardinality: Cardinality | None = None
+    object_kind: str = ""
+    text: str = ""
+    kind: str = "fact"
+    sent_at: int | None = None
+    sources: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
+    corrects: bool = False
+
+
+class FactChange(Value, frozen=True):
+    """What became of a fact that was added, corrected or restored. `changed` are others that changed by it.
+
+    `existed` says that as much was known already.
+    """
+
+    request_id: str
+    memory: Memory
+    changed: tuple[Memory, ...] = ()
+    existed: bool = False
+
+
+class Entity(Value, frozen=True):
+    """Somebody or something that facts are about: its name, its other names, what it is, and how many facts away."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    distance: int = 0
+
+
+class Neighbourhood(Value, frozen=True):
+    """What stands around an entity, which comes first, and the facts that link it. `more`: there are others."""
+
+    entities: tuple[Entity, ...]
+    facts: tuple[Memory, ...] = ()
     more: bool = False
 
 

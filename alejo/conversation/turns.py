@@ -179,7 +179,7 @@ class Turns:
             request_key=place,
         )
         underway.session, underway.message = session, message
-        underway.memories, underway.missing = await self._remember.keep(writer, message)
+        underway.memories, underway.missing = await self._remember.keep(scope, writer, message)
         underway.turn = TurnRow(
             underway.turn_id,
             ask.request_id,

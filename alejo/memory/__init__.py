@@ -6,6 +6,7 @@ The host owns the mechanism in here; what to keep and how to look for it is the 
 from __future__ import annotations
 
 from alejo.memory.context import build, date, estimate_tokens
+from alejo.memory.facts import Facts
 from alejo.memory.memories import Memories
 
-__all__ = ["Memories", "build", "date", "estimate_tokens"]
+__all__ = ["Facts", "Memories", "build", "date", "estimate_tokens"]

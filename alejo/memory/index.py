@@ -16,6 +16,8 @@ import msgspec
 
 from alejo._core import LexicalIndex, VectorScan, tokens
 from alejo.memory.embedders import Embedder
+from alejo.memory.entities import FactIndex
+from alejo.memory.timeline import Stated
 from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory
 
 _ENTRY = 480  # bytes of an entry with its ids and its places in dictionaries, measured
@@ -45,7 +47,9 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     archived: bool
     metadata: dict[str, str]
     fact: Fact | None
-    superseded: bool
+    outdated: bool
+    superseded_by: str
+    recorded_at: int  # of a fact
 
     @classmethod
     def of(cls, memory: Memory) -> Entry:
@@ -63,6 +67,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
             memory.metadata,
             memory.fact,
             memory.outdated,
+            memory.superseded_by,
+            memory.recorded_at if memory.fact is not None else 0,
         ).shared()
 
     def shared(self) -> Entry:
@@ -76,7 +82,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def passes(self, wanted: Filter) -> bool:
         """Whether a filter lets this memory be found."""
         return (
-            _admits(wanted, self.kind, archived=self.archived, superseded=self.superseded)
+            _admits(wanted, self.kind, archived=self.archived, outdated=self.outdated)
             and (wanted.as_of is None or self._was(wanted.as_of))
             and (not wanted.layers or self.layer in wanted.layers)
             and (not wanted.session_id or self.session_id == wanted.session_id)
@@ -91,10 +97,10 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.fact.valid(moment) if self.fact is not None else self.sent_at <= moment
 
 
-def _admits(wanted: Filter, kind: str, *, archived: bool, superseded: bool) -> bool:
+def _admits(wanted: Filter, kind: str, *, archived: bool, outdated: bool) -> bool:
     return (
         (not archived or wanted.include_archived)
-        and (not superseded or wanted.include_superseded or wanted.as_of is not None)
+        and (not outdated or wanted.include_superseded or wanted.as_of is not None)
         and (not wanted.kinds or kind in wanted.kinds)
     )
 
@@ -126,12 +132,13 @@ class Index:
         self._names: dict[str, set[str]] = {}  # by each word of their names
         self.entries: dict[int, Entry] = {}
         self.pinned: dict[str, int] = {}
-        self.hidden: set[str] = set()  # what is archived or superseded
+        self.hidden: set[str] = set()  # what is archived or outdated
+        self.facts = FactIndex()
         self.version = b""  # the last change it has followed
         self._docs: dict[str, int] = {}
         self._sessions: dict[str, int] = {}
         self._next = 0
-        self._classes: dict[tuple[str, bool, bool], int] = {}  # (kind, archived, superseded) as the core knows it
+        self._classes: dict[tuple[str, bool, bool], int] = {}  # (kind, archived, outdated) as the core knows it
 
     @property
     def nbytes(self) -> int:
@@ -202,8 +209,8 @@ class Index:
     def weights(self, kinds: Mapping[str, float], wanted: Filter) -> list[float | None]:
         """What the memories of each class weigh, 1 unless `kinds` says; None for classes that a filter leaves out."""
         return [
-            kinds.get(kind, 1.0) if _admits(wanted, kind, archived=archived, superseded=superseded) else None
-            for kind, archived, superseded in self._classes
+            kinds.get(kind, 1.0) if _admits(wanted, kind, archived=archived, outdated=outdated) else None
+            for kind, archived, outdated in self._classes
         ]
 
     def asked(self, query: str) -> tuple[bytes | None, str]:
@@ -256,7 +263,7 @@ class Index:
         self._unmark(memory.id)
         self._mark(doc, entry)
         texts = [memory.text, memory.speaker, _date_words(memory.sent_at)]
-        kind = self._classes.setdefault((entry.kind, entry.archived, entry.superseded), len(self._classes))
+        kind = self._classes.setdefault((entry.kind, entry.archived, entry.outdated), len(self._classes))
         said = memory.message_id and memory.fact is None  # a fact is not said beside what it was taken from
         session = self._sessions.setdefault(entry.session_id, len(self._sessions)) if said else None
         self.lexical.upsert(doc, texts, kind, min(memory.sent_at, _LATEST), session)
@@ -294,14 +301,17 @@ class Index:
                 del self._names[word]
 
     def _mark(self, doc: int, entry: Entry) -> None:
-        if entry.archived or entry.superseded:
+        if entry.archived or entry.outdated:
             self.hidden.add(entry.id)
         elif entry.pinned:
             self.pinned[entry.id] = doc
+        if entry.fact is not None:
+            self.facts.put(Stated(entry.id, entry.fact, entry.superseded_by), entry.recorded_at)
 
     def _unmark(self, memory_id: str) -> None:
         self.pinned.pop(memory_id, None)
         self.hidden.discard(memory_id)
+        self.facts.remove(memory_id)
 
 
 def _date_words(sent_at: int) -> str:

@@ -11,7 +11,9 @@ from alejo.entropy import random_bytes
 from alejo.errors import AlejoError, Conflict, InvalidArgument, PluginFailed
 from alejo.ids import Ids
 from alejo.memory.activity import Activity
+from alejo.memory.facts import Facts
 from alejo.memory.recall import sound, versioned
+from alejo.memory.stating import Statements
 from alejo.plugins import PluginHost
 from alejo.storage import audit
 from alejo.storage.journal import Journal
@@ -19,7 +21,7 @@ from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import find_origin, put_memory, put_origin
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import SESSIONS, Origin
-from alejo.types import Degraded, Kept, Layer, Memory, MemoryDraft, Message, MessageDraft, Scope, Session
+from alejo.types import Degraded, Kept, Layer, Memory, MemoryDraft, Message, MessageDraft, Role, Scope, Session
 
 Item = MemoryDraft | MessageDraft
 Outcome = Kept | AlejoError
@@ -31,12 +33,14 @@ _PRUNE_ODDS = 4  # of 256 commits
 class _Round:
     """The items that share one commit: the batch, the sessions it changes, and what its items make."""
 
-    def __init__(self, scope: Scope, writer: Writer, source: Message | None) -> None:
+    def __init__(self, scope: Scope, writer: Writer, statements: Statements, source: Message | None) -> None:
         self.scope = scope
         self.writer = writer
+        self.statements = statements
         self.source = source
         self.sessions: dict[str, tuple[Row[Session], Session]] = {}
         self.made: dict[int, Kept] = {}
+        self.facts: dict[int, list[str]] = {}  # ids of what each states
 
 
 class Remember:
@@ -49,6 +53,7 @@ class Remember:
         requests: Requests,
         plugins: PluginHost,
         activity: Activity,
+        facts: Facts,
         ids: Ids,
         clock: Clock,
     ) -> None:
@@ -57,6 +62,7 @@ class Remember:
         self._journal = journal
         self._requests = requests
         self._plugins = plugins
+        self._facts = facts
         self._ids = ids
         self._clock = clock
 
@@ -87,7 +93,8 @@ class Remember:
     async def _round(self, scope: Scope, items: Sequence[_Placed], source: Message | None) -> dict[int, Outcome]:
         sessions = {item.session_id for _, (_, item) in items} | {source.session_id if source else ""}
         async with self._journal.locked(scope, sessions - {""}):
-            round_ = _Round(scope, await self._store.writer(scope), source)
+            writer = await self._store.writer(scope)
+            round_ = _Round(scope, writer, self._facts.statements(scope, writer), source)
             outcomes: dict[int, Outcome] = {}
             for place, (request_id, item) in items:
                 try:
@@ -105,9 +112,11 @@ class Remember:
             self._journal.forget_hot(round_.scope, session.id)
         if random_bytes(1)[0] < _PRUNE_ODDS:
             await self._requests.prune(round_.scope, round_.writer)
+        written = await round_.statements.write(self._clock.now())
         version = await round_.writer.commit()
         for place, kept in round_.made.items():
-            memories = tuple(versioned(memory, version) for memory in kept.memories)
+            facts = [written[each] for each in round_.facts[place] if each in written]
+            memories = tuple(versioned(memory, version) for memory in (*kept.memories, *facts))
             outcomes[place] = msgspec.structs.replace(kept, memories=memories)
 
     async def _prepare(self, round_: _Round, place: int, request_id: str, item: Item) -> Kept:
@@ -121,12 +130,17 @@ class Remember:
             return await self._again(round_.scope, request_id, stale.value)
         if isinstance(item, MessageDraft):
             message, memories = await self._message(round_, item)
-            ids = tuple(memory.id for memory in memories)
+            said = message
+        else:
+            message, memories = None, (await self._memory(round_, item),)
+            said = _saying(memories[0], round_.source)
+        stated, _ = await self._facts.stated(said)
+        facts = round_.facts[place] = await round_.statements.derive(stated, said, memories)
+        ids = (*(memory.id for memory in memories), *facts)
+        if message is not None:
             origin = Origin("message", message.id, message.session_id, message.sent_at, message.seq, ids)
         else:
-            message = None
-            memories = (await self._memory(round_, item),)
-            origin = Origin("memory", memories[0].id, item.session_id, memory_ids=(memories[0].id,))
+            origin = Origin("memory", memories[0].id, item.session_id, memory_ids=ids)
         put_origin(round_.writer, item.origin, origin, stale.version if stale else None)
         self._requests.add(round_.writer, request_id, "remember", body, origin)
         audit.record(round_.writer, "remember", origin.id, self._clock.now())
@@ -161,7 +175,7 @@ class Remember:
             metadata=draft.metadata,
         )
         round_.sessions[draft.session_id] = (row, session)
-        memories, _ = await self.keep(round_.writer, message)
+        memories, _ = await self._keep(round_.writer, message)
         return message, memories
 
     async def _memory(self, round_: _Round, draft: MemoryDraft) -> Memory:
@@ -172,8 +186,16 @@ class Remember:
                 round_.sessions[session_id] = (row, row.value)
         return self.put(round_.writer, await self.complete(draft), round_.source)
 
-    async def keep(self, writer: Writer, message: Message) -> tuple[tuple[Memory, ...], list[Degraded]]:
-        """Adds to a batch what the memory plugin keeps of a message, and says what was missing."""
+    async def keep(self, scope: Scope, writer: Writer, message: Message) -> tuple[tuple[Memory, ...], list[Degraded]]:
+        """Adds to a batch what the memory plugin keeps of a message and what it states; says what was missing."""
+        memories, missing = await self._keep(writer, message)
+        stated, unread = await self._facts.stated(message)
+        statements = self._facts.statements(scope, writer)
+        made = await statements.derive(stated, message, memories)
+        written = await statements.write(message.recorded_at)
+        return (*memories, *(written[each] for each in made if each in written)), missing or unread
+
+    async def _keep(self, writer: Writer, message: Message) -> tuple[tuple[Memory, ...], list[Degraded]]:
         slot = self._plugins.one("memory")
         if slot is None:
             return (), [Degraded("memory")]
@@ -217,6 +239,23 @@ class Remember:
         )
         put_memory(writer, memory)
         return memory
+
+
+def _saying(memory: Memory, source: Message | None) -> Message:
+    """What was remembered, as a message that says it: the one it comes from, or of no session."""
+    if source is not None:
+        return msgspec.structs.replace(source, text=memory.text, speaker=memory.speaker, metadata=memory.metadata)
+    return Message(
+        "",
+        memory.session_id,
+        0,
+        Role.USER,
+        memory.text,
+        memory.sent_at,
+        memory.recorded_at,
+        memory.speaker,
+        metadata=memory.metadata,
+    )
 
 
 def _apart(items: Sequence[_Placed]) -> tuple[list[_Placed], list[_Placed]]:

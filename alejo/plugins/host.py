@@ -77,6 +77,11 @@ class PluginHost:
                 return slot
         return slots[0] if slots else None
 
+    def offering(self, role: str, method: str) -> Slot | None:
+        """Who fills a role, if it has a method that it need not have."""
+        slot = self.one(role)
+        return slot if slot is not None and hasattr(slot.object, method) else None
+
     def every(self, role: str) -> list[Slot]:
         """Every object registered for a role, by the plugins' names."""
         slots = self._slots.get(role)

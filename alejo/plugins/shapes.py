@@ -6,17 +6,19 @@ import asyncio
 import functools
 import inspect
 import math
+import typing
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 
-from alejo.types import Appraisal, CommandSpec, EmbeddingModel, MemoryDraft, Percept, RecallPlan
+from alejo.types import Appraisal, CommandSpec, EmbeddingModel, FactDraft, MemoryDraft, Percept, RecallPlan
 
 from . import places
 from .states import Refusal
 
 _MOST = 100  # the greatest weight of a plan
+_FACTS = 32  # of one message
 
 
 class WrongAnswer(Exception):
@@ -24,11 +26,12 @@ class WrongAnswer(Exception):
 
 
 class Method(NamedTuple):
-    """A method of a role: how many arguments it is called with, what comes back, and whether piece by piece."""
+    """A method of a role: how many arguments it takes, what comes back, whether piece by piece, and if it may lack."""
 
     arguments: int
     returns: Any
     streams: bool = False
+    optional: bool = False
 
 
 ROLES: dict[str, dict[str, Method]] = {
@@ -41,6 +44,8 @@ ROLES: dict[str, dict[str, Method]] = {
         "keep": Method(1, tuple[MemoryDraft, ...]),
         "complete": Method(1, MemoryDraft),
         "plan": Method(1, RecallPlan),
+        "facts": Method(1, tuple[FactDraft, ...], optional=True),
+        "complete_fact": Method(1, FactDraft, optional=True),
     },
     "observer": {
         "message_received": Method(1, None),
@@ -55,6 +60,8 @@ def check_object(role: str, value: object) -> None:
     """Raises Refusal naming the method that is missing or does not have the shape its role wants."""
     for name, wanted in ROLES[role].items():
         method = inspect.getattr_static(value, name, None)
+        if method is None and wanted.optional:
+            continue
         if method is None:
             raise Refusal(f"Its {role} has no method {name}.", f"See alejo.roles for what a {role} is.")
         _check_method(f"{role}.{name}", getattr(value, name), wanted)
@@ -96,14 +103,14 @@ def check_answer(role: str, method: str, value: object, *, trusted: bool) -> Any
             raise WrongAnswer(f"{role}.{method} returned {type(value).__name__}, not str")
         return value
     if not trusted:
-        return _check_plan(_copier(role, method)(value))
-    of_class = isinstance(value, (tuple, list)) if method in {"keep", "embed"} else isinstance(value, wanted)
+        return _check_meaning(_copier(role, method)(value))
+    of_class = isinstance(value, (tuple, list) if typing.get_origin(wanted) is tuple else wanted)
     if not of_class:
         raise WrongAnswer(f"{role}.{method} returned {type(value).__name__}")
-    return _check_plan(value)
+    return _check_meaning(value)
 
 
-def _check_plan(value: Any) -> Any:
+def _check_meaning(value: Any) -> Any:
     if isinstance(value, RecallPlan) and not (
         value.recency_half_life > 0
         and all(abs(weight) <= _MOST for weight in (value.recency_weight, value.dense_weight, value.speaker_weight))
@@ -111,7 +118,23 @@ def _check_plan(value: Any) -> Any:
         and all(0 <= weight <= _MOST for weight in value.kind_weights.values())
     ):
         raise WrongAnswer("memory.plan returned a number without a meaning")
+    if isinstance(value, (tuple, list)) and len(value) > _FACTS and isinstance(value[0], FactDraft):
+        raise WrongAnswer(f"memory.facts returned more than {_FACTS} facts")
+    for draft in value if isinstance(value, (tuple, list)) else (value,):
+        if isinstance(draft, FactDraft) and not _states(draft):
+            raise WrongAnswer("a fact of the memory plugin states nothing, or too much")
     return value
+
+
+def _states(draft: FactDraft) -> bool:
+    return (
+        0 < len(draft.subject.strip()) <= 256
+        and 0 < len(draft.relation.strip()) <= 64
+        and 0 < len(draft.object.strip()) <= 1024
+        and len(draft.text) <= 32_768
+        and 0 <= draft.confidence <= 1
+        and (draft.valid_from is None or draft.valid_to is None or draft.valid_from < draft.valid_to)
+    )
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
+from alejo.v1 import admin_pb2, chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
 
 
 class Access(enum.Enum):
@@ -56,6 +56,12 @@ ACCESS = {
     "alejo.v1.MemoryService/PreviewForget": Access.READ,
     "alejo.v1.MemoryService/Forget": Access.WRITE,
     "alejo.v1.MemoryService/TidyMemories": Access.WRITE,
+    # Each answers with facts that it touched, whoever wrote them.
+    "alejo.v1.FactsService/AddFact": Access.BOTH,
+    "alejo.v1.FactsService/CorrectFact": Access.BOTH,
+    "alejo.v1.FactsService/RestoreFact": Access.BOTH,
+    "alejo.v1.FactsService/ListFacts": Access.READ,
+    "alejo.v1.FactsService/GetNeighbourhood": Access.READ,
     "alejo.v1.SessionsService/CreateSession": Access.WRITE,
     "alejo.v1.SessionsService/GetSession": Access.READ,
     "alejo.v1.SessionsService/ListSessions": Access.READ,
@@ -88,7 +94,7 @@ class Room(enum.Enum):
     STREAM = "stays open for as long as its client likes"
 
 
-OWN = (chat_pb2, memory_pb2, sessions_pb2, ownership_pb2, plugins_pb2, admin_pb2)
+OWN = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, ownership_pb2, plugins_pb2, admin_pb2)
 OWN_SERVICES = tuple(service.full_name for file in OWN for service in file.DESCRIPTOR.services_by_name.values())
 HEALTH = "grpc.health.v1.Health"
 # The two reflection protocols differ in nothing but their name; grpcio has messages for the older one only.

@@ -24,6 +24,7 @@ from . import listen
 from .admin import AdminCalls
 from .chat import ChatCalls
 from .connections import Connections
+from .facts import FactsCalls
 from .gate import Gate
 from .health import Health
 from .limits import Limits
@@ -318,6 +319,7 @@ def services(assistant: Assistant) -> dict[str, object]:
         "alejo.v1.ChatService": ChatCalls(assistant.conversation),
         "alejo.v1.MemoryService": MemoryCalls(assistant.memories, assistant.keeper),
         "alejo.v1.OwnershipService": OwnershipCalls(assistant.ownership),
+        "alejo.v1.FactsService": FactsCalls(assistant.facts),
         "alejo.v1.SessionsService": SessionsCalls(assistant.sessions),
         "alejo.v1.PluginsService": PluginsCalls(assistant.plugins),
         "alejo.v1.AdminService": AdminCalls(assistant),

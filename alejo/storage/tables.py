@@ -133,6 +133,7 @@ DERIVED = Table("derived", bytes)  # memory id (16), written anew with every der
 VERSIONS = Table("memory_version", Version)  # memory id (16) ‖ number (8)
 RECALLS = Table("recall", RecallCount)  # memory id (16)
 UPKEEP = Table("upkeep", Upkeep)  # one
+FACTS = Table("facts", int)  # one row, written anew whenever facts change
 CHANGES = Table("change", Change)  # appended
 AUDIT = Table("audit", AuditEntry)  # appended
 REQUESTS = Table("request", Remembered)  # SHA-256 of the request id, first 16

@@ -29,7 +29,7 @@ class Versions:
     ) -> None:
         """Puts a changed memory in the place of the one that was read, and notes in the batch what that was.
 
-        `change` is a stable word: "update", "correction", "supersession"; `at` is when, in µs.
+        `change` is a stable word: "update", "correction", "supersession", "restoration"; `at` is when, in µs.
         """
         writer.expect(MEMORIES, row.key, row.version)
         put_memory(writer, memory)

@@ -22,7 +22,7 @@ from alejo.errors import InvalidArgument, PluginFailed
 from alejo.plugins import Candidate, PluginHost, Slot, places
 from alejo.plugins.shapes import ROLES
 from alejo.settings import read
-from alejo.types import Image, MemoryDraft, PluginState, PluginStatus, Session, SessionState
+from alejo.types import FactDraft, Image, MemoryDraft, PluginState, PluginStatus, Session, SessionState
 
 from .desk import NOW, message, turn
 
@@ -51,6 +51,8 @@ def samples(role: str, method: str) -> Sequence[Any]:
         "embed": ((said.text, said.text),),
         "keep": (said,),
         "complete": (MemoryDraft(said.text),),
+        "facts": (said,),
+        "complete_fact": (FactDraft("user", "likes", "the garden"),),
         "plan": ("Who likes the garden?",),
         "message_received": (said,),
         "response_generated": (said, said),
@@ -133,7 +135,9 @@ async def _try_slot(host: PluginHost, slot: Slot) -> None:
     if slot.spec is not None and "world" in slot.spec.effects:
         tell("ok", label, "It acts on the world, as it says, so it was not called.")
         return
-    for method in ROLES[slot.role]:
+    for method, shape in ROLES[slot.role].items():
+        if shape.optional and not hasattr(slot.object, method):
+            continue
         if await _call(host, slot, method, f"{label}.{method}"):
             await _cancel(slot, method, f"{label}.{method}")
 

@@ -19,8 +19,11 @@ from alejo.types import (
     ContextItem,
     Degraded,
     Emotion,
+    Entity,
     Evidence,
     Fact,
+    FactChange,
+    FactDraft,
     Filter,
     Hit,
     Image,
@@ -30,6 +33,7 @@ from alejo.types import (
     MemoryDraft,
     Message,
     MessageDraft,
+    Neighbourhood,
     Page,
     Percept,
     PluginState,
@@ -44,7 +48,7 @@ from alejo.types import (
     Vacancy,
     Version,
 )
-from alejo.v1 import chat_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
 from alejo.wire.rules import MEMORY_CHANGES, SESSION_CHANGES
 
 # A dictionary is three times as quick as calling the enum.
@@ -175,6 +179,42 @@ def fact(proto: types_pb2.Fact) -> Fact:
             )
             for one in proto.past
         ),
+    )
+
+
+def fact_draft(proto: facts_pb2.FactDraft) -> FactDraft:
+    """What is stated."""
+    return FactDraft(
+        proto.subject,
+        proto.relation,
+        proto.object,
+        perhaps(proto, "valid_from"),
+        perhaps(proto, "valid_to"),
+        proto.confidence if proto.HasField("confidence") else 1.0,
+        proto.negated,
+        _CARDINALITIES.get(proto.cardinality),
+        proto.object_kind,
+        proto.text,
+        proto.kind or "fact",
+        perhaps(proto, "sent_at"),
+        tuple(proto.sources),
+        dict(proto.metadata),
+        proto.corrects,
+    )
+
+
+def fact_change(proto: facts_pb2.FactChange) -> FactChange:
+    """What became of a fact."""
+    changed = tuple(memory(one) for one in proto.changed)
+    return FactChange(proto.request_id, memory(proto.memory), changed, proto.existed)
+
+
+def neighbourhood(proto: facts_pb2.GetNeighbourhoodResponse) -> Neighbourhood:
+    """What stands around an entity."""
+    return Neighbourhood(
+        tuple(Entity(one.name, tuple(one.aliases), tuple(one.kinds), one.distance) for one in proto.entities),
+        tuple(memory(one) for one in proto.memories),
+        proto.more,
     )
 
 

@@ -179,11 +179,20 @@ def _one_way_to_forget(request: Any, path: str, found: Found) -> None:
         )
 
 
+def _added_fact(request: Any, path: str, found: Found) -> None:
+    found.extend(
+        (f"{path}fact.{name}", "is required")
+        for name in ("subject", "relation")
+        if request.HasField("fact") and not getattr(request.fact, name)
+    )
+
+
 SESSION_CHANGES = ("title", "state", "metadata")
 MEMORY_CHANGES = ("text", "layer", "kind", "importance", "pinned", "archived", "metadata")
 
 _ROLE = member(types_pb2.Role.DESCRIPTOR)
 _LAYER = member(types_pb2.Layer.DESCRIPTOR)
+_CARDINALITY = member(types_pb2.Cardinality.DESCRIPTOR)
 _STATE = member(sessions_pb2.SessionState.DESCRIPTOR)
 _PLUGIN_NAME = Rules({"name": text(256)}, required=("name",))
 _PLUGIN_STATE = member(plugins_pb2.PluginState.DESCRIPTOR)
@@ -351,6 +360,48 @@ TABLE: dict[str, Rules] = {
     # ownership
     "ExportUserRequest": Rules({}),
     "ImportUserRequest": Rules({"data": data(1 << 20)}, required=("data",)),
+    # facts
+    "FactDraft": Rules(
+        {
+            "subject": text(256),
+            "relation": text(64),
+            "object": text(1024),
+            "valid_from": moment,
+            "valid_to": moment,
+            "confidence": number(0, 1),
+            "negated": anything,
+            "cardinality": _CARDINALITY,
+            "object_kind": text(64),
+            "text": text(TEXT),
+            "kind": text(64),
+            "sent_at": moment,
+            "sources": items(100, identifier),
+            "metadata": labels,
+            "corrects": anything,
+        },
+        required=("object",),
+    ),
+    "AddFactRequest": Rules(
+        {"request_id": _REQUEST_ID, "fact": nested("FactDraft")}, required=("fact",), whole=_added_fact
+    ),
+    "CorrectFactRequest": Rules(
+        {"request_id": _REQUEST_ID, "memory_id": identifier, "fact": nested("FactDraft")},
+        required=("memory_id", "fact"),
+    ),
+    "RestoreFactRequest": Rules({"request_id": _REQUEST_ID, "memory_id": identifier}, required=("memory_id",)),
+    "ListFactsRequest": Rules(
+        _PAGE
+        | {
+            "entity": text(1024),
+            "relation": text(64),
+            "as_of": moment,
+            "known_at": moment,
+            "include_superseded": anything,
+        }
+    ),
+    "GetNeighbourhoodRequest": Rules(
+        {"entity": text(1024), "depth": number(1, 2), "limit": page_size, "as_of": moment}, required=("entity",)
+    ),
     # plugins and admin
     "ListPluginsRequest": Rules(_PAGE),
     "GetPluginRequest": _PLUGIN_NAME,

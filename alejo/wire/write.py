@@ -18,6 +18,8 @@ from alejo.types import (
     Degraded,
     Evidence,
     Fact,
+    FactChange,
+    FactDraft,
     Filter,
     Hit,
     Image,
@@ -26,6 +28,7 @@ from alejo.types import (
     MemoryDraft,
     Message,
     MessageDraft,
+    Neighbourhood,
     Percept,
     PluginStatus,
     Preview,
@@ -35,7 +38,7 @@ from alejo.types import (
     Vacancy,
     Version,
 )
-from alejo.v1 import chat_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
 
 _MILLION = 1_000_000
 
@@ -51,7 +54,8 @@ def moment(time: int) -> Timestamp:
     return Timestamp(seconds=time // _MILLION, nanos=time % _MILLION * 1000)
 
 
-def _perhaps(time: int | None) -> Timestamp | None:
+def perhaps(time: int | None) -> Timestamp | None:
+    """A time that may be unset."""
     return None if time is None else moment(time)
 
 
@@ -139,23 +143,66 @@ def fact(value: Fact) -> types_pb2.Fact:
         subject=value.subject,
         relation=value.relation,
         object=value.object,
-        valid_from=_perhaps(value.valid_from),
-        valid_to=_perhaps(value.valid_to),
+        valid_from=perhaps(value.valid_from),
+        valid_to=perhaps(value.valid_to),
         confidence=value.confidence,
         negated=value.negated,
         cardinality=value.cardinality,  # type: ignore[arg-type]
         standing=value.standing,  # type: ignore[arg-type]
-        stated_to=_perhaps(value.stated_to),
+        stated_to=perhaps(value.stated_to),
         object_kind=value.object_kind,
         past=[
             types_pb2.Belief(
                 until=moment(one.until),
                 standing=one.standing,  # type: ignore[arg-type]
-                valid_to=_perhaps(one.valid_to),
+                valid_to=perhaps(one.valid_to),
                 superseded_by=one.superseded_by,
             )
             for one in value.past
         ],
+    )
+
+
+def fact_draft(value: FactDraft) -> facts_pb2.FactDraft:
+    """What is stated."""
+    return facts_pb2.FactDraft(
+        subject=value.subject,
+        relation=value.relation,
+        object=value.object,
+        valid_from=perhaps(value.valid_from),
+        valid_to=perhaps(value.valid_to),
+        confidence=value.confidence,
+        negated=value.negated,
+        cardinality=value.cardinality or 0,  # type: ignore[arg-type]
+        object_kind=value.object_kind,
+        text=value.text,
+        kind=value.kind,
+        sent_at=perhaps(value.sent_at),
+        sources=value.sources,
+        metadata=value.metadata,
+        corrects=value.corrects,
+    )
+
+
+def fact_change(value: FactChange) -> facts_pb2.FactChange:
+    """What became of a fact."""
+    return facts_pb2.FactChange(
+        request_id=value.request_id,
+        memory=memory(value.memory),
+        changed=[memory(one) for one in value.changed],
+        existed=value.existed,
+    )
+
+
+def neighbourhood(value: Neighbourhood) -> facts_pb2.GetNeighbourhoodResponse:
+    """What stands around an entity."""
+    return facts_pb2.GetNeighbourhoodResponse(
+        entities=[
+            facts_pb2.Entity(name=one.name, aliases=one.aliases, kinds=one.kinds, distance=one.distance)
+            for one in value.entities
+        ],
+        memories=[memory(one) for one in value.facts],
+        more=value.more,
     )
 
 
@@ -183,14 +230,14 @@ def filter(value: Filter) -> memory_pb2.MemoryFilter:  # noqa: A001 - the value'
     return memory_pb2.MemoryFilter(
         layers=value.layers,  # type: ignore[arg-type]
         session_id=value.session_id,
-        sent_after=_perhaps(value.sent_after),
-        sent_before=_perhaps(value.sent_before),
+        sent_after=perhaps(value.sent_after),
+        sent_before=perhaps(value.sent_before),
         speaker=value.speaker,
         kinds=value.kinds,
         metadata=value.metadata,
         include_archived=value.include_archived,
         include_superseded=value.include_superseded,
-        as_of=_perhaps(value.as_of),
+        as_of=perhaps(value.as_of),
     )
 
 
@@ -202,7 +249,7 @@ def memory_draft(value: MemoryDraft) -> memory_pb2.MemoryDraft:
         kind=value.kind,
         speaker=value.speaker,
         session_id=value.session_id,
-        sent_at=_perhaps(value.sent_at),
+        sent_at=perhaps(value.sent_at),
         importance=value.importance,
         pinned=value.pinned,
         metadata=value.metadata,
@@ -218,7 +265,7 @@ def message_draft(value: MessageDraft) -> memory_pb2.MessageDraft:
         speaker=value.speaker,
         text=value.text,
         parts=parts(value.images),
-        sent_at=_perhaps(value.sent_at),
+        sent_at=perhaps(value.sent_at),
         metadata=value.metadata,
         origin=value.origin,
     )
@@ -319,7 +366,7 @@ def percept(value: Percept) -> types_pb2.Percept:
         width=value.width,
         height=value.height,
         format=value.format,
-        taken_at=_perhaps(value.taken_at),
+        taken_at=perhaps(value.taken_at),
         colours=value.colours,
         sharpness=value.sharpness,
         perceptual_hash=value.perceptual_hash,
@@ -339,7 +386,7 @@ def ask(value: Ask) -> chat_pb2.ChatRequest:
         session_id=value.session_id,
         text=value.text,
         parts=parts(value.images),
-        sent_at=_perhaps(value.sent_at),
+        sent_at=perhaps(value.sent_at),
         metadata=value.metadata,
     )
 

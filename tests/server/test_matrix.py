@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from alejo.server.methods import Access, Method, methods
-from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
+from alejo.v1 import admin_pb2, chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
 
 from .house import House, house, within
 
@@ -29,8 +29,11 @@ class Ana(msgspec.Struct):
 
     session: str = ""
     memory: str = ""
+    fact: str = ""
+    superseded: str = ""
     sessions: str = ""  # page tokens
     memories: str = ""
+    facts: str = ""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -68,6 +71,17 @@ ROWS = {
     "MemoryService/PreviewForget": Row(lambda _: memory_pb2.PreviewForgetRequest(query=CANARY)),
     "MemoryService/Forget": Row(lambda ana: memory_pb2.ForgetRequest(memory_ids=[ana.memory], keep_messages=True)),
     "MemoryService/TidyMemories": Row(lambda _: memory_pb2.TidyMemoriesRequest(verify_index=True)),
+    "FactsService/AddFact": Row(
+        lambda _: facts_pb2.AddFactRequest(fact={"subject": "user", "relation": "likes", "object": "chess"})
+    ),
+    "FactsService/CorrectFact": Row(
+        lambda ana: facts_pb2.CorrectFactRequest(memory_id=ana.fact, fact={"object": "Rome"}), Code.NOT_FOUND
+    ),
+    "FactsService/RestoreFact": Row(lambda ana: facts_pb2.RestoreFactRequest(memory_id=ana.superseded), Code.NOT_FOUND),
+    "FactsService/ListFacts": Row(
+        lambda ana: facts_pb2.ListFactsRequest(page_size=1, include_superseded=True, page_token=ana.facts)
+    ),
+    "FactsService/GetNeighbourhood": Row(lambda _: facts_pb2.GetNeighbourhoodRequest(entity="Oslo", depth=2)),
     "SessionsService/CreateSession": Row(
         lambda ana: sessions_pb2.CreateSessionRequest(parent_id=ana.session), Code.NOT_FOUND
     ),
@@ -168,13 +182,22 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
     await call("SessionsService/CreateSession", sessions_pb2.CreateSessionRequest(), sessions_pb2.CreateSessionResponse)
     draft = memory_pb2.RememberRequest(memory={"text": f"The {CANARY} gate is green."})
     kept = await call("MemoryService/Remember", draft, memory_pb2.RememberResponse)
+    facts = []
+    for place in (CANARY, "Oslo"):
+        where = {"subject": CANARY, "relation": "lives in", "object": place, "cardinality": "CARDINALITY_ONE"}
+        stated = await call("FactsService/AddFact", facts_pb2.AddFactRequest(fact=where), facts_pb2.AddFactResponse)
+        facts.append(stated.change.memory.id)
+    every = facts_pb2.ListFactsRequest(page_size=1, include_superseded=True)
     sessions = sessions_pb2.ListSessionsRequest(page_size=1)
     memories = memory_pb2.ListMemoriesRequest(page_size=1)
     return Ana(
         said.session_id,
         kept.memories[0].id,
+        facts[1],
+        facts[0],
         (await call("SessionsService/ListSessions", sessions, sessions_pb2.ListSessionsResponse)).next_page_token,
         (await call("MemoryService/ListMemories", memories, memory_pb2.ListMemoriesResponse)).next_page_token,
+        (await call("FactsService/ListFacts", every, facts_pb2.ListFactsResponse)).next_page_token,
     )
 
 

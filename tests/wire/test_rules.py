@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alejo.errors import InvalidArgument
-from alejo.v1 import admin_pb2, chat_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import admin_pb2, chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
 from alejo.wire import rules
 
-FILES = (chat_pb2, memory_pb2, sessions_pb2, ownership_pb2, plugins_pb2, admin_pb2)
+FILES = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, ownership_pb2, plugins_pb2, admin_pb2)
 ID = "0123456789abcdef" * 2
 
 
@@ -67,6 +67,9 @@ GOOD: list[Message] = [
     memory_pb2.BuildContextRequest(query="q", token_budget=64),
     memory_pb2.UpdateMemoryRequest(memory={"id": ID, "text": "t"}, update_mask={"paths": ["text", "archived"]}),
     memory_pb2.ForgetRequest(memory_ids=[ID] * 1000),
+    facts_pb2.AddFactRequest(fact={"subject": "s" * 256, "relation": "r" * 64, "object": "o" * 1024, "cardinality": 3}),
+    facts_pb2.CorrectFactRequest(memory_id=ID, fact={"object": "o", "sources": [ID] * 100, "confidence": 0.0}),
+    facts_pb2.GetNeighbourhoodRequest(entity="user", depth=2, limit=2**31 - 1),
     sessions_pb2.UpdateSessionRequest(session={"id": ID}, update_mask={"paths": ["title"]}),
     sessions_pb2.ListSessionsRequest(states=[1, 6]),
     admin_pb2.GetInfoRequest(),
@@ -125,6 +128,18 @@ BAD: list[tuple[Message, dict[str, str]]] = [
     (memory_pb2.ForgetRequest(), {"memory_ids": "is required, unless there is preview"}),
     (memory_pb2.ForgetRequest(memory_ids=[ID, ""]), {"memory_ids[1]": "is not an identifier of this server"}),
     (memory_pb2.ForgetRequest(memory_ids=[ID] * 1001), {"memory_ids": "must have at most 1,000 items"}),
+    (facts_pb2.AddFactRequest(), {"fact": "is required"}),
+    (
+        facts_pb2.AddFactRequest(fact={"confidence": 1.5}),
+        {
+            "fact.subject": "is required",
+            "fact.relation": "is required",
+            "fact.object": "is required",
+            "fact.confidence": "must be from 0 to 1",
+        },
+    ),
+    (facts_pb2.CorrectFactRequest(fact={"object": "o"}), {"memory_id": "is required"}),
+    (facts_pb2.GetNeighbourhoodRequest(entity="e", depth=3), {"depth": "must be from 1 to 2"}),
     (memory_pb2.UpdateMemoryRequest(), {"memory.id": "is required"}),
     (
         memory_pb2.UpdateMemoryRequest(memory={"id": ID}, update_mask={"paths": ["id", "text"]}),
