@@ -186,6 +186,11 @@ class Lines:
         found = {name: _begin((await self._mark(job, name)).value, job) for name in self.processors(job)}
         return {name: begin for name, begin in found.items() if begin}
 
+    async def begin(self, scope: Scope, session_id: str, kind: str) -> int:
+        """The first message of a session that a processor of this kind neither worked through nor left out."""
+        marks = [await self.store.get(scope, WATERMARKS, mark_key(session_id, name)) for name in self.kinds[kind]]
+        return min((mark.value.seq + 1 if mark else 1 for mark in marks), default=1 << 62)
+
     async def advance(self, writer: Writer, job: Job, processor: str) -> None:
         """Has a processor be done with a job. Raises FailedPrecondition if it is already, or none of its kind."""
         mark = await self._mark(job, processor)
@@ -261,8 +266,7 @@ class Lines:
     async def sign(self, writer: Writer, job: Job, *, behind: bool = False) -> None:
         """Adds the sign of how a job now stands; `behind` says that another of its line is under way."""
         vault = await self._vault(job.scope)
-        user = bytes.fromhex(vault.name)
-        line = line_hash(user, line_key(job.session_id, job.kind))
+        user, line = await self.hashes(job.scope, line_key(job.session_id, job.kind))
         way = Way(job.scope.tenant, job.scope.user, job.session_id, job.kind)
         owner, at = (job.lease.owner, job.lease.until) if job.lease else ("", max(job.ready_at, job.not_before))
         sealed = vault.seal("way", line.hex(), _ENCODER.encode(way))
@@ -281,9 +285,10 @@ class Lines:
         way = _WAYS.decode(plain)
         return Scope(way.tenant, way.user), line_key(way.session_id, way.kind)
 
-    async def hash(self, scope: Scope, key: bytes) -> bytes:
-        """What stands for a user's line among all users'."""
-        return line_hash(bytes.fromhex((await self._vault(scope)).name), key)
+    async def hashes(self, scope: Scope, key: bytes) -> tuple[bytes, bytes]:
+        """What stands for a user and for a line of theirs in signs."""
+        user = bytes.fromhex((await self._vault(scope)).name)
+        return user, line_hash(user, key)
 
     async def _vault(self, scope: Scope) -> Vault:
         vault = await self.store.vault(scope)

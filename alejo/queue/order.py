@@ -76,11 +76,15 @@ class Ring:
         return None
 
     def take(self, entry: Entry, now: int) -> None:
-        """Takes the first line, whose user was served at `now`."""
+        """Takes the first line, whose user is served at `now`."""
         heapq.heappop(self._waiting[level_of(entry)])
+        self.serve(level_of(entry), now)
+
+    def serve(self, level: Level, now: int) -> None:
+        """Notes that a user was served on a level until `now`."""
         if len(self._served) >= _REMEMBERED:
             self._served.clear()
-        self._served[level_of(entry)] = now
+        self._served[level] = now
 
     def served(self, level: Level) -> int | None:
         """When a user was last served on a level."""
@@ -133,6 +137,7 @@ class Order:
         if sign.state is JobState.DEAD:
             self.dead[sign.job_id] = key
             return
+        self.dead.pop(sign.job_id, None)
         entry = self.lines.get(sign.line)
         if entry is None:
             entry = self.lines[sign.line] = Entry()
@@ -173,10 +178,11 @@ class Order:
 
     def ready(self, entry: Entry) -> None:
         """Lets a line have its turn."""
-        ring = self._rings.get(entry.sign.kind)
-        if ring is None:
-            ring = self._rings[entry.sign.kind] = Ring(self.lines, self._step)
-        ring.add(entry)
+        self._ring(entry.sign.kind).add(entry)
+
+    def serve(self, user: bytes, kind: str, priority: int, now: int) -> None:
+        """Notes that a user's job ended now: whoever came while it ran goes before the user's next."""
+        self._ring(kind).serve((user, priority), now)
 
     def pick(self, kinds: Collection[str], most: int, now: int) -> list[Entry]:
         """The lines whose turn it is, up to `most` as long as they are one user's and of one kind; a suspect alone."""
@@ -203,6 +209,12 @@ class Order:
         """Takes back the turn of the last pick, of which nothing was to be had."""
         for ring, level, served in reversed(self._before):
             ring.refund(level, served)
+
+    def _ring(self, kind: str) -> Ring:
+        ring = self._rings.get(kind)
+        if ring is None:
+            ring = self._rings[kind] = Ring(self.lines, self._step)
+        return ring
 
     def owned(self, owners: Collection[str]) -> list[Entry]:
         """The lines whose job is leased to one of these."""

@@ -35,7 +35,7 @@ class StoredQueue:
     """See Queue. `kinds` names the processors of every kind of job; a processor belongs to one kind.
 
     `presence` makes this process known by a file lock; without one only time ends its leases. `counts` counts what
-    happened: "leased", "done", "delayed", "dead", "expired", "released".
+    happened: "leased", "done", "delayed", "dead", "expired", "released", "mended".
     """
 
     def __init__(
@@ -173,7 +173,8 @@ class StoredQueue:
         system = await self._store.beside(writer, SYSTEM)
         for kind in self.lines.kinds:
             key = self.lines.key(session_id, kind)
-            entry = self._order.lines.get(await self.lines.hash(scope, key))
+            _, line = await self.lines.hashes(scope, key)
+            entry = self._order.lines.get(line)
             for sign in sorted(entry.keys) if entry else ():
                 system.delete(SIGNS, sign)
             await self.lines.cancel(writer, await self.lines.standing(scope, key), session_id, kind)
@@ -192,6 +193,31 @@ class StoredQueue:
                     ended += await self._expire(job)
             self._presence.bury(gone)
             return ended
+
+    async def mend(self, scope: Scope, session_id: str, kind: str, to_seq: int) -> bool:
+        """Sees to it that a session is or will be worked through up to a message; whether something was missing."""
+        writer = await self._store.writer(scope)
+        await self._follow()
+        key = self.lines.key(session_id, kind)
+        standing = await self.lines.standing(scope, key)
+        reached = standing.line.reached
+        if reached < to_seq:
+            await self.enqueue(writer, scope, session_id, kind, to_seq)
+        elif standing.next is not None:
+            if (await self.lines.hashes(scope, key))[1] in self._order.lines:
+                return False
+            await self.lines.sign(writer, standing.next)
+        elif (begin := await self.lines.begin(scope, session_id, kind)) <= reached:
+            job = self.lines.new(scope, session_id, kind, begin, reached, Priority.NORMAL)
+            await self.lines.reopen(writer, standing, job)
+        else:
+            return False
+        try:
+            await writer.commit()
+        except Conflict:
+            return False  # somebody is at it
+        self.counts["mended"] += 1
+        return True
 
     async def depth(self) -> Depth:
         """See Queue."""
@@ -367,7 +393,9 @@ class StoredQueue:
         """Forgets a job that is not under way any more; what else its line has is looked at again."""
         self._let_go(job)
         self.counts[what] += 1
-        entry = self._order.lines.get(await self.lines.hash(job.scope, line_key(job.session_id, job.kind)))
+        user, line = await self.lines.hashes(job.scope, line_key(job.session_id, job.kind))
+        self._order.serve(user, job.kind, job.priority, self._clock.now())
+        entry = self._order.lines.get(line)
         if entry is None:
             return
         own = token_of(job).to_bytes(8, "big")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from alejo.storage import Put, Storage
 
@@ -48,15 +48,18 @@ class Subject(NamedTuple):
                 process.kill()
 
 
-class Check(NamedTuple):
+S = TypeVar("S")
+
+
+class Check(NamedTuple, Generic[S]):
     """One fact a backend must hold."""
 
     level: str
     name: str
     fact: str
-    body: Callable[[Subject], Awaitable[None]]
+    body: Callable[[S], Awaitable[None]]
 
-    def run(self, subject: Subject) -> None:
+    def run(self, subject: S) -> None:
         """Raises AssertionError, or whatever the backend raised, if the fact does not hold."""
 
         async def bounded() -> None:
@@ -69,7 +72,7 @@ class Check(NamedTuple):
         return self.name
 
 
-CHECKS: list[Check] = []
+CHECKS: list[Check[Subject]] = []
 
 
 def level(level: str) -> Callable[[Callable[[Subject], Awaitable[None]]], None]:

@@ -84,7 +84,7 @@ class MemoryStorage:
                 raise Conflict("The record changed since it was read.")
 
 
-def checks(*levels: str) -> list[Check]:
+def checks(*levels: str) -> list[Check[Subject]]:
     """The checks of these levels: "core", "durable", "many-process"."""
     if unknown := set(levels) - set(LEVELS):
         raise ValueError(f"no such level: {', '.join(sorted(unknown))}")

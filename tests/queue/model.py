@@ -191,12 +191,14 @@ class Model:
         mark.seq = max(mark.seq, job.to_seq)
         mark.gaps.pop(job.id, None)
 
-    def ack(self, process: Process, job: Work) -> None:
+    def ack(self, process: Process, job: Work, now: int) -> None:
+        process.served[self.level(job)] = now
         self._end(process, job, S.DONE)
         self.ended[job.id] = S.DONE
 
     def fail(self, process: Process, job: Work, failure: Failure, now: int) -> None:
         limits = self.limits
+        process.served[self.level(job)] = now
         if failure.cause is Cause.DOWN:
             job.attempt -= 1
             wait = failure.retry_after

@@ -200,7 +200,7 @@ class Drive:
         elif given.work:
             for name in names:
                 self.model.advance(given.work, name)
-            self.model.ack(self.processes[given.by], given.work)
+            self.model.ack(self.processes[given.by], given.work, self.clock.now())
             self.seen["acked"] += 1
 
     async def fail(self, given: Given, failure: Failure) -> None:
