@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import msgspec
+import numpy as np
 import pytest
-from alejo_bench import found, recall, recall_ours
+from alejo_bench import corpora, found, recall, recall_model, recall_ours
 from alejo_bench.cli import Options
 
+from alejo.embedding import shipped
 from alejo.types import Evidence, Hit, Layer, Memory
 
 from .test_corpora import HAYSTACK, LOCOMO, write
@@ -39,6 +44,30 @@ def test_a_haystack_is_asked_about_on_its_day(tmp_path: Path) -> None:
     rows = recall.run(Options(write(tmp_path, [HAYSTACK]), quick=False, peers=False))
     (value,) = [row.value for row in rows if (row.case, row.system, row.metric) == ("all", "alejo", "recall@5")]
     assert value == 1.0
+
+
+class Table:
+    """The table that ships, in the place of a transformer."""
+
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        return np.frombuffer(shipped().embed_many(list(texts)), "f4").reshape(len(texts), -1)
+
+
+def test_a_model_finds_alone_and_within(tmp_path: Path) -> None:
+    """A model's cosines rank all turns; in place of the table its vectors are all made before it is asked."""
+    corpus = corpora.read(write(tmp_path, LOCOMO))
+    model = recall_model.Model("table", Table())
+    alone = recall_model.ask(corpus, model)
+    assert [set(items) for _, _, items, _ in alone] == [{"D1:1", "D1:2", "D2:1"}] * 3
+    turns = asyncio.run(recall_ours.fill(corpus, tmp_path))
+    within = asyncio.run(recall_ours.ask(corpus, tmp_path, turns, None, model))
+    assert within[0].items[0] == "D1:1"
+
+
+def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
+    """A folder that holds no model is an error that names it."""
+    with pytest.raises(click.ClickException, match=str(tmp_path)):
+        recall_model.read(tmp_path)
 
 
 def test_what_a_hit_carries_along_counts_as_items() -> None:

@@ -27,11 +27,9 @@ _CHUNK = 100  # filled at a time, as its makers do: in batches where there are a
 _QUIET = {
     "ANONYMIZED_TELEMETRY": "False",
     "DO_NOT_TRACK": "1",
-    "HF_HUB_OFFLINE": "1",
     "LANGSMITH_TRACING": "false",
     "MEM0_TELEMETRY": "False",
     "OPENAI_API_KEY": "none",
-    "TOKENIZERS_PARALLELISM": "false",
 }
 
 Vector = list[float]
@@ -241,30 +239,6 @@ class Bm25s(System):
         return [ids[place] for place, score in zip(places[0], scores[0], strict=True) if score > 0]
 
 
-class Transformer(System):
-    """A sentence-transformers model of a folder: the cosine of its vectors, users one by one."""
-
-    package = "sentence-transformers"
-
-    def __init__(self, folder: str, embed: Embed) -> None:
-        model = importlib.import_module("sentence_transformers").SentenceTransformer(os.environ["ALEJO_BENCH_MODEL"])
-        self._encode: Callable[[list[str]], Any] = lambda texts: model.encode(texts, normalize_embeddings=True)
-        self._users: dict[str, tuple[list[str], list[Any]]] = {}
-
-    def fill(self, user: str, ids: list[str], texts: list[str], language: str) -> None:
-        """Adds memories of a user."""
-        held = self._users.setdefault(user, ([], []))
-        held[0].extend(ids)
-        held[1].extend(self._encode(texts))
-
-    def search(self, user: str, query: str, limit: int) -> list[str]:
-        """As System says, of a user alone."""
-        numpy = importlib.import_module("numpy")
-        ids, vectors = self._users[user]
-        cosines = numpy.stack(vectors) @ self._encode([query])[0]
-        return [ids[place] for place in numpy.argsort(-cosines)[:limit]]
-
-
 class Nothing(System):
     """Keeps nothing, finds nothing and says so: to try the process itself."""
 
@@ -291,7 +265,6 @@ SYSTEMS: dict[str, type[Any]] = {
     "mem0ai+faiss": Mem0Faiss,
     "mem0ai+qdrant": Mem0,
     "nothing": Nothing,
-    "sentence-transformers": Transformer,
 }
 
 

@@ -20,6 +20,7 @@ from alejo.testing.hosting import candidate
 from alejo.types import Message, RecallPlan
 
 _OF_VECTORS = ("dense", "pieces")  # how the names of such evidence begin
+_PATIENCE = 120.0  # seconds, for what a plugin beside the built-in ones does
 
 Change = Callable[[RecallPlan], RecallPlan]
 
@@ -49,13 +50,16 @@ class Reweighed:
         return self._change(await self._shipped.plan(query))
 
 
-def settings(folder: Path, change: Change | None = None) -> tuple[Settings, list[Candidate]]:
-    """What to open an assistant with over a folder, as it ships or with changed plans."""
+def settings(folder: Path, change: Change | None = None, *given: object) -> tuple[Settings, list[Candidate]]:
+    """What to open an assistant with over a folder, as it ships or with changed plans, beside other plugins."""
     overrides: dict[str, Any] = {"data.path": str(folder / "data"), "data.key_file": str(folder / "key")}
-    if change is None:
-        return read({"HOME": str(folder)}, overrides), []
-    overrides["plugins.disabled"] = ["memory"]
-    return read({"HOME": str(folder)}, overrides), [candidate(Reweighed(change), trusted=True)]
+    plugins = list(given)
+    if change is not None:
+        overrides["plugins.disabled"] = ["memory"]
+        plugins.append(Reweighed(change))
+    if given:
+        overrides["plugins.call_seconds"] = _PATIENCE
+    return read({"HOME": str(folder)}, overrides), [candidate(each, trusted=True) for each in plugins]
 
 
 def evidence() -> list[str]:

@@ -15,8 +15,9 @@ that is no turn. The query is the question's text alone. Figures are means over 
 
 Cases are LoCoMo's categories, `1-4` those of them that have an answer, LongMemEval's types, or the languages and kinds
 of our own corpus; `all` is everything. `alejo+lexical` is ALEJO without vectors, `bm25` plain BM25 over speaker and
-text (stemmed, k1 1.2, b 0.75). With `--peers` others find in the same texts, see `recall_peers`; with `--ablation`
-ALEJO does without each of its evidence in turn. `--quick` asks one question of five.
+text (stemmed, k1 1.2, b 0.75). With `--peers` others find in the same texts, see `recall_peers`; with `--model` also a
+transformer, alone and within ALEJO (`alejo+model`), see `recall_model`; with `--ablation` ALEJO does without each of
+its evidence in turn. `--quick` asks one question of five.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from alejo import __version__
 from alejo._core import LexicalIndex, WordPiece, estimate_tokens
 from alejo.embedding import SHIPPED
 
-from . import corpora, found, plans, recall_ours, recall_peers
+from . import corpora, found, plans, recall_model, recall_ours, recall_peers
 from .corpora import Conversation, Corpus, Question
 from .recall_ours import BUDGET, Answer
 from .recall_report import plot, show
@@ -64,23 +65,30 @@ def run(options: Any) -> list[Row]:
         corpus = corpus.part(_EVERY)
         click.echo(f"quick: one question of {_EVERY}", err=True)
     click.echo(f"recall: {corpus.name}, {corpora.count(corpus.conversations)}", err=True)
-    systems = _ours(corpus, options)
+    model = recall_model.read(options.model) if options.model else None
+    systems = _ours(corpus, model, ablation=options.ablation)
     systems.append(System("bm25", "", plain(corpus)))
-    if options.peers or options.model:
-        for name, version, findings in recall_peers.ask(corpus, options.model):
-            systems.append(System(name, version, [listed(*each) for each in findings]))
+    if model is not None:
+        cosines = [listed(*each) for each in recall_model.ask(corpus, model)]
+        systems.append(System("sentence-transformers", model.name, cosines))
+    if options.peers:
+        systems += (
+            System(name, version, [listed(*each) for each in done]) for name, version, done in recall_peers.ask(corpus)
+        )
     return rows(corpus, systems)
 
 
-def _ours(corpus: Corpus, options: Any) -> list[System]:
-    wanted: dict[str, plans.Change | None] = {"alejo": None, "alejo+lexical": plans.lexical}
-    if options.ablation:
-        wanted |= {f"alejo-{name}": change for name, change in plans.ablations().items()}
+def _ours(corpus: Corpus, model: recall_model.Model | None, *, ablation: bool) -> list[System]:
+    wanted: dict[str, tuple[Any, ...]] = {"alejo": (), "alejo+lexical": (plans.lexical,)}
+    if model is not None:
+        wanted["alejo+model"] = (None, model)
+    if ablation:
+        wanted |= {f"alejo-{name}": (change,) for name, change in plans.ablations().items()}
     with tempfile.TemporaryDirectory(prefix="alejo-bench-") as folder:
         turns = asyncio.run(recall_ours.fill(corpus, Path(folder)))
         return [
-            System(name, __version__, asyncio.run(recall_ours.ask(corpus, Path(folder), turns, change)))
-            for name, change in wanted.items()
+            System(name, __version__, asyncio.run(recall_ours.ask(corpus, Path(folder), turns, *how)))
+            for name, how in wanted.items()
         ]
 
 

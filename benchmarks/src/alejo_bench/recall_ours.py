@@ -5,6 +5,7 @@ at that moment, as it would with a user; nothing else of the data reaches it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ BUDGET = 500  # tokens of a context
 _MOST = 50  # items that are looked at
 _BATCH = 250
 _DAY = 86_400_000_000
+_GLANCE = 0.05  # seconds
 
 Turns = Mapping[str, Mapping[str, str]]  # by conversation: which turn a message is
 
@@ -49,9 +51,11 @@ class Calendar(SystemClock):
 
 
 @asynccontextmanager
-async def opened(folder: Path, clock: Calendar, change: plans.Change | None = None) -> AsyncIterator[alejo.Assistant]:
-    """The assistant over a folder, as it ships, or with other plans."""
-    chosen, given = plans.settings(folder, change)
+async def opened(
+    folder: Path, clock: Calendar, change: plans.Change | None = None, *plugins: object
+) -> AsyncIterator[alejo.Assistant]:
+    """The assistant over a folder, as it ships, or with other plans, or with more plugins."""
+    chosen, given = plans.settings(folder, change, *plugins)
     async with alejo.open(settings=chosen, clock=clock, given_plugins=given) as assistant:
         yield assistant
 
@@ -81,16 +85,18 @@ async def _import(assistant: alejo.Assistant, clock: Calendar, conversation: Con
     return found
 
 
-async def ask(corpus: Corpus, folder: Path, turns: Turns, change: plans.Change | None = None) -> list[Answer]:
+async def ask(
+    corpus: Corpus, folder: Path, turns: Turns, change: plans.Change | None = None, *plugins: object
+) -> list[Answer]:
     """Asks every question, in the corpus's order."""
     clock, answers = Calendar(), list[Answer]()
-    async with opened(folder, clock, change) as assistant:
+    async with opened(folder, clock, change, *plugins) as assistant:
         for each in corpus.conversations:
             scope = Scope("bench", each.id)
             clock.moment = each.questions[0].asked
-            await assistant.memories.recall(
-                scope, "anything", Page(1)
-            )  # a user's index is loaded when they first speak
+            await assistant.memories.recall(scope, "anything", Page(1))  # the index of a user is loaded at their first
+            while (await assistant.indexes.get(scope)).pending:  # a plugin makes its vectors in the background
+                await asyncio.sleep(_GLANCE)
             for question in each.questions:
                 clock.moment = question.asked
                 answers.append(await _ask(assistant, scope, question, turns[each.id]))
