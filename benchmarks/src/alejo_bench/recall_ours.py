@@ -95,7 +95,8 @@ async def ask(
             scope = Scope("bench", each.id)
             clock.moment = each.questions[0].asked
             await assistant.memories.recall(scope, "anything", Page(1))  # the index of a user is loaded at their first
-            while (await assistant.indexes.get(scope)).pending:  # a plugin makes its vectors in the background
+            # A plugin makes its vectors in the background, and nothing tells from outside that all are made.
+            while (await assistant.indexes.get(scope)).pending:  # noqa: ASYNC110
                 await asyncio.sleep(_GLANCE)
             for question in each.questions:
                 clock.moment = question.asked
