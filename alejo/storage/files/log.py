@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import errno
 import os
 import zlib
@@ -154,7 +155,9 @@ class Log:
             _write(self._file, content, self.end)
         try:
             os.fdatasync(self._file)
-        except OSError as error:  # whatever the reason, the line may be there or not
+        except OSError as error:  # whatever the reason, what is on the disk is not known
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self.end)
             raise OSError(errno.EIO, "the log cannot be synced") from error
         self.end += len(content)
         self.sequence = lines[-1].sequence

@@ -24,6 +24,7 @@ from alejo.clock import Clock, SystemClock
 from alejo.errors import AlejoError, FailedPrecondition, StartupError, StorageFull, Unavailable
 from alejo.ids import Ids
 from alejo.storage import Append, Batch, Delete, Put, Record
+from alejo.storage.disk import sync
 from alejo.storage.keyring import PREFIX_BYTES
 from alejo.storage.keys import PREFIXES, check_key
 from alejo.storage.tables import CHANGES, MEMORIES_BY_TIME, SCOPES
@@ -161,6 +162,8 @@ class FilesStorage:
             with contextlib.suppress(FileExistsError), (self.root / name).open("x", encoding="utf-8") as file:
                 file.write(text)
         self._lock = os.open(own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        for folder in (own, self.root, self.root.parent):
+            sync(folder)
         self._log = Log(own / "log.jsonl")
 
     @contextlib.contextmanager
@@ -397,6 +400,7 @@ class FilesStorage:
         """Writes the log anew. The lock is held, and the log followed."""
         if not self._tree.settled:
             return
+        self._tree.sync_names()  # the new log does not know what a file was before
         entries: dict[int, list[Entry]] = {}
         for place, files in self._tree.places.items():
             entries.setdefault(self._tree.versions[place], []).append(Entry(*place, None, files))

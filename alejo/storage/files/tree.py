@@ -6,6 +6,7 @@ process that dies in between leaves it there, and the next one finishes the rena
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -167,6 +168,12 @@ class Tree:
                 failed.append((path, error))
         return failed + self._remove_leaving()
 
+    def sync_names(self) -> None:
+        """Syncs the names of all files: nothing is left to be finished, by whatever process it was begun."""
+        for folder in {str(PurePosixPath(path).parent) for path in self.owners}:
+            with contextlib.suppress(FileNotFoundError):
+                sync(self.root / folder)
+
     def _remove_leaving(self) -> list[tuple[str, OSError]]:
         failed: list[tuple[str, OSError]] = []
         parents: set[Path] = set()
@@ -214,9 +221,12 @@ class Tree:
         )
 
     def _make_parent(self, path: str) -> None:
-        """Makes the folders above a path. Raises OSError if one of them leads out of `root`."""
+        """Makes the folders above a path, and syncs each. Raises OSError if one of them leads out of `root`."""
         parent = (self.root / path).parent
-        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync(folder.parent)
         if not Path(os.path.realpath(parent)).is_relative_to(os.path.realpath(self.root)):
             raise PermissionError(1, "a folder above it is a link that leads elsewhere", str(parent))
 
