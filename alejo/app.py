@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 
 from alejo import settings as settings_room
@@ -29,6 +30,7 @@ from alejo.memory.layers import Layers
 from alejo.memory.remember import Remember
 from alejo.ownership import Ownership
 from alejo.plugins import SWITCHES, Candidate, PluginHost
+from alejo.profiles import Profiles
 from alejo.sessions import Sessions
 from alejo.settings import Settings
 from alejo.storage import Storage
@@ -78,6 +80,7 @@ class Assistant:
         self.cache = cache = _cache(store, settings, clock, folder)
         self.keys = Keys(store, ids, clock)
         versions = Versions(store, settings["memory.versions"])
+        self.profiles = Profiles(store, requests, clock)
         self.sessions = Sessions(store, journal, requests, versions, ids, clock, cache, self._session_ended)
         blobs = Blobs(store, folder.indexes_path)
         self.indexes = Indexes(
@@ -93,12 +96,23 @@ class Assistant:
         self.memories = Memories(
             store, journal, requests, self.indexes, plugins, remembering, versions, activity, cache, clock
         )
-        self.keeper = Keeper(store, journal, self.indexes, activity, layers, ids, clock, self.memories.forget)
+        self.keeper = Keeper(
+            store,
+            journal,
+            self.indexes,
+            activity,
+            self._layers_of,
+            layers.immediate_idle_seconds,
+            ids,
+            clock,
+            self.memories.forget,
+        )
         self.ownership = Ownership(store, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, ids, clock)
         self.conversation = Conversation(
-            turns, self.memories, plugins, ids, clock, settings["context.tokens"], self._answered
+            turns, self.memories, self.profiles, plugins, ids, clock, settings["context.tokens"], self._answered
         )
+        self._layers = layers
         self._telling: set[asyncio.Task[None]] = set()
 
     async def chat(self, text: str, *, session_id: str = "", request_id: str = "", scope: Scope = LOCAL) -> Answer:
@@ -118,6 +132,11 @@ class Assistant:
     async def recall(self, query: str, *, limit: int = 10, scope: Scope = LOCAL) -> list[Hit]:
         """The memories that match, best first."""
         return (await self.memories.recall(scope, query, Page(limit)))[0]
+
+    async def _layers_of(self, scope: Scope) -> Layers:
+        """The policy of the layers, with what a user prefers."""
+        days = (await self.profiles.get(scope)).episodic_days
+        return msgspec.structs.replace(self._layers, episodic_days=days) if days else self._layers
 
     def _answered(self, answer: Answer, memories: Sequence[Memory]) -> None:
         self._tell("message_received", answer.user_message)

@@ -37,6 +37,7 @@ from alejo.types import (
     Neighbourhood,
     Page,
     PluginStatus,
+    Preferences,
     Preview,
     Session,
     SessionState,
@@ -311,6 +312,19 @@ class Client:
         if filter != _ANY:
             request.filter.CopyFrom(write.filter(filter))
         return read.preview(await self._call(self._memory.PreviewForget, request))
+
+    async def preferences(self) -> Preferences:
+        """What the user prefers."""
+        reply = await self._call(self._memory.GetPreferences, memory_pb2.GetPreferencesRequest())
+        return read.preferences(reply.preferences)
+
+    async def prefer(self, changes: Mapping[str, Any], *, version: int = 0, request_id: str = "") -> Preferences:
+        """Changes any of model, language, time_zone, episodic_days, context_tokens, others.
+
+        Raises InvalidArgument, or Conflict if `version` is given and another is there by now.
+        """
+        request = write.preference_changes(changes, version, request_id)
+        return read.preferences((await self._call(self._memory.UpdatePreferences, request)).preferences)
 
     async def tidy(self, *, verify_index: bool = False) -> Tidied:
         """Looks after the memories now, as the server does from time to time; see `alejo.memory.upkeep`."""

@@ -23,6 +23,7 @@ from alejo.types import (
     MemoryDraft,
     Message,
     Percept,
+    Preferences,
     RecallPlan,
     Session,
 )
@@ -71,6 +72,7 @@ class Turn(msgspec.Struct, frozen=True):
     commands: tuple[CommandSpec, ...]
     now: int
     desk: Desk
+    preferences: Preferences = Preferences()
 
 
 class Brain(Protocol):

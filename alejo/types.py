@@ -431,6 +431,23 @@ class Context(Value, frozen=True):
         return "\n".join(item.text for item in self.items)
 
 
+class Preferences(Value, frozen=True):
+    """What a user prefers; an empty field leaves it to the settings. `others` is for what clients and plugins agree on.
+
+    `model` is the language model for their answers, `language` a tag of BCP 47, `time_zone` a name of the IANA's
+    database. `episodic_days` and `context_tokens` are in place of the settings memory.layers.episodic_days and
+    context.tokens; 0 leaves these. `version` changes with every update; it is not stored in the record itself.
+    """
+
+    model: str = ""
+    language: str = ""
+    time_zone: str = ""
+    episodic_days: float = 0.0
+    context_tokens: int = 0
+    others: dict[str, str] = {}
+    version: int = 0
+
+
 class EmbeddingModel(Value, frozen=True):
     """What makes vectors: a name that no other model or version of it has, and how many numbers a vector has."""
 

@@ -29,6 +29,7 @@ MODULES = {
     "keys": "keys",
     "memories": "memories",
     "plugins": "plugins",
+    "preferences": "preferences",
     "restore": "restore",
     "serve": "serve",
     "sessions": "sessions",

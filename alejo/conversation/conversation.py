@@ -21,6 +21,7 @@ from alejo.errors import PluginFailed, Unavailable
 from alejo.ids import Ids
 from alejo.memory import Memories
 from alejo.plugins import PluginHost
+from alejo.profiles import Profiles
 from alejo.roles import Turn
 from alejo.storage.store import Row
 from alejo.storage.tables import TurnRow
@@ -48,6 +49,7 @@ class Conversation:
         self,
         turns: Turns,
         memories: Memories,
+        profiles: Profiles,
         plugins: PluginHost,
         ids: Ids,
         clock: Clock,
@@ -56,6 +58,7 @@ class Conversation:
     ) -> None:
         self._turns = turns
         self._memories = memories
+        self._profiles = profiles
         self._plugins = plugins
         self._ids = ids
         self._clock = clock
@@ -126,7 +129,10 @@ class Conversation:
         senses = await sense(self._plugins, slots, self._memories, scope, turn.message)
         if turn.committed is not None:
             await asyncio.shield(turn.committed)
-        desk = TurnDesk(scope, turn.message, turn.earlier, senses.recalled, self._memories, self._plugins, self._budget)
+        preferences = await self._profiles.get(scope)
+        budget = preferences.context_tokens or self._budget
+        desk = TurnDesk(scope, turn.message, turn.earlier, senses.recalled, self._memories, self._plugins, budget)
+        desk.preferences = preferences
         return turn, desk, senses
 
     async def _cut(self, flight: _Flight, error: BaseException) -> None:
@@ -158,6 +164,7 @@ class Conversation:
             tuple(slot.spec for slot in self._plugins.every("command") if slot.spec is not None),
             self._clock.now(),
             desk,
+            desk.preferences,
         )
         return self._plugins.stream(brain, "respond", desk.turn)
 

@@ -10,7 +10,7 @@ from alejo.plugins import PluginHost
 from alejo.roles import Turn
 from alejo.storage.redaction import lost
 from alejo.storage.requests import digest
-from alejo.types import Context, Filter, Hit, Memory, MemoryDraft, Message, Page, Scope
+from alejo.types import Context, Filter, Hit, Memory, MemoryDraft, Message, Page, Preferences, Scope
 
 _MOST = 200
 
@@ -40,6 +40,7 @@ class TurnDesk:
         self._plugins = plugins
         self._budget = budget
         self.turn: Turn | None = None
+        self.preferences = Preferences()
         self.versions: dict[str, int] = {}
         self.handed: dict[str, str] = {message.id: message.text}
         self.shown: list[Message] = []

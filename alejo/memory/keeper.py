@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
@@ -29,7 +30,8 @@ class Keeper:
         journal: Journal,
         indexes: Indexes,
         activity: Activity,
-        layers: Layers,
+        layers: Callable[[Scope], Awaitable[Layers]],
+        idle: float,
         ids: Ids,
         clock: Clock,
         forget: Forget,
@@ -39,6 +41,7 @@ class Keeper:
         self._indexes = indexes
         self._activity = activity
         self._layers = layers
+        self._idle = idle
         self._ids = ids
         self._clock = clock
         self._forget = forget
@@ -58,9 +61,8 @@ class Keeper:
         """
         async with self._visits:
             seen = self._activity.take(scope)
-            visit = Visit(
-                self._store, self._journal, self._indexes, self._layers, self._ids, self._clock, scope, seen.ended
-            )
+            layers = await self._layers(scope)
+            visit = Visit(self._store, self._journal, self._indexes, layers, self._ids, self._clock, scope, seen.ended)
             try:
                 noted = await visit.run(seen.recalled, self._forget)
             except BaseException:
@@ -81,7 +83,7 @@ class Keeper:
 
     async def round(self) -> None:
         """Visits everybody who was active since the last one, each for a bounded time."""
-        self._journal.cool(self._layers.immediate_idle_seconds)
+        self._journal.cool(self._idle)
         self._indexes.cool()
         for scope in self._activity.waiting():
             try:

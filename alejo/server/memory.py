@@ -15,6 +15,7 @@ from .inbox import FRAMES, Inbox
 if TYPE_CHECKING:
     from alejo.memory import Memories
     from alejo.memory.keeper import Keeper
+    from alejo.profiles import Profiles
 
     from .call import Call
 
@@ -25,8 +26,9 @@ _FORGET_MOST = 1000
 class MemoryCalls:
     """What is remembered, over the wire."""
 
-    def __init__(self, memories: Memories, keeper: Keeper) -> None:
+    def __init__(self, memories: Memories, keeper: Keeper, profiles: Profiles) -> None:
         self._memories = memories
+        self._profiles = profiles
         self._keeper = keeper
 
     async def remember(self, call: Call, request: pb.RememberRequest) -> pb.RememberResponse:
@@ -149,3 +151,19 @@ class MemoryCalls:
     async def tidy_memories(self, call: Call, request: pb.TidyMemoriesRequest) -> pb.TidyMemoriesResponse:
         """Looks after the user's memories now."""
         return write.tidied(await self._keeper.visit(call.scope, verify=request.verify_index))
+
+    async def get_preferences(self, call: Call, request: pb.GetPreferencesRequest) -> pb.GetPreferencesResponse:
+        """What the user prefers."""
+        return pb.GetPreferencesResponse(preferences=write.preferences(await self._profiles.get(call.scope)))
+
+    async def update_preferences(
+        self, call: Call, request: pb.UpdatePreferencesRequest
+    ) -> pb.UpdatePreferencesResponse:
+        """Changes what the user prefers."""
+        preferred = await self._profiles.update(
+            call.scope,
+            read.preference_changes(request),
+            version=read.preferences(request.preferences).version,
+            request_id=request.request_id,
+        )
+        return pb.UpdatePreferencesResponse(preferences=write.preferences(preferred))

@@ -62,6 +62,8 @@ ACCESS = {
     "alejo.v1.FactsService/RestoreFact": Access.BOTH,
     "alejo.v1.FactsService/ListFacts": Access.READ,
     "alejo.v1.FactsService/GetNeighbourhood": Access.READ,
+    "alejo.v1.MemoryService/GetPreferences": Access.READ,
+    "alejo.v1.MemoryService/UpdatePreferences": Access.BOTH,
     "alejo.v1.SessionsService/CreateSession": Access.WRITE,
     "alejo.v1.SessionsService/GetSession": Access.READ,
     "alejo.v1.SessionsService/ListSessions": Access.READ,

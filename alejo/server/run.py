@@ -317,7 +317,7 @@ def services(assistant: Assistant) -> dict[str, object]:
     """What answers for each of ALEJO's own services."""
     return {
         "alejo.v1.ChatService": ChatCalls(assistant.conversation),
-        "alejo.v1.MemoryService": MemoryCalls(assistant.memories, assistant.keeper),
+        "alejo.v1.MemoryService": MemoryCalls(assistant.memories, assistant.keeper, assistant.profiles),
         "alejo.v1.OwnershipService": OwnershipCalls(assistant.ownership),
         "alejo.v1.FactsService": FactsCalls(assistant.facts),
         "alejo.v1.SessionsService": SessionsCalls(assistant.sessions),

@@ -6,7 +6,19 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from alejo.types import Appraisal, Degraded, Evidence, Memory, Message, Percept, Scope, Session, Value, Version
+from alejo.types import (
+    Appraisal,
+    Degraded,
+    Evidence,
+    Memory,
+    Message,
+    Percept,
+    Preferences,
+    Scope,
+    Session,
+    Value,
+    Version,
+)
 
 T = TypeVar("T")
 
@@ -132,6 +144,7 @@ MEMORIES_BY_TIME = Table("memory_time", str)  # sent_at (8) ‖ memory id (16) �
 DERIVED = Table("derived", bytes)  # memory id (16), written anew with every derivation from it; ‖ derived id (16)
 VERSIONS = Table("memory_version", Version)  # memory id (16) ‖ number (8)
 RECALLS = Table("recall", RecallCount)  # memory id (16)
+PREFERENCES = Table("preferences", Preferences)  # one
 UPKEEP = Table("upkeep", Upkeep)  # one
 FACTS = Table("facts", int)  # one row, written anew whenever facts change
 CHANGES = Table("change", Change)  # appended

@@ -95,6 +95,16 @@ class MemoryServiceStub:
                 request_serializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesRequest.SerializeToString,
                 response_deserializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesResponse.FromString,
                 _registered_method=True)
+        self.GetPreferences = channel.unary_unary(
+                '/alejo.v1.MemoryService/GetPreferences',
+                request_serializer=alejo_dot_v1_dot_memory__pb2.GetPreferencesRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_memory__pb2.GetPreferencesResponse.FromString,
+                _registered_method=True)
+        self.UpdatePreferences = channel.unary_unary(
+                '/alejo.v1.MemoryService/UpdatePreferences',
+                request_serializer=alejo_dot_v1_dot_memory__pb2.UpdatePreferencesRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_memory__pb2.UpdatePreferencesResponse.FromString,
+                _registered_method=True)
 
 
 class MemoryServiceServicer:
@@ -187,6 +197,20 @@ class MemoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPreferences(self, request, context):
+        """What the user prefers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdatePreferences(self, request, context):
+        """Changes what the user prefers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -249,6 +273,16 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.TidyMemories,
                     request_deserializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesRequest.FromString,
                     response_serializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesResponse.SerializeToString,
+            ),
+            'GetPreferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPreferences,
+                    request_deserializer=alejo_dot_v1_dot_memory__pb2.GetPreferencesRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_memory__pb2.GetPreferencesResponse.SerializeToString,
+            ),
+            'UpdatePreferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePreferences,
+                    request_deserializer=alejo_dot_v1_dot_memory__pb2.UpdatePreferencesRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_memory__pb2.UpdatePreferencesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -576,6 +610,60 @@ class MemoryService:
             '/alejo.v1.MemoryService/TidyMemories',
             alejo_dot_v1_dot_memory__pb2.TidyMemoriesRequest.SerializeToString,
             alejo_dot_v1_dot_memory__pb2.TidyMemoriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPreferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.MemoryService/GetPreferences',
+            alejo_dot_v1_dot_memory__pb2.GetPreferencesRequest.SerializeToString,
+            alejo_dot_v1_dot_memory__pb2.GetPreferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdatePreferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.MemoryService/UpdatePreferences',
+            alejo_dot_v1_dot_memory__pb2.UpdatePreferencesRequest.SerializeToString,
+            alejo_dot_v1_dot_memory__pb2.UpdatePreferencesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,10 @@ class MemoryServiceStub:
     """Looks after the user's memories now, as the server does from time to time: weighs new ones, merges what was said
     twice, summarises and archives what leaves the hot layers.
     """
+    GetPreferences: _grpc.UnaryUnaryMultiCallable[_memory_pb2.GetPreferencesRequest, _memory_pb2.GetPreferencesResponse]
+    """What the user prefers."""
+    UpdatePreferences: _grpc.UnaryUnaryMultiCallable[_memory_pb2.UpdatePreferencesRequest, _memory_pb2.UpdatePreferencesResponse]
+    """Changes what the user prefers."""
 
 @_typing.type_check_only
 class MemoryServiceAsyncStub(MemoryServiceStub):
@@ -95,6 +99,10 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """Looks after the user's memories now, as the server does from time to time: weighs new ones, merges what was said
     twice, summarises and archives what leaves the hot layers.
     """
+    GetPreferences: _aio.UnaryUnaryMultiCallable[_memory_pb2.GetPreferencesRequest, _memory_pb2.GetPreferencesResponse]  # type: ignore[assignment]
+    """What the user prefers."""
+    UpdatePreferences: _aio.UnaryUnaryMultiCallable[_memory_pb2.UpdatePreferencesRequest, _memory_pb2.UpdatePreferencesResponse]  # type: ignore[assignment]
+    """Changes what the user prefers."""
 
 class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """The user's memories. What was written is recallable in the next call."""
@@ -198,5 +206,21 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Looks after the user's memories now, as the server does from time to time: weighs new ones, merges what was said
         twice, summarises and archives what leaves the hot layers.
         """
+
+    @_abc_1.abstractmethod
+    def GetPreferences(
+        self,
+        request: _memory_pb2.GetPreferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.GetPreferencesResponse, _abc.Awaitable[_memory_pb2.GetPreferencesResponse]]:
+        """What the user prefers."""
+
+    @_abc_1.abstractmethod
+    def UpdatePreferences(
+        self,
+        request: _memory_pb2.UpdatePreferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.UpdatePreferencesResponse, _abc.Awaitable[_memory_pb2.UpdatePreferencesResponse]]:
+        """Changes what the user prefers."""
 
 def add_MemoryServiceServicer_to_server(servicer: MemoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -38,6 +38,7 @@ from alejo.types import (
     Percept,
     PluginState,
     PluginStatus,
+    Preferences,
     Preview,
     Role,
     Session,
@@ -49,7 +50,7 @@ from alejo.types import (
     Version,
 )
 from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
-from alejo.wire.rules import MEMORY_CHANGES, SESSION_CHANGES
+from alejo.wire.rules import MEMORY_CHANGES, PREFERENCE_CHANGES, SESSION_CHANGES
 
 # A dictionary is three times as quick as calling the enum.
 _ROLES: dict[int, Role] = {int(role): role for role in Role}
@@ -295,6 +296,26 @@ def imported(proto: ownership_pb2.Imported) -> Tally:
 def version(proto: memory_pb2.MemoryVersion) -> Version:
     """A former version of a memory."""
     return Version(proto.number, memory(proto.memory), moment(proto.until), proto.change, proto.actor)
+
+
+def preferences(proto: memory_pb2.Preferences) -> Preferences:
+    """What a user prefers."""
+    return Preferences(
+        proto.model,
+        proto.language,
+        proto.time_zone,
+        proto.episodic_days,
+        proto.context_tokens,
+        dict(proto.others),
+        _version(proto.etag),
+    )
+
+
+def preference_changes(request: memory_pb2.UpdatePreferencesRequest) -> dict[str, Any]:
+    """What an UpdatePreferences changes: what the mask names, or what is set."""
+    names = request.update_mask.paths or [one for one in PREFERENCE_CHANGES if getattr(request.preferences, one)]
+    given = preferences(request.preferences)
+    return {name: getattr(given, name) for name in names}
 
 
 def tidied(proto: memory_pb2.TidyMemoriesResponse) -> Tidied:

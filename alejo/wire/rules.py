@@ -188,6 +188,7 @@ def _added_fact(request: Any, path: str, found: Found) -> None:
 
 
 SESSION_CHANGES = ("title", "state", "metadata")
+PREFERENCE_CHANGES = ("model", "language", "time_zone", "episodic_days", "context_tokens", "others")
 MEMORY_CHANGES = ("text", "layer", "kind", "importance", "pinned", "archived", "metadata")
 
 _ROLE = member(types_pb2.Role.DESCRIPTOR)
@@ -401,6 +402,26 @@ TABLE: dict[str, Rules] = {
     ),
     "GetNeighbourhoodRequest": Rules(
         {"entity": text(1024), "depth": number(1, 2), "limit": page_size, "as_of": moment}, required=("entity",)
+    ),
+    "GetPreferencesRequest": Rules({}),
+    "Preferences": Rules(
+        {
+            "model": text(128),
+            "language": text(35),
+            "time_zone": text(64),
+            "episodic_days": number(0, 36_500),
+            "context_tokens": number(0, 200_000),
+            "others": labels,
+            "etag": text(64),
+        }
+    ),
+    "UpdatePreferencesRequest": Rules(
+        {
+            "request_id": _REQUEST_ID,
+            "preferences": nested("Preferences"),
+            "update_mask": mask(PREFERENCE_CHANGES),
+        },
+        required=("preferences",),
     ),
     # plugins and admin
     "ListPluginsRequest": Rules(_PAGE),

@@ -31,6 +31,7 @@ from alejo.types import (
     Neighbourhood,
     Percept,
     PluginStatus,
+    Preferences,
     Preview,
     Session,
     Tally,
@@ -291,6 +292,30 @@ def version(value: Version) -> memory_pb2.MemoryVersion:
         until=moment(value.until),
         change=value.change,
         actor=value.actor,
+    )
+
+
+def preferences(value: Preferences) -> memory_pb2.Preferences:
+    """What a user prefers."""
+    return memory_pb2.Preferences(
+        model=value.model,
+        language=value.language,
+        time_zone=value.time_zone,
+        episodic_days=value.episodic_days,
+        context_tokens=value.context_tokens,
+        others=value.others,
+        etag=f"{value.version:x}" if value.version else "",
+    )
+
+
+def preference_changes(
+    changes: Mapping[str, Any], version: int, request_id: str
+) -> memory_pb2.UpdatePreferencesRequest:
+    """An UpdatePreferences of exactly these fields."""
+    return memory_pb2.UpdatePreferencesRequest(
+        request_id=request_id,
+        preferences=memory_pb2.Preferences(etag=f"{version:x}" if version else "", **changes),
+        update_mask=FieldMask(paths=list(changes)),
     )
 
 

@@ -32,3 +32,13 @@ def test_memories_are_looked_after_now(home: Home) -> None:
     home.run("chat", lines="Remember that the boat is red.\n")
     (told,) = home.json("memories", "tidy", "--verify")
     assert (told["archived"], told["differences"], told["done"]) == (0, 0, True)
+
+
+def test_preferences_are_shown_and_changed(home: Home) -> None:
+    """NAME=VALUE changes, an empty value takes back, and what cannot be meant is refused."""
+    assert {"name": "model", "value": ""} in home.json("preferences")
+    told = {one["name"]: one["value"] for one in home.json("preferences", "model=small", "tone=dry", "episodic_days=7")}
+    assert (told["model"], told["tone"], told["episodic_days"]) == ("small", "dry", 7.0)
+    assert "tone" not in {one["name"] for one in home.json("preferences", "tone=")}
+    assert "time zone" in home.run("preferences", "time_zone=Mars/North", code=65).stderr
+    assert "NAME=VALUE" in home.run("preferences", "model", code=2).stderr

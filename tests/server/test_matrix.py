@@ -82,6 +82,8 @@ ROWS = {
         lambda ana: facts_pb2.ListFactsRequest(page_size=1, include_superseded=True, page_token=ana.facts)
     ),
     "FactsService/GetNeighbourhood": Row(lambda _: facts_pb2.GetNeighbourhoodRequest(entity="Oslo", depth=2)),
+    "MemoryService/GetPreferences": Row(lambda _: memory_pb2.GetPreferencesRequest()),
+    "MemoryService/UpdatePreferences": Row(lambda _: memory_pb2.UpdatePreferencesRequest(preferences={"model": "x"})),
     "SessionsService/CreateSession": Row(
         lambda ana: sessions_pb2.CreateSessionRequest(parent_id=ana.session), Code.NOT_FOUND
     ),

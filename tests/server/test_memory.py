@@ -208,3 +208,18 @@ async def test_memories_are_looked_after_when_asked(shelf: House) -> None:
     tidy = shelf.unary(f"{SERVICE}/TidyMemories", pb.TidyMemoriesResponse)
     done = await within(tidy(pb.TidyMemoriesRequest(verify_index=True)))
     assert (done.archived, done.forgotten, done.index_differences, done.done) == (0, 0, 0, True)
+
+
+async def test_preferences_over_the_wire(shelf: House) -> None:
+    """What is set changes, the mask empties, and an old etag is refused."""
+    update = shelf.unary(f"{SERVICE}/UpdatePreferences", pb.UpdatePreferencesResponse)
+    read = shelf.unary(f"{SERVICE}/GetPreferences", pb.GetPreferencesResponse)
+    wanted = {"model": "small", "time_zone": "Europe/Vienna", "others": {"tone": "dry"}}
+    first = (await within(update(pb.UpdatePreferencesRequest(preferences=wanted)))).preferences
+    assert (await within(read(pb.GetPreferencesRequest()))).preferences == first
+    emptied = pb.UpdatePreferencesRequest(update_mask={"paths": ["model"]}, preferences={"etag": first.etag})
+    assert (await within(update(emptied))).preferences.model == ""
+    error = await refused(update(emptied))
+    assert error.code is grpc.StatusCode.ABORTED
+    error = await refused(update(pb.UpdatePreferencesRequest(preferences={"time_zone": "Europe/Atlantis"})))
+    assert error.code is grpc.StatusCode.INVALID_ARGUMENT

@@ -14,7 +14,7 @@ ROWS = (
     "hooks ids",
     "plugins storage",
     "queue",
-    "memory sessions identity",
+    "memory sessions identity profiles",
     "conversation ownership",
     "app",
     "server client testing",
