@@ -74,6 +74,8 @@ def test_what_a_hit_carries_along_counts_as_items() -> None:
     """A hit's own message comes first, then the messages of whatever else is in it; one without a message is "" ."""
     own, other = (Memory("m", Layer.EPISODIC, "note", "", 0, 0, message_id=each) for each in ("own", "other"))
     assert list(recall_ours.places(Hit(own, 1.0, 1.0, (Evidence("lexical", 1.0),)))) == ["own"]
+    derived = msgspec.structs.replace(own, message_id="", sources=("first", "second"))
+    assert list(recall_ours.places(Hit(derived, 1.0, 1.0))) == ["", "first", "second"]
     carrying = msgspec.structs.replace(
         Hit(own, 1.0, 1.0), evidence=(other, (msgspec.structs.replace(own, message_id=""),))
     )

@@ -28,7 +28,7 @@ _BATCH = 250
 _DAY = 86_400_000_000
 _GLANCE = 0.05  # seconds
 
-Turns = Mapping[str, Mapping[str, str]]  # by conversation: which turn a message is
+Turns = Mapping[str, Mapping[str, str]]  # by conversation: which turn a message, or a memory of it, is
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -81,6 +81,7 @@ async def _import(assistant: alejo.Assistant, clock: Calendar, conversation: Con
                     raise kept
                 if kept.message is not None:
                     found[kept.message.id] = turn.id
+                found |= dict.fromkeys((memory.id for memory in kept.memories), turn.id)
     clock.moment = None
     return found
 
@@ -114,15 +115,19 @@ async def _ask(assistant: alejo.Assistant, scope: Scope, question: Question, tur
 
 
 def places(value: Any) -> Iterator[str]:
-    """The messages that a hit stands for, first its own, then whatever it carries along; "" where there is none."""
+    """The messages that a hit stands for, first its own, then whatever it carries along; "" where there is none.
+
+    What was derived from other memories carries those along, by their ids.
+    """
     match value:
         case Hit():
-            yield value.memory.message_id
+            yield from places(value.memory)
             for name in value.__struct_fields__:
                 if name != "memory":
                     yield from places(getattr(value, name))
         case Memory():
             yield value.message_id
+            yield from value.sources
         case Message():
             yield value.id
         case tuple() | list():
