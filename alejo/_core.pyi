@@ -11,6 +11,7 @@ from typing import final
 from typing_extensions import Buffer
 
 __all__ = [
+    "EVIDENCE",
     "CacheCounters",
     "CacheDisk",
     "CacheTier",
@@ -24,6 +25,7 @@ __all__ = [
     "NgramHasher",
     "Panicked",
     "Ranker",
+    "Recall",
     "Selection",
     "SharedLimiter",
     "SparseVector",
@@ -37,6 +39,9 @@ __all__ = [
 ]
 
 __version__: str
+
+EVIDENCE: list[str]
+"""The kinds of evidence of a recall, in the order of its shares; docs/recall.md says what each is."""
 
 class InvalidValue(ValueError):
     """A value the core has no meaning for: a parameter out of range, a language without a stemmer."""
@@ -557,6 +562,102 @@ class Ranker:
 
         Raises InvalidValue for columns of different lengths, evidence outside its range, and what supersedes itself.
         """
+
+@final
+class Recall:
+    """From a question to the memories that answer it, each with what speaks for it; many threads may share one.
+
+    It looks into a lexical index and a vector scan that have the memories under the same numbers, and knows of each
+    memory besides what the pieces of its text are and what its traits are. Whoever changes these changes this too.
+
+    Candidates are the hundred whose words fit best, the fifty nearest in meaning and, if the question names times, the
+    fifty nearest of these. A candidate's score is the sum of weight · evidence; each product is a share. Evidence does
+    not depend on which other candidates there are. Of more matches by words the next follow a hundred at a time, so
+    that a longer list begins as a shorter one.
+    """
+
+    def __new__(cls, lexical: LexicalIndex, vectors: VectorScan, table: StaticEmbedder) -> Recall:
+        """Knows nothing yet; `table` tells what pieces of words mean."""
+
+    @staticmethod
+    def load(dumped: bytes, lexical: LexicalIndex, vectors: VectorScan, table: StaticEmbedder) -> Recall:
+        """The recall that was dumped. Raises DamagedIndex for bytes that none was dumped to."""
+
+    def dump(self) -> bytes:
+        """Everything it knows itself, for `load`."""
+
+    def upsert(
+        self,
+        doc: int,
+        text: str,
+        *,
+        asks: bool = False,
+        dated: bool = False,
+        names: int = 0,
+        tokens: int = 0,
+        importance: float = 0.0,
+        session: int = 0,
+        message: int = 0,
+    ) -> None:
+        """Notes what is known of a memory, replacing what was.
+
+        `text` is what the table shall read of it. `asks`: it ends in a question; `dated`: it tells when something was;
+        `names` and `tokens`, up to 65,535: how many it holds; `importance` is 0 to 1. The numbers of its session and of
+        the message it came from, 0 for none, are for filters. Raises InvalidValue for an importance that is no number.
+        """
+
+    def remove(self, doc: int) -> bool:
+        """Forgets a memory; False if nothing was known of it."""
+
+    def rank(
+        self,
+        text: str,
+        limit: int,
+        *,
+        weights: Mapping[str, float],
+        now: int,
+        half_life: float,
+        otherwise: str = "",
+        known: str = "",
+        meaning: Buffer | None = None,
+        classes: Sequence[tuple[float, float] | None] = ...,
+        spans: Sequence[tuple[int, int]] = ...,
+        asks_when: bool = False,
+        asks_name: bool = False,
+        after: int | None = None,
+        before: int | None = None,
+        session: int | None = None,
+        only: Sequence[int] | None = None,
+        but: int = 0,
+        min_coverage: float = 0.0,
+        min_similarity: float = -1.0,
+    ) -> list[tuple[int, float, float, tuple[float, ...]]]:
+        """The best memories as (number, score, coverage, shares by EVIDENCE), best first, equals by number.
+
+        `limit` 0 means all. `weights`, -100 to 100, are by name of evidence. `text` and its `meaning`, f32 or its
+        bytes, are what is asked, without whom it names; `otherwise` is looked for if no memory has a word of it, and
+        `known` is what the table reads. `classes` are by the kind under which the index has a memory: how much its
+        speaker is whom the question is about, -1 to 1, and the logarithm of what its kind weighs; None is left out,
+        one beyond them is (0, 0). `spans` are times the question names, each from one on and before another;
+        `asks_when` and `asks_name` say what it asks for. Recency halves with each `half_life`; all times are in one
+        unit.
+
+        Found are memories from `after` on, before `before`, of `session`, among `only`, and not of the message `but`,
+        as far as each is given. By words those are found that cover `min_coverage` of the question with their
+        neighbours, by meaning those of a cosine of `min_similarity`. Coverage is 0 to 1.
+
+        Raises InvalidValue for an unknown evidence, and for numbers outside their range.
+        """
+
+    def validate(self) -> None:
+        """Checks every invariant; slow, for tests. Raises DamagedIndex naming the first that does not hold."""
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes it takes on the heap, beside the index and the vectors."""
+
+    def __len__(self) -> int:
+        """How many memories it knows."""
 
 @final
 class Selection:

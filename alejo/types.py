@@ -341,24 +341,27 @@ class Filter(Value, frozen=True):
 EVERYTHING = Filter()
 
 
+_WEIGHTS = {"lexical": 1.0, "dense": 0.5, "recency": 0.3, "speaker": 0.3, "kind": 0.3}
+
+
 class RecallPlan(Value, frozen=True):
     """A memory plugin's judgement of how to recall.
 
-    What words have in common with the query counts 1 for the memory that fits them best. `dense_weight` is what the
-    cosine of meanings counts, `recency_weight` what it counts to be of now, halved every `recency_half_life` seconds,
-    and `speaker_weight` to be said by the one speaker the query names; `kind_weights` multiplies all of these for a
-    kind of memory (default 1). A memory is left out if its words cover less than `min_coverage` of the query and its
-    meaning is less similar than `min_similarity`. Weights are -100 to 100, those of kinds not below 0, and the
-    half-life is above 0; a plan with other numbers counts as a failure of its plugin.
+    A memory's score is the sum of weight · evidence; docs/recall.md names each kind of evidence. Recency is 1 now and
+    halved every `recency_half_life` seconds. `kind_weights` are factors by kind of memory (default 1), whose logarithm
+    is evidence; of a kind that weighs 0 none is found. `speakers` tells by speaker how much the query is about them,
+    -1 to 1; for the one speaker a query names that is 1. A memory is left out if its words cover less than
+    `min_coverage` of the query and its meaning is less similar than `min_similarity`. Weights are -100 to 100, those
+    of kinds not below 0, and the half-life is above 0; a plan with other numbers, or a weight of unknown evidence,
+    counts as a failure of its plugin.
     """
 
-    recency_weight: float = 0.3
+    weights: dict[str, float] = msgspec.field(default_factory=lambda: dict(_WEIGHTS))
     recency_half_life: float = 30 * 86400.0
     kind_weights: dict[str, float] = {}
     min_coverage: float = 0.0
-    dense_weight: float = 0.5
-    speaker_weight: float = 0.3
     min_similarity: float = 0.4
+    speakers: dict[str, float] = {}
 
 
 class Emotion(Value, frozen=True):

@@ -13,6 +13,7 @@ __all__ = ["SHIPPED", "shipped", "table_name"]
 SHIPPED = Path(__file__).parent
 
 
+@functools.cache
 def shipped() -> StaticEmbedder:
     """The embedder of the table that ships with the package; 256 dimensions, English."""
     return StaticEmbedder(SHIPPED)

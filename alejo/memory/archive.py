@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from alejo._core import EVIDENCE
 from alejo.memory import recall
 from alejo.memory.index import Index
 from alejo.memory.recall import Found
@@ -12,6 +13,7 @@ from alejo.types import Filter, RecallPlan
 _LOOKED_AT = 3  # hits, of which one has to be good
 _COVERED = 0.5  # of what the query says
 _SIMILAR = 0.6  # cosine
+_DENSE = EVIDENCE.index("dense")
 
 
 def rank(
@@ -29,5 +31,5 @@ def rank(
 
 
 def _good(found: Found, plan: RecallPlan) -> bool:
-    similar = dict(found.shares).get("dense", 0.0)
-    return found.coverage >= _COVERED or (plan.dense_weight > 0 and similar >= _SIMILAR * plan.dense_weight)
+    weight = plan.weights.get("dense", 0.0)
+    return found.coverage >= _COVERED or (weight > 0 and found.shares[_DENSE] >= _SIMILAR * weight)

@@ -6,31 +6,66 @@ meaning; beside it the index keeps what filters need, so that only hits are read
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
-from alejo._core import LexicalIndex, VectorScan, tokens
+from alejo._core import LexicalIndex, Recall, VectorScan, estimate_tokens, tokens
+from alejo.embedding import shipped
+from alejo.memory import signs
 from alejo.memory.embedders import Embedder
 from alejo.memory.entities import FactIndex
 from alejo.memory.timeline import Stated
-from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory
+from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory, RecallPlan
 
 _ENTRY = 480  # bytes of an entry with its ids and its places in dictionaries, measured
 _LABEL = 200  # bytes of one of its labels
 _NO_LABELS: dict[str, str] = {}
+_MOST = (1 << 16) - 1  # what the core counts names and tokens to
 _LATEST = (1 << 63) - 1  # a record may hold a later time than the core
 _FIELDS = [(1.0, 0.0, True), (1.0, 0.0, False), (0.5, 0.0, False)]  # text, speaker, date; see LexicalIndex
 # What a memory hears of its session, as answers stand beside what they answer. Chosen on long conversations: of the
 # messages that answer a question, .65 are among the ten best without it and .75 with; longer spans add nothing.
 _WINDOW = {-2: 0.25, -1: 0.5, 1: 0.3, 2: 0.15}
 _WORDS = re.compile(r"\w+")
-_PARTS = 3  # of a dump
+_PARTS = 4  # of a dump
 _BEYOND_LATIN = "\u0250"
+
+
+class Question(NamedTuple):
+    """A query as the core takes it: its words without whom it names, their meaning, and who that is, if just one."""
+
+    words: str
+    known: str  # of these what the table can read
+    meaning: bytes | None
+    named: str
+
+
+class Sort(NamedTuple):
+    """What many memories have in common; the core knows each sort by its number. The speaker is casefolded."""
+
+    layer: Layer
+    kind: str
+    archived: bool
+    outdated: bool
+    speaker: str
+
+    def passes(self, wanted: Filter) -> bool:
+        """Whether a filter lets memories of this sort be found."""
+        return (
+            (not self.archived or wanted.include_archived)
+            and (not self.outdated or wanted.include_superseded or wanted.as_of is not None)
+            and (not wanted.kinds or self.kind in wanted.kinds)
+            and (not wanted.layers or self.layer in wanted.layers)
+            and (not wanted.speaker or self.speaker == wanted.speaker.casefold())
+        )
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -79,30 +114,25 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
             msgspec.structs.force_setattr(self, "metadata", _NO_LABELS)
         return self
 
+    @property
+    def sort(self) -> Sort:
+        """The sort it is of."""
+        return Sort(self.layer, self.kind, self.archived, self.outdated, self.speaker.casefold())
+
     def passes(self, wanted: Filter) -> bool:
         """Whether a filter lets this memory be found."""
         return (
-            _admits(wanted, self.kind, archived=self.archived, outdated=self.outdated)
+            self.sort.passes(wanted)
             and (wanted.as_of is None or self._was(wanted.as_of))
-            and (not wanted.layers or self.layer in wanted.layers)
             and (not wanted.session_id or self.session_id == wanted.session_id)
             and (wanted.sent_after is None or self.sent_at >= wanted.sent_after)
             and (wanted.sent_before is None or self.sent_at < wanted.sent_before)
-            and (not wanted.speaker or self.speaker.casefold() == wanted.speaker.casefold())
             and (not wanted.metadata or wanted.metadata.items() <= self.metadata.items())
         )
 
     def _was(self, moment: int) -> bool:
         """Whether it was true at a time, or said by then."""
         return self.fact.valid(moment) if self.fact is not None else self.sent_at <= moment
-
-
-def _admits(wanted: Filter, kind: str, *, archived: bool, outdated: bool) -> bool:
-    return (
-        (not archived or wanted.include_archived)
-        and (not outdated or wanted.include_superseded or wanted.as_of is not None)
-        and (not wanted.kinds or kind in wanted.kinds)
-    )
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -112,7 +142,7 @@ class _State(msgspec.Struct, array_like=True):
     next: int
     entries: dict[int, Entry]
     sessions: list[str]
-    classes: list[tuple[str, bool, bool]]
+    sorts: list[Sort]
     pending: list[int]
 
 
@@ -128,6 +158,7 @@ class Index:
         self.pending: dict[int, None] = {}  # memories whose vectors are to be made, in order
         self.lexical = LexicalIndex(_FIELDS, window=_WINDOW)
         self.vectors = VectorScan(embedder.dimensions, exact=False)  # a fifth of the memory, and no worse to find by
+        self.recall = Recall(self.lexical, self.vectors, shipped())
         self._speakers: Counter[str] = Counter()  # how many memories are by each
         self._names: dict[str, set[str]] = {}  # by each word of their names
         self.entries: dict[int, Entry] = {}
@@ -138,19 +169,20 @@ class Index:
         self._docs: dict[str, int] = {}
         self._sessions: dict[str, int] = {}
         self._next = 0
-        self._classes: dict[tuple[str, bool, bool], int] = {}  # (kind, archived, outdated) as the core knows it
+        self._sorts: dict[Sort, int] = {}  # each with its number
 
     @property
     def nbytes(self) -> int:
         """About how many bytes it takes. Counts through all terms and entries."""
         labels = sum(len(entry.metadata) for entry in self.entries.values() if entry.metadata)
-        return self.lexical.nbytes + self.vectors.nbytes + _ENTRY * len(self.entries) + _LABEL * labels
+        core = self.lexical.nbytes + self.vectors.nbytes + self.recall.nbytes
+        return core + _ENTRY * len(self.entries) + _LABEL * labels
 
     def dump(self) -> list[bytes]:
         """Everything it holds, for `load`. It must not change meanwhile."""
-        columns = list(self._sessions), list(self._classes), list(self.pending)
+        columns = list(self._sessions), list(self._sorts), list(self.pending)
         state = _State(self.version, self._next, self.entries, *columns)
-        return [_ENCODE(state), self.lexical.dump(), self.vectors.dump()]
+        return [_ENCODE(state), self.lexical.dump(), self.vectors.dump(), self.recall.dump()]
 
     @classmethod
     def load(cls, embedder: Embedder, dumped: Sequence[bytes], *, same: bool = True) -> Index:
@@ -159,16 +191,17 @@ class Index:
         Raises DamagedIndex, or ValueError, for what none was dumped to.
         """
         if len(dumped) != _PARTS:
-            raise ValueError("an index has three parts")
+            raise ValueError("an index has four parts")
         state = _DECODE(dumped[0])
         index = cls(embedder)
         index.lexical = LexicalIndex.load(dumped[1], _FIELDS, window=_WINDOW)
         if same:
             index.vectors = VectorScan.load(dumped[2])
         index.pending = dict.fromkeys(state.pending if same else state.entries)
+        index.recall = Recall.load(dumped[3], index.lexical, index.vectors, shipped())
         index.version, index._next, index.entries = state.version, state.next, state.entries
-        index._sessions = {sys.intern(name): number for number, name in enumerate(state.sessions)}
-        index._classes = {name: number for number, name in enumerate(state.classes)}
+        index._sessions = {sys.intern(name): number for number, name in enumerate(state.sessions, 1)}
+        index._sorts = {sort: number for number, sort in enumerate(state.sorts)}
         speakers: Counter[str] = Counter()
         for doc, entry in state.entries.items():
             entry.shared()
@@ -206,17 +239,38 @@ class Index:
             return self._docs
         return {entry.id for entry in self.entries.values() if entry.passes(wanted)}
 
-    def weights(self, kinds: Mapping[str, float], wanted: Filter) -> list[float | None]:
-        """What the memories of each class weigh, 1 unless `kinds` says; None for classes that a filter leaves out."""
+    def classes(self, wanted: Filter, plan: RecallPlan, named: str) -> list[tuple[float, float] | None]:
+        """By sort: how much its speaker is whom the query is about, and the logarithm of its kind's weight.
+
+        None for sorts that the filter leaves out, and those of a kind that weighs nothing.
+        """
+        speakers = {speaker.casefold(): about for speaker, about in plan.speakers.items()}
+        if named:
+            speakers[named] = 1.0
+        kinds = {kind: math.log(weight) for kind, weight in plan.kind_weights.items() if weight > 0}
+        nothing = plan.kind_weights.keys() - kinds.keys()
         return [
-            kinds.get(kind, 1.0) if _admits(wanted, kind, archived=archived, outdated=outdated) else None
-            for kind, archived, outdated in self._classes
+            (speakers.get(sort.speaker, 0.0), kinds.get(sort.kind, 0.0))
+            if sort.passes(wanted) and sort.kind not in nothing
+            else None
+            for sort in self._sorts
         ]
 
-    def asked(self, query: str) -> tuple[bytes | None, str]:
-        """What a query means, if that can be told, and who it names if it names just one speaker."""
+    def session(self, session_id: str) -> int | None:
+        """The number of a session; None if no memory is of it."""
+        return self._sessions.get(session_id)
+
+    def only(self, wanted: Filter) -> list[int] | None:
+        """The numbers of the memories a filter lets through, where the core cannot tell by itself; else None."""
+        if not wanted.metadata and wanted.as_of is None:
+            return None
+        return [doc for doc, entry in self.entries.items() if entry.passes(wanted)]
+
+    def asked(self, query: str) -> Question:
+        """A query as the core takes it."""
         rest, named = self._apart(query)
-        return self._meaning(" ".join(rest), rest), named.pop() if len(named) == 1 else ""
+        words, known = " ".join(rest), _known(rest)
+        return Question(words, known, self.embedder.embed(words, known), named.pop() if len(named) == 1 else "")
 
     def plain(self, query: str) -> str:
         """A query without the names in it: what mentions a person is seldom what the person said."""
@@ -233,9 +287,8 @@ class Index:
         return rest, named
 
     def _meaning(self, text: str, words: Iterable[str]) -> bytes | None:
-        """The vector of a text; None if none can be told, as the table, which is of English, knows no other script."""
-        known = " ".join(word for word in words if word[0].isalpha() and word[0] < _BEYOND_LATIN)
-        return self.embedder.embed(text, known)
+        """The vector of a text, if one can be told."""
+        return self.embedder.embed(text, _known(words))
 
     def embed(self, doc: int, text: str, vector: bytes | None = None) -> None:
         """Takes the vector of a memory that was pending; that of the embedder itself, if none is given."""
@@ -248,6 +301,7 @@ class Index:
         """Goes by another embedder, whose vectors are all to be made."""
         self.embedder = embedder
         self.vectors = VectorScan(embedder.dimensions, exact=False)
+        self.recall = Recall.load(self.recall.dump(), self.lexical, self.vectors, shipped())
         self.pending = dict.fromkeys(self.entries)
 
     def put(self, memory: Memory) -> bool:
@@ -263,11 +317,23 @@ class Index:
         self._unmark(memory.id)
         self._mark(doc, entry)
         texts = [memory.text, memory.speaker, _date_words(memory.sent_at)]
-        kind = self._classes.setdefault((entry.kind, entry.archived, entry.outdated), len(self._classes))
+        sort = self._sorts.setdefault(entry.sort, len(self._sorts))
+        session = self._sessions.setdefault(entry.session_id, len(self._sessions) + 1) if entry.session_id else 0
         said = memory.message_id and memory.fact is None  # a fact is not said beside what it was taken from
-        session = self._sessions.setdefault(entry.session_id, len(self._sessions)) if said else None
-        self.lexical.upsert(doc, texts, kind, min(memory.sent_at, _LATEST), session)
-        meaning = self._meaning(memory.text, _WORDS.findall(memory.text))
+        self.lexical.upsert(doc, texts, sort, min(memory.sent_at, _LATEST), session if said else None)
+        known = _known(_WORDS.findall(memory.text))
+        self.recall.upsert(
+            doc,
+            known,
+            asks=signs.asks(memory.text),
+            dated=signs.dated(memory.text),
+            names=min(signs.names(memory.text), _MOST),
+            tokens=min(estimate_tokens(memory.text), _MOST),
+            importance=memory.importance,
+            session=session,
+            message=message_number(memory.message_id),
+        )
+        meaning = self.embedder.embed(memory.text, known)
         if meaning is not None:
             self.pending.pop(doc, None)
             self.vectors.upsert(doc, meaning)
@@ -287,6 +353,7 @@ class Index:
             self.lexical.remove(doc)
             self.vectors.remove(doc)
             self.pending.pop(doc, None)
+            self.recall.remove(doc)
 
     def _hear(self, speaker: str, more: int = 1) -> None:
         """Counts the memories of a speaker."""
@@ -312,6 +379,16 @@ class Index:
         self.pinned.pop(memory_id, None)
         self.hidden.discard(memory_id)
         self.facts.remove(memory_id)
+
+
+def message_number(message_id: str) -> int:
+    """A message as the core knows it; 0 for none."""
+    return int.from_bytes(blake2b(message_id.encode(), digest_size=8).digest(), "big") if message_id else 0
+
+
+def _known(words: Iterable[str]) -> str:
+    """The words of scripts that the table, which is of English, would not take for each other."""
+    return " ".join(word for word in words if word[0].isalpha() and word[0] < _BEYOND_LATIN)
 
 
 def _date_words(sent_at: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from alejo._core import EVIDENCE
 from alejo.types import Appraisal, CommandSpec, EmbeddingModel, FactDraft, MemoryDraft, Percept, RecallPlan
 
 from . import places
@@ -19,6 +20,7 @@ from .states import Refusal
 
 _MOST = 100  # the greatest weight of a plan
 _FACTS = 32  # of one message
+_EVIDENCE = frozenset(EVIDENCE)
 
 
 class WrongAnswer(Exception):
@@ -113,7 +115,9 @@ def check_answer(role: str, method: str, value: object, *, trusted: bool) -> Any
 def _check_meaning(value: Any) -> Any:
     if isinstance(value, RecallPlan) and not (
         value.recency_half_life > 0
-        and all(abs(weight) <= _MOST for weight in (value.recency_weight, value.dense_weight, value.speaker_weight))
+        and value.weights.keys() <= _EVIDENCE
+        and all(abs(weight) <= _MOST for weight in value.weights.values())
+        and all(abs(about) <= 1 for about in value.speakers.values())
         and not (math.isnan(value.min_coverage) or math.isnan(value.min_similarity))
         and all(0 <= weight <= _MOST for weight in value.kind_weights.values())
     ):

@@ -16,7 +16,7 @@ import msgspec
 
 from alejo import errors, hooks, roles, types
 
-VERSION = "1.8"
+VERSION = "2.0"
 
 
 def surface(names: Iterable[str]) -> dict[str, list[str]]:

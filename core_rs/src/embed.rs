@@ -63,6 +63,12 @@ impl Embedder {
         self.dimensions
     }
 
+    /// How many pieces it has a row for.
+    #[expect(clippy::len_without_is_empty, reason = "there is always [UNK]")]
+    pub fn len(&self) -> usize {
+        self.scales.len()
+    }
+
     /// The vector of a text, of length 1; a text without a token has that of `[UNK]`. All 0 if its rows cancel out.
     pub fn embed(&self, text: &str) -> Vec<f32> {
         self.embed_many([text])
@@ -85,24 +91,51 @@ impl Embedder {
         vectors
     }
 
+    /// The distinct pieces of a text, ascending, and how long the sum of all its pieces' rows is. Of a table of more rows only
+    /// the first 65,536 count.
+    pub fn pieces(&self, text: &str) -> (Vec<u16>, f32) {
+        let mut room = Room::default();
+        self.pieces.cut(text, &mut room);
+        let mut sum = vec![0.0; self.dimensions];
+        self.add(&room.ids, &mut sum);
+        let mut pieces: Vec<u16> = room.ids.iter().filter_map(|&id| u16::try_from(id).ok()).collect();
+        pieces.sort_unstable();
+        pieces.dedup();
+        (pieces, length_of(&sum))
+    }
+
+    /// The row of a piece: its numbers, and what one of each counts.
+    pub(crate) fn row(&self, piece: u16) -> (&[i8], f32) {
+        let at = self.rows.start + usize::from(piece) * self.dimensions;
+        let row = &self.file[at..at + self.dimensions];
+        // SAFETY: a byte is a signed byte.
+        (unsafe { std::slice::from_raw_parts(row.as_ptr().cast(), row.len()) }, self.scales[usize::from(piece)])
+    }
+
     fn pool(&self, ids: &[u32], vector: &mut [f32]) {
+        self.add(ids, vector);
+        normalise(vector);
+    }
+
+    /// Adds the rows of pieces to a vector.
+    fn add(&self, ids: &[u32], vector: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has what the function is compiled for.
-            return unsafe { self.pool_avx2(ids, vector) };
+            return unsafe { self.add_avx2(ids, vector) };
         }
-        self.pool_plain(ids, vector);
+        self.add_plain(ids, vector);
     }
 
-    /// [`Self::pool_plain`], compiled for eight numbers at once; no fused multiply-add, which would round otherwise.
+    /// [`Self::add_plain`], compiled for eight numbers at once; no fused multiply-add, which would round otherwise.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
-    fn pool_avx2(&self, ids: &[u32], vector: &mut [f32]) {
-        self.pool_plain(ids, vector);
+    fn add_avx2(&self, ids: &[u32], vector: &mut [f32]) {
+        self.add_plain(ids, vector);
     }
 
     #[inline(always)]
-    fn pool_plain(&self, ids: &[u32], vector: &mut [f32]) {
+    fn add_plain(&self, ids: &[u32], vector: &mut [f32]) {
         let rows = &self.file[self.rows.clone()];
         for &id in ids {
             let row = &rows[id as usize * self.dimensions..][..self.dimensions];
@@ -111,7 +144,6 @@ impl Embedder {
                 *sum += f32::from(value as i8) * scale;
             }
         }
-        normalise(vector);
     }
 
     /// Checks every invariant of the table and its vocabulary.

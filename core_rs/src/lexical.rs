@@ -16,6 +16,7 @@
 mod codes;
 mod documents;
 mod dump;
+mod found;
 mod lengths;
 mod params;
 mod rank;
@@ -32,6 +33,7 @@ use crate::error::{Error, Result};
 use crate::text::Tokenizer;
 use codes::Codes;
 use documents::{Document, Documents};
+pub use found::{Choice, Found, Words};
 use lengths::Lengths;
 use params::Group;
 pub use params::{Field, Params, Weight, Window};

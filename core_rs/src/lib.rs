@@ -11,6 +11,7 @@
 //! - [`lexical`]: an exact, incremental BM25 index over one user's documents.
 //! - [`limiter`]: how often somebody may, for many keys.
 //! - [`rank`]: from candidates to what a context shall hold.
+//! - [`recall`]: from a question to the memories that answer it, each with what speaks for it.
 //! - [`scan`]: the vectors nearest to a query, exactly.
 //! - `py`: the Python face `alejo._core`, behind the feature `python`; nothing outside it knows Python.
 
@@ -29,6 +30,7 @@ pub mod ngram;
 #[cfg(feature = "python")]
 mod py;
 pub mod rank;
+pub mod recall;
 pub mod scan;
 pub mod text;
 

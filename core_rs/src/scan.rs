@@ -210,6 +210,59 @@ impl Scan {
         }
     }
 
+    /// The `limit` vectors of the greatest product with `query` by their codes, of those that `passes` and that reach `least`;
+    /// in no order.
+    ///
+    /// # Errors
+    /// As [`upsert`](Self::upsert).
+    pub fn nearest(
+        &self,
+        query: &[f32],
+        limit: usize,
+        least: f32,
+        passes: impl Fn(u64) -> bool,
+    ) -> Result<Vec<(u64, f32)>> {
+        self.check(query)?;
+        let mut found: BinaryHeap<Reverse<(Total, Reverse<u64>)>> = BinaryHeap::new();
+        let mut floor = least;
+        self.products(&Asked::new(query, self.codes.stride()), |at, product, _| {
+            if product >= floor && limit > 0 && passes(self.ids[at]) {
+                found.push(Reverse((Total(product), Reverse(self.ids[at]))));
+                if found.len() > limit {
+                    found.pop();
+                }
+                if found.len() == limit {
+                    floor = found.peek().map_or(floor, |worst| worst.0.0.0);
+                }
+            }
+        });
+        Ok(found.into_iter().map(|Reverse((Total(product), Reverse(id)))| (id, product)).collect())
+    }
+
+    /// A vector to compare others with, as the codes have it.
+    ///
+    /// # Errors
+    /// As [`upsert`](Self::upsert).
+    pub(crate) fn asked(&self, query: &[f32]) -> Result<Asked> {
+        self.check(query)?;
+        Ok(Asked::new(query, self.codes.stride()))
+    }
+
+    /// The product of a vector with one asked for, by their codes.
+    pub(crate) fn product(&self, id: u64, asked: &Asked) -> Option<f32> {
+        let place = *self.places.get(&id)? as usize;
+        let product = asked.kernel.of(self.codes.row(place), &asked.steps) - asked.over;
+        Some(product as f32 * (self.bounds[place].scale * asked.coded.scale))
+    }
+
+    /// A vector it holds, to compare others with.
+    pub(crate) fn held(&self, id: u64) -> Option<Asked> {
+        let place = *self.places.get(&id)? as usize;
+        let steps: Vec<i8> = self.codes.row(place).iter().map(|&code| code.wrapping_sub(ZERO).cast_signed()).collect();
+        let over = i32::from(ZERO) * steps.iter().map(|&step| i32::from(step)).sum::<i32>();
+        Some(Asked { steps, coded: self.bounds[place], over, kernel: ByteDot::detect() })
+    }
+
     /// The codes of vectors, to compare them with each other; zeros for a number there is no vector of.
     pub fn rows(&self, ids: &[u64]) -> Rows {
         let mut codes = vec![0_i8; ids.len() * self.dimensions];
@@ -266,7 +319,7 @@ fn order(one: &(u64, f32), other: &(u64, f32)) -> Ordering {
 }
 
 /// A query, coded.
-struct Asked {
+pub(crate) struct Asked {
     steps: Vec<i8>,
     coded: Coded,
     /// What every product has too much, as codes are kept above [`ZERO`].

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alejo import Assistant
+from alejo._core import EVIDENCE
 from alejo.embedding import shipped
 from alejo.memory.embedders import TableEmbedder
 from alejo.memory.index import Index
-from alejo.memory.recall import Found, Match, match, rank
+from alejo.memory.recall import Found, evidence, rank
 from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory, MemoryDraft, MessageDraft, Page, RecallPlan
 
 from ..conftest import ADA
@@ -53,7 +54,7 @@ FILTERS = st.just(EVERYTHING) | st.builds(
 )
 PLANS = st.builds(
     RecallPlan,
-    recency_weight=st.sampled_from([0.0, 0.1, 1.0, -0.5]),
+    weights=st.dictionaries(st.sampled_from(EVIDENCE), st.sampled_from([0.1, 1.0, -0.5])),
     recency_half_life=st.just(HALF_LIFE / 1e6),
     kind_weights=st.dictionaries(KINDS | st.just("unheard of"), st.sampled_from([0.0, 0.2, 1.0, 3.0])),
     min_coverage=st.sampled_from([0.0, 0.4]),
@@ -76,21 +77,6 @@ def filled(changes: list[Change]) -> Index:
     return index
 
 
-def weigh_all(index: Index, query: str, wanted: Filter, plan: RecallPlan, but: str) -> list[Match]:
-    """Every match, weighed by itself."""
-    matches = index.lexical.rank(query, 0, now=0, half_life=1, recency_weight=0, weights=[], min_coverage=0)
-    found = []
-    for doc, _, lexical, _, coverage in matches:
-        entry = index.entries[doc]
-        if coverage < plan.min_coverage or not entry.passes(wanted) or (but and entry.message_id == but):
-            continue
-        weight = plan.kind_weights.get(entry.kind, 1.0)
-        fresh = plan.recency_weight * matches[0][1] * weight
-        recency = fresh * 0.5 ** max(0, (NOW - entry.sent_at) // HALF_LIFE)
-        found.append((doc, lexical * weight + recency, lexical * weight, recency, coverage))
-    return sorted(found, key=lambda each: (-each[1], each[0]))
-
-
 HISTORIES = st.builds(
     lambda memories, changes: [*enumerate(memories), *changes],
     st.lists(MEMORIES, max_size=40),
@@ -101,59 +87,51 @@ BUT = st.sampled_from(["", "m"])
 
 
 @given(HISTORIES, WORDS, FILTERS, PLANS, MOST, BUT)
-def test_the_best_by_words_are_those_of_weighing_all(
+def test_a_recall_gives_what_passes_the_best_first(
     changes: list[Change], query: str, wanted: Filter, plan: RecallPlan, most: int, but: str
 ) -> None:
-    """After any history the first of all that share a word and pass come in order, and truly whether there are more."""
+    """Whatever the plan, each hit passes the filter, its shares are its score, and it is said if there are more."""
     index = filled(changes)
-    expected = weigh_all(index, query, wanted, plan, but)
-    assert match(index, query, wanted, plan, NOW, most=most, but=but) == (expected[:most], len(expected) > most)
-
-
-def weigh_everything(index: Index, query: str, wanted: Filter, plan: RecallPlan, but: str) -> dict[int, float]:
-    """The score of every memory that matches or is near."""
-    matches = index.lexical.rank(query, 0, now=0, half_life=1, recency_weight=0, weights=[], min_coverage=0)
-    words = {doc: (lexical, coverage) for doc, _, lexical, _, coverage in matches}
-    meaning, named = index.asked(query)
-    cosines = dict(index.vectors.search(meaning, 0)) if meaning else {}
-    passing = [
-        doc for doc, each in index.entries.items() if each.passes(wanted) and not (but and each.message_id == but)
-    ]
-    by_words = [doc for doc in passing if doc in words and words[doc][1] >= plan.min_coverage]
-    weight = {doc: plan.kind_weights.get(index.entries[doc].kind, 1.0) for doc in passing}
-    best = max((words[doc][0] for doc in by_words if weight[doc]), default=1.0)
-    scores = {}
-    for doc in {*by_words, *(doc for doc in passing if cosines.get(doc, -1) >= plan.min_similarity)}:
-        entry = index.entries[doc]
-        score = words[doc][0] / best if doc in by_words else 0.0
-        score += plan.dense_weight * cosines.get(doc, 0.0)
-        score += plan.recency_weight * 0.5 ** max(0, (NOW - entry.sent_at) // HALF_LIFE)
-        score += plan.speaker_weight * (bool(named) and entry.speaker.casefold() == named)
-        scores[doc] = score * weight[doc]
-    return scores
-
-
-@given(HISTORIES, WORDS, FILTERS, PLANS, MOST, BUT)
-def test_the_best_are_those_of_weighing_everything(
-    changes: list[Change], query: str, wanted: Filter, plan: RecallPlan, most: int, but: str
-) -> None:
-    """A recall gives what matches or is near, the best first by all evidence, which adds up to the score."""
-    index = filled(changes)
-    expected = weigh_everything(index, query, wanted, plan, but)
     found, more = rank(index, query, wanted, plan, NOW, most=most, but=but)
-    sure = [doc for doc, score in expected.items() if score > 0.01]
-    assert len(found) == most or {each.doc for each in found} >= set(sure)
-    assert {each.doc for each in found} <= expected.keys()
-    assert more or len(found) >= min(most, len(sure))
+    for each in found:
+        entry = index.entries[each.doc]
+        assert entry.passes(wanted)
+        assert not (but and entry.message_id == but)
+        assert plan.kind_weights.get(entry.kind, 1.0) > 0
+        assert each.score == pytest.approx(sum(each.shares), abs=1e-4)
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
-    for each in found:  # a byte a number is exact enough
-        assert each.score == pytest.approx(expected[each.doc], abs=0.03)
-        assert each.score == pytest.approx(sum(share for _, share in each.shares), abs=1e-5)
+    everything, _ = rank(index, query, wanted, plan, NOW, most=1000, but=but)
+    assert (found, more) == (everything[:most], len(everything) > most)
+
+
+@given(HISTORIES, WORDS, FILTERS, PLANS)
+def test_an_index_with_a_past_is_as_one_without(
+    changes: list[Change], query: str, wanted: Filter, plan: RecallPlan
+) -> None:
+    """What is found, and why, depends on the memories there are, not on those that were."""
+    index = filled(changes)
+    index.recall.validate()
+    last = dict(changes)
+    fresh = filled([(number, memory) for number, memory in last.items() if memory is not None])
+
+    def told(which: Index) -> dict[str, Found]:
+        found, _ = rank(which, query, wanted, plan, NOW, most=1000)
+        return {which.entries[each.doc].id: each for each in found}
+
+    before, after = told(index), told(fresh)
+    assert before.keys() == after.keys()
+    for memory_id, each in before.items():
+        assert each.shares == pytest.approx(after[memory_id].shares, abs=1e-4)
 
 
 def memory(number: int, text: str, *, speaker: str = "") -> Memory:
     """A memory of long ago."""
     return Memory(str(number), Layer.SEMANTIC, "fact", text, 0, 0, speaker)
+
+
+def share(found: Found, name: str) -> float:
+    """One share of a hit."""
+    return found.shares[EVIDENCE.index(name)]
 
 
 def found(index: Index, query: str, plan: RecallPlan | None = None) -> list[Found]:
@@ -166,7 +144,7 @@ def test_what_shares_no_word_is_found_by_its_meaning() -> None:
     index = filled([(0, memory(0, "My doctor prescribed pills")), (1, memory(1, "The meeting is on Tuesday"))])
     (hit,) = found(index, "medicine")
     assert (hit.doc, hit.coverage) == (0, 0.0)
-    assert dict(hit.shares)["dense"] > 0.3
+    assert share(hit, "dense") > 0.2
     assert found(index, "medicine", RecallPlan(min_similarity=0.9)) == []
     index.remove("0")
     assert found(index, "medicine") == []
@@ -179,9 +157,11 @@ def test_who_is_named_is_believed() -> None:
     index = filled(said)
     assert [each.doc for each in found(index, "What does Bob like?")] == [1, 0]
     assert [each.doc for each in found(index, "What does ann like?")] == [0, 1]
-    assert "speaker" not in dict(found(index, "Do Ann and Bob like it?")[0].shares)
+    assert share(found(index, "Do Ann and Bob like it?")[0], "speaker") == 0
     index.put(memory(1, "I like tea", speaker="Carl"))
-    assert "speaker" not in dict(found(index, "What does Bob like?")[0].shares)
+    assert share(found(index, "What does Bob like?")[0], "speaker") == 0
+    (first, *_) = found(index, "What did you say about tea?", RecallPlan(speakers={"Carl": 1.0}))
+    assert first.doc == 1
 
 
 def test_what_the_table_does_not_know_is_found_by_words_alone() -> None:
@@ -216,6 +196,20 @@ def test_beyond_the_first_hundred_words_decide() -> None:
     assert (short, more, no_more) == (long[:50], True, False)
     assert {each.doc for each in long} == set(range(400))
     assert len(long) == 400
+
+
+def test_what_matters_is_told_and_the_rest_in_sum() -> None:
+    """Evidence is told the strongest first, small shares together, and all of it is the score."""
+    shares = [0.0] * len(EVIDENCE)
+    shares[0], shares[1], shares[2], shares[3], shares[8] = 2.0, -0.5, 0.05, 0.03, 1.0
+    told = evidence(shares, "apple, pear")
+    assert [(each.name, each.detail) for each in told] == [
+        (EVIDENCE[0], "apple, pear"),
+        (EVIDENCE[8], ""),
+        (EVIDENCE[1], ""),
+        ("other", ""),
+    ]
+    assert sum(each.share for each in told) == pytest.approx(sum(shares))
 
 
 async def test_a_hit_tells_no_words_of_its_neighbours(assistant: Assistant) -> None:

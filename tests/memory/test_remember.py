@@ -56,7 +56,9 @@ NAN = float("nan")
 PLANS = {
     "a weight below nothing": RecallPlan(kind_weights={"note": -1.0}),
     "a weight that is none": RecallPlan(kind_weights={"note": NAN}),
-    "a weight without end": RecallPlan(recency_weight=float("inf")),
+    "a weight without end": RecallPlan({"recency": float("inf")}),
+    "a weight of nothing known": RecallPlan({"smell": 1.0}),
+    "a speaker beyond all": RecallPlan(speakers={"Ann": 2.0}),
     "a half-life of nothing": RecallPlan(recency_half_life=0.0),
     "a coverage that is none": RecallPlan(min_coverage=NAN),
 }

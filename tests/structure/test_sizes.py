@@ -11,6 +11,7 @@ import pytest
 from .imports import ROOT, sources
 
 LONGEST_FILE = 700
+LONGEST_REFERENCE = 1000  # of a binary, which has one stub however many parts it has: it is looked up, not read
 LONG_FILE = 450  # nine of ten files of alejo are shorter
 LONG_FUNCTION = 35  # and nine of ten functions
 
@@ -41,8 +42,8 @@ def ninetieth(lengths: list[int]) -> int:
 
 @pytest.mark.parametrize("file", written(), ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_file_is_too_long(file: Path) -> None:
-    """No hand-written file exceeds 700 lines."""
-    assert len(file.read_text().splitlines()) <= LONGEST_FILE
+    """No hand-written file exceeds 700 lines, and no reference 1000."""
+    assert len(file.read_text().splitlines()) <= (LONGEST_REFERENCE if file.suffix == ".pyi" else LONGEST_FILE)
 
 
 def test_most_files_are_short() -> None:

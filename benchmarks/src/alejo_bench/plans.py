@@ -64,18 +64,18 @@ def settings(folder: Path, change: Change | None = None, *given: object) -> tupl
 
 def evidence() -> list[str]:
     """What the shipped plan weighs, by name."""
-    return list(_weights(asyncio.run(_shipped().plan(""))))
+    return list(asyncio.run(_shipped().plan("")).weights)
 
 
 def lexical(plan: RecallPlan) -> RecallPlan:
     """A plan that knows no vectors."""
-    without = {name: 0.0 for name in _weights(plan) if name.startswith(_OF_VECTORS)}
+    without = {name: 0.0 for name in plan.weights if name.startswith(_OF_VECTORS)}
     return msgspec.structs.replace(_weighing(plan, without), min_similarity=1.0)
 
 
 def dense(plan: RecallPlan) -> RecallPlan:
     """A plan that knows nothing but what a memory means, however far that is."""
-    alone = {name: float(name == "dense") for name in _weights(plan)}
+    alone = {name: float(name == "dense") for name in plan.weights}
     return msgspec.structs.replace(_weighing(plan, alone), min_similarity=-1.0, kind_weights={})
 
 
@@ -88,16 +88,8 @@ def _without(name: str) -> Change:
     return lambda plan: _weighing(plan, {name: 0.0})
 
 
-def _weights(plan: RecallPlan) -> dict[str, float]:
-    names = ("dense_weight", "recency_weight", "speaker_weight")
-    found: dict[str, float] = getattr(plan, "weights", {}) or {each: getattr(plan, each) for each in names}
-    return {name.removesuffix("_weight"): weight for name, weight in found.items()}
-
-
 def _weighing(plan: RecallPlan, weights: dict[str, float]) -> RecallPlan:
-    if hasattr(plan, "weights"):
-        return msgspec.structs.replace(plan, weights=plan.weights | weights)
-    return msgspec.structs.replace(plan, **{f"{name}_weight": weight for name, weight in weights.items()})
+    return msgspec.structs.replace(plan, weights=plan.weights | weights)
 
 
 def _shipped() -> Any:

@@ -67,7 +67,22 @@ impl Matches {
 
     /// The share of the query's idf that a match holds.
     pub(super) fn coverage(&self, slot: Slot) -> f32 {
-        (self.room.matched[slot as usize] / self.idf).min(1.0)
+        (self.room.matched[slot as usize] / self.idf.max(f32::MIN_POSITIVE)).min(1.0)
+    }
+
+    /// The BM25 of a document.
+    pub(super) fn bm25(&self, slot: Slot) -> f32 {
+        self.room.scores[slot as usize]
+    }
+
+    /// The idf of the whole query.
+    pub(super) fn idf(&self) -> f32 {
+        self.idf
+    }
+
+    /// Two columns to work in, by slot; they are 0, and are left so.
+    pub(super) fn columns(&mut self) -> (&mut [f32], &mut [f64]) {
+        (&mut self.room.tf, &mut self.room.parts)
     }
 
     /// The best BM25; 0 if nothing matched.
@@ -167,25 +182,29 @@ impl<'a> Frequencies<'a> {
 impl Index {
     /// The documents that share a term with `query`, and how much of it each holds.
     pub(super) fn matches(&self, query: &str) -> Matches {
+        self.matched(query).1
+    }
+
+    /// The terms of `query` that some document holds, with their idf, and the documents that share one.
+    pub(super) fn matched(&self, query: &str) -> (Vec<(Term, f32)>, Matches) {
         let query = self.query(query);
         let end = self.documents.end();
         let postings: usize = query.known.iter().map(|(term, _)| self.terms.postings(*term).len()).sum();
         let most = postings * (2 * self.reach + 1);
         let slots = (most * 8 < end).then(|| Vec::with_capacity(most));
-        let mut matches = Matches { room: Room::take(end, self.reach > 0), end, slots, idf: 0.0 };
-        if self.reach == 0 {
-            query.known.iter().for_each(|(term, _)| self.match_own(*term, &mut matches));
+        let mut matches = Matches { room: Room::take(end, true), end, slots, idf: 0.0 };
+        let idfs = if self.reach == 0 {
+            query.known.iter().map(|(term, _)| self.match_own(*term, &mut matches)).collect()
         } else {
-            self.match_heard(&query, &mut matches);
-        }
-        matches.idf += query.missing as f32 * self.idf(0);
-        matches
+            self.match_heard(&query, &mut matches)
+        };
+        matches.idf = idfs.iter().sum::<f32>() + query.missing as f32 * self.idf(0);
+        (query.known.iter().map(|(term, _)| *term).zip(idfs).collect(), matches)
     }
 
-    fn match_own(&self, term: Term, matches: &mut Matches) {
+    fn match_own(&self, term: Term, matches: &mut Matches) -> f32 {
         let postings = self.terms.postings(term);
         let idf = self.idf(postings.len());
-        matches.idf += idf;
         match &self.groups[..] {
             [group] if group.length.is_none() => {
                 let count =
@@ -204,6 +223,7 @@ impl Index {
                 postings.iter().for_each(|p| matches.add(p.slot(), idf * self.params.saturated(tf(*p), 1.0), idf));
             }
         }
+        idf
     }
 
     /// What a posting's counts make, divided by their norms, without neighbours.
@@ -217,17 +237,19 @@ impl Index {
         move |posting| parts.iter().map(|(own, norm)| own(posting.slot(), posting.code()) / norm(posting.slot())).sum()
     }
 
-    fn match_heard(&self, query: &Query, matches: &mut Matches) {
+    fn match_heard(&self, query: &Query, matches: &mut Matches) -> Vec<f32> {
         let mut room =
             Room { tf: mem::take(&mut matches.room.tf), parts: mem::take(&mut matches.room.parts), ..Room::default() };
         let mut frequencies = Frequencies::new(&mut room, matches.end);
+        let mut idfs = Vec::with_capacity(query.known.len());
         for &(term, _) in &query.known {
             self.hear(term, &mut frequencies);
             let idf = self.idf(frequencies.df);
-            matches.idf += idf;
+            idfs.push(idf);
             frequencies.drain(|slot, tf| matches.add(slot, idf * self.params.saturated(tf, 1.0), idf));
         }
         (matches.room.tf, matches.room.parts) = (room.tf, room.parts);
+        idfs
     }
 
     /// What a term's postings count for the documents themselves and for those around them.

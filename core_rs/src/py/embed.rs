@@ -15,7 +15,7 @@ const LARGE_TEXT: usize = 500;
 /// Embeds texts by a table of their tokens; safe to use from many threads.
 #[pyclass(frozen, module = "alejo._core")]
 pub(super) struct StaticEmbedder {
-    embedder: Embedder,
+    pub(super) embedder: Embedder,
 }
 
 #[pymethods]

@@ -28,7 +28,7 @@ type Ranked = (u64, f64, f64, f64, f32);
 /// An exact BM25 index over one user's documents; safe to use from many threads.
 #[pyclass(frozen, module = "alejo._core")]
 pub(super) struct LexicalIndex {
-    index: RwLock<Index>,
+    pub(super) index: RwLock<Index>,
 }
 
 #[pymethods]
@@ -141,7 +141,7 @@ fn scheme(
 }
 
 /// A panic inside a write may have left the index half changed, and it says so from then on.
-fn damaged<T>(_: PoisonError<T>) -> Error {
+pub(super) fn damaged<T>(_: PoisonError<T>) -> Error {
     Error::Damaged("a change was broken off")
 }
 

@@ -12,6 +12,7 @@ mod lexical;
 mod limiter;
 mod ngram;
 mod rank;
+mod recall;
 mod scan;
 mod text;
 
@@ -29,6 +30,7 @@ fn debug_build() -> bool {
 fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("EVIDENCE", crate::recall::EVIDENCE.to_vec())?;
     module.add("InvalidValue", py.get_type::<error::InvalidValue>())?;
     module.add("DamagedIndex", py.get_type::<error::DamagedIndex>())?;
     module.add("DamagedTable", py.get_type::<error::DamagedTable>())?;
@@ -44,6 +46,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ngram::SparseVector>()?;
     module.add_class::<rank::Ranker>()?;
     module.add_class::<rank::Selection>()?;
+    module.add_class::<recall::Recall>()?;
     module.add_class::<scan::VectorScan>()?;
     module.add_class::<limiter::Decision>()?;
     module.add_class::<limiter::Limiter>()?;

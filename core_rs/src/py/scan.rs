@@ -18,7 +18,7 @@ const LARGE: usize = 200_000;
 /// Exact search over vectors; safe to use from many threads.
 #[pyclass(frozen, module = "alejo._core")]
 pub(super) struct VectorScan {
-    scan: RwLock<Scan>,
+    pub(super) scan: RwLock<Scan>,
 }
 
 /// A vector as Python has it.
@@ -99,7 +99,7 @@ impl VectorScan {
 }
 
 /// A panic inside a write may have left the scan half changed, and it says so from then on.
-fn damaged<T>(_: PoisonError<T>) -> Error {
+pub(super) fn damaged<T>(_: PoisonError<T>) -> Error {
     Error::Damaged("a change was broken off")
 }
 

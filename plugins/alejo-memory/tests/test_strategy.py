@@ -99,18 +99,20 @@ async def test_a_draft_is_completed_where_it_is_open() -> None:
     assert await strategy.complete(given_) == given_
 
 
-async def test_questions_weigh_little_in_a_recall() -> None:
-    """A question in memory counts a fifth, and recency hardly at all for a question of fact."""
+async def test_a_plan_weighs_by_the_fitted_weights() -> None:
+    """Questions weigh little, recency hardly at all for a question of fact, and settings change single weights."""
     plan = await Judgement().plan("What is my dog called?")
-    assert plan.kind_weights["question"] == 0.2
-    assert plan.recency_weight <= 0.1
+    assert plan.weights["question"] < 0
+    assert plan.weights["recency"] <= 0.2
+    other = await Judgement({"pieces": 0.0}).plan("What is my dog called?")
+    assert other.weights == plan.weights | {"pieces": 0.0}
 
 
 @pytest.mark.parametrize("query", ["What did I do yesterday?", "my latest recipe", "Where was I last week?"])
 async def test_recency_counts_when_asked_for(query: str) -> None:
     """Words such as "latest" make what is new weigh as much as what fits."""
     plan = await Judgement().plan(query)
-    assert plan.recency_weight >= 1.0
+    assert plan.weights["recency"] >= 1.0
     assert plan.recency_half_life < 30 * 86400
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -51,13 +52,10 @@ _LAYERS = {
 }
 _SPEAKERS = {Role.ASSISTANT: "Assistant", Role.TOOL: "Tool"}
 
-_PLAIN = RecallPlan(
-    recency_weight=0.1,
-    recency_half_life=30 * 86400.0,
-    kind_weights={"question": 0.2, "remark": 0.8},
-    min_coverage=0.05,
-)
-_LATEST = msgspec.structs.replace(_PLAIN, recency_weight=1.0, recency_half_life=7 * 86400.0)
+_WEIGHTS: dict[str, float] = msgspec.json.decode((Path(__file__).parent / "weights.json").read_bytes())
+_MIN_COVERAGE = 0.05
+_LATEST = 2.0  # what recency weighs when the newest is asked for
+_LATELY = 7 * 86400.0
 
 
 def kind_of(text: str) -> str:
@@ -77,7 +75,15 @@ def kind_of(text: str) -> str:
 
 
 class Judgement:
-    """The built-in memory strategy. It reads words only, so the same text is always judged the same."""
+    """The built-in memory strategy. It reads words only, so the same text is always judged the same.
+
+    How evidence weighs was fitted by `alejo bench fit`; `weights` replaces single ones.
+    """
+
+    def __init__(self, weights: Mapping[str, float] | None = None) -> None:
+        self._plain = RecallPlan(_WEIGHTS | dict(weights or {}), min_coverage=_MIN_COVERAGE)
+        latest = self._plain.weights | {"recency": _LATEST}
+        self._latest = msgspec.structs.replace(self._plain, weights=latest, recency_half_life=_LATELY)
 
     async def keep(self, message: Message) -> Sequence[MemoryDraft]:
         """The message as one memory in its own words, or nothing for commands, courtesies and a brain's own answers."""
@@ -115,8 +121,8 @@ class Judgement:
         return msgspec.structs.replace(draft, layer=layer, importance=importance)
 
     async def plan(self, query: str) -> RecallPlan:
-        """Questions weigh little, since who asks wants what was told; recency counts when the words ask for it."""
-        return _LATEST if _RECENT.search(query) else _PLAIN
+        """The fitted weights; recency counts when the words ask for it."""
+        return self._latest if _RECENT.search(query) else self._plain
 
     @staticmethod
     def _is_told(message: Message) -> bool:

@@ -1,0 +1,74 @@
+"""Signs in a text, read without understanding it: whether it asks, and for what; whether it tells a time; its names.
+
+The words are data by language: English, German and Spanish. A text of another language shows what marks and capitals
+show.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MARKS = ("?", "\uff1f", "\u061f", "\u2e2e", "\u037e", "\u055e", "\u1367")  # Latin to Armenian and Ethiopic
+_ASIDE = re.compile(r"(?:\s*\[[^\[\]]*\])+\s*$")  # what a picture shows, as it stands behind what was said
+_CLOSING = " \t\n\"'\u201d\u2019)*\u00bb"
+
+_MONTHS = (
+    "january february march april june july august september october november december "
+    "januar februar märz juni juli oktober dezember jänner "
+    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"
+)
+_DATED = (
+    # English
+    r"yesterday|today|tonight|tomorrow|recently|just|since|ago|"
+    r"(?:last|next|this|past)\s+(?:week|month|year|night|weekend|summer|winter|spring|fall|autumn|\w+day)|"
+    r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|few|couple\s+of)\s+(?:day|week|month|year)s?|"
+    # German
+    r"gestern|vorgestern|heute|übermorgen|neulich|kürzlich|seit|"
+    r"(?:letzte|nächste|diese|vorige|kommende)[nmrs]?\s+(?:woche|monat|jahr|nacht|wochenende|sommer|winter|\w+tag)|"
+    r"(?:\d+|einem|einer|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|paar)\s+(?:tage|woche|monat|jahr)\w{0,2}|"
+    # Spanish
+    r"ayer|anteayer|anoche|hoy|hace|desde|"
+    r"(?:semana|mes|año|noche|verano|invierno|lunes|martes|miércoles|jueves|viernes|sábado|domingo)\s+(?:pasad[oa]|que\s+viene)|"
+    r"(?:\d+|un|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez)\s+(?:día|semana|mes|año)(?:e?s)?"
+)
+_TELLS_TIME = re.compile(rf"\b(?:{_DATED}|{_MONTHS.replace(' ', '|')})\b", re.IGNORECASE)
+_FIRST = r"^\W*(?:(?:and|so|but|since|until|und|seit|bis|y|desde|hasta)\s+)*"
+_ASKS_WHEN = re.compile(
+    _FIRST + r"(?:when|how\s+long|(?:(?:in|on|at)\s+)?(?:what|which)\s+(?:date|day|month|year|time|week)|"
+    r"wann|wie\s+lange?|(?:in\s+|an\s+)?welche[mnrs]?\s+(?:tag|datum|monat|jahr|woche)|um\s+wie\s*viel\s+uhr|"
+    r"cu[aá]ndo|(?:hace\s+)?cu[aá]nto\s+(?:tiempo\s+)?(?:hace|llev\w+|dur\w+)|(?:en\s+)?qu[eé]\s+(?:d[ií]a|fecha|mes|año|hora|semana))\b",
+    re.IGNORECASE,
+)
+# Not German, where every noun has a capital.
+_ASKS_NAME = re.compile(
+    _FIRST + r"(?:who|whose|whom|where|which|what(?:'s|\s+(?:is|was|are|were))\s+the\s+(?:name|title)|"
+    r"(?:a\s+|de\s+|con\s+|en\s+|por\s+)?(?:qui[eé]n(?:es)?|d[oó]nde|cu[aá]l(?:es)?|c[oó]mo\s+se\s+llama\w*))\b"
+    r"|\b(?:called|named)\W*$",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<=[\w,;:)] )[A-Z\u00c0-\u00de]\w")
+
+
+def asks(text: str) -> bool:
+    """Whether a text ends in a question."""
+    return _ASIDE.sub("", text).rstrip(_CLOSING).endswith(_MARKS)
+
+
+def dated(text: str) -> bool:
+    """Whether a text tells when something was."""
+    return _TELLS_TIME.search(text) is not None
+
+
+def names(text: str) -> int:
+    """How many capitals stand inside sentences: somebody's or some place's name."""
+    return len(_NAME.findall(text))
+
+
+def asks_when(text: str) -> bool:
+    """Whether a question asks for a time."""
+    return _ASKS_WHEN.search(text) is not None
+
+
+def asks_name(text: str) -> bool:
+    """Whether a question asks for somebody or some place."""
+    return _ASKS_NAME.search(text) is not None

@@ -1,0 +1,356 @@
+//! Recall: from a question to the memories that answer it, each with what speaks for it.
+//!
+//! 1. Candidates are those whose words fit best ([`BY_WORDS`]), the nearest in meaning ([`BY_MEANING`]) and, if the question
+//!    names a time, the nearest of that time; of each sort only what the filter lets through.
+//! 2. For each the evidence is gathered, [`EVIDENCE`]: of its own words and meaning, of what was said around it in its session,
+//!    and of what is known of it besides.
+//! 3. Score = the sum of weight · evidence; each product is a share, and the shares are the explanation.
+//!
+//! Evidence is absolute: it depends on the question and on what was said, not on which other candidates there are; so it means
+//! the same to a user of five memories and to one of a hundred thousand, and the pages of one walk fit each other.
+//!
+//! What a memory hears of its neighbours is worked out when it is asked for, so it is never out of date.
+
+mod dump;
+mod evidence;
+mod pieces;
+
+use std::collections::{HashMap, HashSet};
+
+use crate::embed::Embedder;
+use crate::error::{Error, Result, in_range};
+use crate::lexical::{Choice, Index};
+use crate::scan::Scan;
+use evidence::Columns;
+
+/// The kinds of evidence, in the order of weights and shares.
+pub const EVIDENCE: [&str; KINDS] = [
+    "lexical",
+    "lexical_own",
+    "lexical_wide",
+    "pieces",
+    "pieces_asked",
+    "dense",
+    "dense_before",
+    "dense_around",
+    "speaker",
+    "date",
+    "time",
+    "names",
+    "question",
+    "length",
+    "importance",
+    "recency",
+    "kind",
+];
+/// How many kinds of evidence there are.
+pub const KINDS: usize = 17;
+const LEXICAL: usize = 0;
+const PIECES: usize = 3;
+const DENSE: usize = 5;
+const SPEAKER: usize = 8;
+const DATE: usize = 9;
+const TIME: usize = 10;
+const NAMES: usize = 11;
+const QUESTION: usize = 12;
+const LENGTH: usize = 13;
+const IMPORTANCE: usize = 14;
+const RECENCY: usize = 15;
+const KIND: usize = 16;
+
+/// So many of the best by words are weighed together, with those that are found otherwise.
+pub const BY_WORDS: usize = 100;
+/// So many more of the nearest in meaning, and of those of the time that is asked for.
+pub const BY_MEANING: usize = 50;
+/// The greatest weight, either way.
+const MOST: f32 = 100.0;
+
+/// The place of a kind of evidence in [`EVIDENCE`].
+///
+/// # Errors
+/// [`Error::Meaningless`] for a name that is none of them.
+pub fn kind(name: &str) -> Result<usize> {
+    EVIDENCE.iter().position(|&each| each == name).ok_or(Error::Meaningless("there is no evidence of this name"))
+}
+
+/// What is known of a memory besides its words and their meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Traits {
+    /// Whether it ends in a question.
+    pub asks: bool,
+    /// Whether it tells when something was.
+    pub dated: bool,
+    /// How many names it holds.
+    pub names: u16,
+    /// How many tokens, about.
+    pub tokens: u16,
+    /// 0 to 1.
+    pub importance: f32,
+    /// The number of its session, for filters; 0 for none.
+    pub session: u64,
+    /// The number of the message it came from; 0 for none.
+    pub message: u64,
+}
+
+struct Memory {
+    traits: Traits,
+    /// How long the sum of its pieces' rows is.
+    strength: f32,
+    /// Its distinct pieces, ascending.
+    pieces: Box<[u16]>,
+}
+
+/// What recall knows of one user's memories besides their index and vectors, by the same numbers.
+#[derive(Default)]
+pub struct Recall {
+    memories: HashMap<u64, Memory>,
+}
+
+/// What recall looks into.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The memories' words.
+    pub lexical: &'a Index,
+    /// Their meanings.
+    pub vectors: &'a Scan,
+    /// The table their pieces are of.
+    pub table: &'a Embedder,
+}
+
+/// What a memory of a kind, as the index knows kinds, is beforehand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Class {
+    /// How much it is by whom the question is about, −1 to 1.
+    pub speaker: f32,
+    /// What its kind counts: the logarithm of its weight.
+    pub kind: f32,
+}
+
+/// Which memories may be found.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// By kind, as the index knows kinds; none of `None`, all of one beyond them.
+    pub classes: Vec<Option<Class>>,
+    /// Times from this one on.
+    pub after: Option<i64>,
+    /// Times before this one.
+    pub before: Option<i64>,
+    /// The number of their session.
+    pub session: Option<u64>,
+    /// These alone.
+    pub only: Option<HashSet<u64>>,
+    /// Not those of the message of this number.
+    pub but: u64,
+    /// Those whose words, with their neighbours', cover less of the question are not found by words.
+    pub min_coverage: f32,
+    /// Those of a lower cosine are not found by meaning.
+    pub min_similarity: f32,
+}
+
+/// What is asked.
+pub struct Question<'a> {
+    /// Its words, without whom it names.
+    pub text: &'a str,
+    /// What is looked for where no memory has any of these words.
+    pub otherwise: &'a str,
+    /// Of its words what the table can read.
+    pub known: &'a str,
+    /// Its meaning, if that can be told.
+    pub meaning: Option<&'a [f32]>,
+    /// The times it names, each from one on and before another.
+    pub spans: &'a [(i64, i64)],
+    /// Whether it asks for a time.
+    pub asks_when: bool,
+    /// Whether it asks for a name.
+    pub asks_name: bool,
+    /// The moment, in the unit of the memories' times.
+    pub now: i64,
+    /// After so long recency is half as much.
+    pub half_life: f64,
+}
+
+/// How evidence is weighed; see [`EVIDENCE`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights([f32; KINDS]);
+
+impl Weights {
+    /// Weights of −100 to 100.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for any other.
+    pub fn new(weights: [f32; KINDS]) -> Result<Self> {
+        for weight in weights {
+            in_range("a weight", weight, -MOST, MOST)?;
+        }
+        Ok(Self(weights))
+    }
+}
+
+/// A memory that was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    /// Its number.
+    pub doc: u64,
+    /// The sum of the shares.
+    pub score: f32,
+    /// The share of the question's words that it covers, with its neighbours, 0 to 1.
+    pub coverage: f32,
+    /// Weight · evidence, by [`EVIDENCE`].
+    pub shares: [f32; KINDS],
+}
+
+impl Recall {
+    /// Notes what is known of a memory, new or changed; `text` is what the table shall read of it.
+    pub fn upsert(&mut self, table: &Embedder, number: u64, text: &str, traits: Traits) {
+        let (pieces, strength) = if text.is_empty() { (Vec::new(), 0.0) } else { table.pieces(text) };
+        self.memories.insert(number, Memory { traits, strength, pieces: pieces.into_boxed_slice() });
+    }
+
+    /// Forgets it; false if nothing was known of it.
+    pub fn remove(&mut self, number: u64) -> bool {
+        self.memories.remove(&number).is_some()
+    }
+
+    /// How many memories it knows.
+    pub fn len(&self) -> usize {
+        self.memories.len()
+    }
+
+    /// Whether it knows none.
+    pub fn is_empty(&self) -> bool {
+        self.memories.is_empty()
+    }
+
+    /// Bytes on the heap.
+    pub fn bytes(&self) -> usize {
+        let pieces: usize = self.memories.values().map(|memory| size_of_val(&*memory.pieces)).sum();
+        self.memories.capacity() * (size_of::<(u64, Memory)>() + 1) + pieces
+    }
+
+    /// The best `limit` memories that may be found, best first, equals by number; all if `limit` is 0.
+    ///
+    /// The first hundred by words and those found otherwise are weighed together; the next by words follow them, a hundred at a
+    /// time, so that a longer list begins as a shorter one.
+    ///
+    /// # Errors
+    /// [`Error::Meaningless`] for a meaning of other dimensions than the vectors, or of numbers that are none.
+    pub fn rank(
+        &self,
+        sources: Sources,
+        question: &Question,
+        filter: &Filter,
+        weights: &Weights,
+        limit: usize,
+    ) -> Result<Vec<Hit>> {
+        let near = self.near(sources, question, filter)?;
+        let mut found = sources.lexical.find(question.text);
+        if found.best() == 0.0 {
+            found = sources.lexical.find(question.otherwise);
+        }
+        let unit = found.idf().max(f32::MIN_POSITIVE);
+        let (scale, most) = (weights.0[LEXICAL].max(0.0) / unit, self.most(filter, weights));
+        // Whole batches, also after those are taken out that are near.
+        let by_words = if limit == 0 { 0 } else { limit.next_multiple_of(BY_WORDS) + near.len() };
+        let by_words =
+            found.choose(by_words, filter.min_coverage, scale, most, self.beforehand(question, filter, weights));
+        let mut docs: Vec<u64> = by_words.iter().take(BY_WORDS).copied().collect();
+        let first: HashSet<u64> = docs.iter().chain(&near).copied().collect();
+        docs.extend(near.into_iter().filter(|doc| !by_words.iter().take(BY_WORDS).any(|other| other == doc)));
+        docs.extend(by_words.into_iter().filter(|doc| !first.contains(doc)));
+        let columns = Columns::new(self, sources, question, filter);
+        let mut hits = Vec::with_capacity(docs.len());
+        let mut rest = &docs[..];
+        while !rest.is_empty() && (limit == 0 || hits.len() < limit) {
+            let size = if hits.is_empty() { first.len() } else { BY_WORDS };
+            let (batch, later) = rest.split_at(size.min(rest.len()));
+            hits.extend(columns.weigh(batch, &mut found, unit, weights)?);
+            rest = later;
+        }
+        if limit > 0 {
+            hits.truncate(limit);
+        }
+        Ok(hits)
+    }
+
+    /// What can be said of a memory before looking closely: whether it may be found, and its shares that cost nothing.
+    fn beforehand(&self, question: &Question, filter: &Filter, weights: &Weights) -> impl Fn(&Choice) -> Option<f32> {
+        move |choice| {
+            let class = filter.class(choice.kind)?;
+            self.passes(choice, filter).then(|| {
+                weights.0[SPEAKER] * class.speaker
+                    + weights.0[KIND] * class.kind
+                    + weights.0[RECENCY] * question.recency(choice.time)
+                    + weights.0[DATE] * question.dated(choice.time)
+            })
+        }
+    }
+
+    /// No such shares are more.
+    fn most(&self, filter: &Filter, weights: &Weights) -> f32 {
+        let of = |class: &Class| weights.0[SPEAKER] * class.speaker + weights.0[KIND] * class.kind;
+        let best = filter.classes.iter().flatten().map(of).fold(0.0, f32::max);
+        best + weights.0[RECENCY].max(0.0) + weights.0[DATE].max(0.0)
+    }
+
+    fn passes(&self, choice: &Choice, filter: &Filter) -> bool {
+        filter.class(choice.kind).is_some()
+            && filter.after.is_none_or(|after| choice.time >= after)
+            && filter.before.is_none_or(|before| choice.time < before)
+            && filter.only.as_ref().is_none_or(|only| only.contains(&choice.doc))
+            && (filter.session.is_none() && filter.but == 0
+                || self.memories.get(&choice.doc).is_some_and(|memory| {
+                    filter.session.is_none_or(|session| memory.traits.session == session)
+                        && (filter.but == 0 || memory.traits.message != filter.but)
+                }))
+    }
+
+    /// The nearest in meaning, and the nearest of the time that is asked for.
+    fn near(&self, sources: Sources, question: &Question, filter: &Filter) -> Result<Vec<u64>> {
+        let Some(meaning) = question.meaning else { return Ok(Vec::new()) };
+        let find = |number: u64| sources.lexical.document(number).filter(|choice| self.passes(choice, filter));
+        let nearest =
+            |least: f32, passes: &dyn Fn(u64) -> bool| sources.vectors.nearest(meaning, BY_MEANING, least, passes);
+        let mut near = nearest(filter.min_similarity, &|number| find(number).is_some())?;
+        if !question.spans.is_empty() {
+            let then = |number: u64| find(number).is_some_and(|choice| question.dated(choice.time) > 0.0);
+            near.extend(nearest(f32::NEG_INFINITY, &then)?);
+        }
+        let mut docs: Vec<u64> = near.into_iter().map(|(doc, _)| doc).collect();
+        docs.sort_unstable();
+        docs.dedup();
+        Ok(docs)
+    }
+
+    /// Checks every invariant; slow, for tests.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] naming the first that does not hold.
+    pub fn validate(&self, sources: Sources) -> Result<()> {
+        let holds = |condition: bool, what| if condition { Ok(()) } else { Err(Error::Damaged(what)) };
+        holds(self.len() == sources.lexical.len(), "what is indexed is known, and nothing else")?;
+        for (&number, memory) in &self.memories {
+            holds(sources.lexical.document(number).is_some(), "a memory that is known is indexed")?;
+            holds(memory.pieces.is_sorted_by(|one, next| one < next), "pieces are distinct and ascend")?;
+            holds(memory.strength.is_finite(), "a strength is a number")?;
+        }
+        Ok(())
+    }
+}
+
+impl Filter {
+    fn class(&self, kind: u32) -> Option<Class> {
+        self.classes.get(kind as usize).copied().unwrap_or(Some(Class { speaker: 0.0, kind: 0.0 }))
+    }
+}
+
+impl Question<'_> {
+    /// 1 now, halved with each half-life; what is yet to come counts as now.
+    fn recency(&self, time: i64) -> f32 {
+        if time < self.now { (-(self.now.abs_diff(time) as f64) / self.half_life).exp2() as f32 } else { 1.0 }
+    }
+
+    /// How well a time fits those asked for, 0 to 1.
+    fn dated(&self, time: i64) -> f32 {
+        f32::from(u8::from(self.spans.iter().any(|&(start, end)| (start..end).contains(&time))))
+    }
+}

@@ -1,0 +1,113 @@
+//! The evidence of each candidate, and what it comes to.
+
+use super::pieces::Pieces;
+use super::{
+    DATE, DENSE, Filter, Hit, IMPORTANCE, KIND, KINDS, LENGTH, LEXICAL, Memory, NAMES, PIECES, QUESTION, Question,
+    RECENCY, Recall, SPEAKER, Sources, TIME, Weights,
+};
+use crate::error::Result;
+use crate::lexical::{Choice, Found};
+use crate::scan::Asked;
+
+/// What the evidence of one question is made from.
+pub(super) struct Columns<'a> {
+    recall: &'a Recall,
+    sources: Sources<'a>,
+    question: &'a Question<'a>,
+    filter: &'a Filter,
+    pieces: Vec<u16>,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn new(
+        recall: &'a Recall,
+        sources: Sources<'a>,
+        question: &'a Question<'a>,
+        filter: &'a Filter,
+    ) -> Self {
+        let pieces = if question.known.is_empty() { Vec::new() } else { sources.table.pieces(question.known).0 };
+        Self { recall, sources, question, filter, pieces }
+    }
+
+    /// Candidates weighed by all evidence, best first, equals by number.
+    pub(super) fn weigh(&self, docs: &[u64], found: &mut Found, unit: f32, weights: &Weights) -> Result<Vec<Hit>> {
+        let beside: Vec<_> = docs.iter().map(|&doc| self.sources.lexical.beside(doc)).collect();
+        // What stands behind a question may be its answer.
+        let asked: Vec<Option<&Memory>> =
+            beside.iter().map(|[before, _]| self.memory((*before)?).filter(|memory| memory.traits.asks)).collect();
+        let memories: Vec<Option<&Memory>> = docs.iter().map(|&doc| self.memory(doc)).collect();
+        let all = memories.iter().chain(&asked).flatten().map(|memory| &*memory.pieces);
+        let pieces = Pieces::new(self.sources.table, &self.pieces, all);
+        let meaning = self.question.meaning.map(|meaning| self.sources.vectors.asked(meaning)).transpose()?;
+        let words = found.words(docs);
+        let mut room = Vec::new();
+        let mut hits = Vec::with_capacity(docs.len());
+        for (at, &doc) in docs.iter().enumerate() {
+            let (Some(memory), Some(choice)) = (memories[at], self.sources.lexical.document(doc)) else { continue };
+            let mut evidence = self.known(memory, &choice);
+            let counts = [words[at].heard, words[at].own, words[at].wide];
+            evidence[LEXICAL..LEXICAL + 3].copy_from_slice(&counts.map(|bm25| bm25 / unit));
+            evidence[PIECES] = pieces.found(&memory.pieces, &mut room);
+            evidence[PIECES + 1] = asked[at].map_or(0.0, |asked| pieces.found(&asked.pieces, &mut room));
+            if let Some(meaning) = &meaning {
+                evidence[DENSE..DENSE + 3].copy_from_slice(&self.dense(doc, beside[at], meaning));
+            }
+            hits.push(hit(doc, words[at].coverage, &evidence, weights));
+        }
+        hits.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then(one.doc.cmp(&other.doc)));
+        Ok(hits)
+    }
+
+    fn memory(&self, number: u64) -> Option<&'a Memory> {
+        self.recall.memories.get(&number)
+    }
+
+    /// What is known without looking at words.
+    fn known(&self, memory: &Memory, choice: &Choice) -> [f32; KINDS] {
+        let traits = &memory.traits;
+        let mut evidence = [0.0; KINDS];
+        let is = |condition: bool| f32::from(u8::from(condition));
+        if let Some(class) = self.filter.class(choice.kind) {
+            evidence[SPEAKER] = class.speaker;
+            evidence[KIND] = class.kind;
+        }
+        evidence[DATE] = self.question.dated(choice.time);
+        evidence[TIME] = is(self.question.asks_when && traits.dated);
+        evidence[NAMES] = if self.question.asks_name { f32::from(traits.names).ln_1p() } else { 0.0 };
+        evidence[QUESTION] = is(traits.asks);
+        evidence[LENGTH] = f32::from(traits.tokens).ln_1p();
+        evidence[IMPORTANCE] = traits.importance;
+        evidence[RECENCY] = self.question.recency(choice.time);
+        evidence
+    }
+
+    /// The cosines of the question to a memory, to it with what was said before it, and to it with both its neighbours: that of
+    /// a text put together is that of the sum of its parts' rows.
+    fn dense(&self, doc: u64, beside: [Option<u64>; 2], meaning: &Asked) -> [f32; 3] {
+        let scan = self.sources.vectors;
+        let (mut product, mut square) = (0.0, 0.0);
+        let mut parts: Vec<(Asked, f32)> = Vec::with_capacity(3);
+        let mut cosines = [0.0; 3];
+        for (cosine, number) in cosines.iter_mut().zip([Some(doc), beside[0], beside[1]]) {
+            if let Some(((number, memory), held)) =
+                number.and_then(|number| Some(((number, self.memory(number)?), scan.held(number)?)))
+            {
+                let strength = if memory.strength > 0.0 { memory.strength } else { 1.0 };
+                let with = |(part, other): &(Asked, f32)| 2.0 * other * scan.product(number, part).unwrap_or(0.0);
+                product += strength * scan.product(number, meaning).unwrap_or(0.0);
+                square += strength * (strength + parts.iter().map(with).sum::<f32>());
+                parts.push((held, strength));
+            }
+            *cosine = product / f32::sqrt(square).max(f32::MIN_POSITIVE);
+        }
+        cosines
+    }
+}
+
+fn hit(doc: u64, coverage: f32, evidence: &[f32; KINDS], weights: &Weights) -> Hit {
+    let mut shares = [0.0; KINDS];
+    for ((share, evidence), weight) in shares.iter_mut().zip(evidence).zip(&weights.0) {
+        *share = weight * evidence;
+    }
+    Hit { doc, score: shares.iter().sum(), coverage, shares }
+}

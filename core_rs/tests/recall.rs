@@ -1,0 +1,336 @@
+//! Recall against a model that works everything out anew from the texts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::LazyLock;
+
+use alejo_core::embed::{Embedder, WordPiece};
+use alejo_core::lexical::{Facts, Index, Params, Window};
+use alejo_core::recall::{Class, EVIDENCE, Filter, Hit, KINDS, Question, Recall, Sources, Traits, Weights};
+use alejo_core::scan::Scan;
+use alejo_core::text::{Language, Tokenizer};
+use proptest::prelude::*;
+
+static FOLDER: LazyLock<std::path::PathBuf> =
+    LazyLock::new(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../alejo/embedding"));
+static TABLE: LazyLock<Embedder> = LazyLock::new(|| Embedder::open(&FOLDER).unwrap());
+static PIECES: LazyLock<WordPiece> = LazyLock::new(|| WordPiece::open(&FOLDER.join("vocab.txt"), true).unwrap());
+
+const WINDOW: [(i32, f32); 4] = [(-2, 0.25), (-1, 0.5), (1, 0.3), (2, 0.15)];
+const WORDS: [&str; 8] = ["dog", "puppy", "train", "railway", "violin", "rain", "storm", "thunder"];
+const HALF_LIFE: f64 = 10.0;
+const NOW: i64 = 20;
+
+#[derive(Debug, Clone)]
+struct Memory {
+    text: String,
+    kind: u32,
+    time: i64,
+    in_session: bool,
+    traits: Traits,
+}
+
+/// Everything a recall looks into.
+struct Kept {
+    lexical: Index,
+    vectors: Scan,
+    recall: Recall,
+    model: BTreeMap<u64, Memory>,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let params = Params::new(0.9, vec![Default::default()], Window::new(&WINDOW).unwrap()).unwrap();
+        let lexical = Index::new(Tokenizer::new(Language::Unknown), params);
+        Self { lexical, vectors: Scan::coded(256).unwrap(), recall: Recall::default(), model: BTreeMap::new() }
+    }
+
+    fn put(&mut self, number: u64, memory: Memory) {
+        let session = memory.in_session.then_some(memory.traits.session);
+        let facts = Facts { kind: memory.kind, time: memory.time, session };
+        self.lexical.upsert(number, &[&memory.text], facts).unwrap();
+        self.recall.upsert(&TABLE, number, &memory.text, memory.traits);
+        if memory.text.is_empty() {
+            self.vectors.remove(number);
+        } else {
+            self.vectors.upsert(number, &TABLE.embed(&memory.text)).unwrap();
+        }
+        self.model.insert(number, memory);
+    }
+
+    fn remove(&mut self, number: u64) {
+        let there = self.model.remove(&number).is_some();
+        assert_eq!([self.lexical.remove(number), self.recall.remove(number)], [there; 2]);
+        self.vectors.remove(number);
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources { lexical: &self.lexical, vectors: &self.vectors, table: &TABLE }
+    }
+
+    fn rank(&self, question: &Question, filter: &Filter, weights: &[f32; KINDS], limit: usize) -> Vec<Hit> {
+        self.recall.rank(self.sources(), question, filter, &Weights::new(*weights).unwrap(), limit).unwrap()
+    }
+
+    /// Who stands around a memory in its session, from the farthest before it to the farthest after, itself in the middle.
+    fn around(&self, number: u64, reach: i32) -> Vec<(i32, u64)> {
+        let memory = &self.model[&number];
+        let mut order: Vec<(i64, u64)> = (self.model.iter())
+            .filter(|(_, other)| memory.in_session && other.in_session && other.traits.session == memory.traits.session)
+            .map(|(&number, other)| (other.time, number))
+            .collect();
+        order.sort_unstable();
+        let at = order.iter().position(|&(_, other)| other == number).map_or(0, |at| at as i32);
+        let beside = |offset: i32| Some((offset, order.get(usize::try_from(at + offset).ok()?)?.1));
+        if memory.in_session { (-reach..=reach).filter_map(beside).collect() } else { vec![(0, number)] }
+    }
+
+    /// How often a memory holds a word, with what it hears.
+    fn counts(&self, number: u64, weight: impl Fn(i32) -> f64) -> HashMap<&str, f64> {
+        let mut counts = HashMap::new();
+        for (offset, other) in self.around(number, 6) {
+            let weight = if offset == 0 { 1.0 } else { weight(offset) };
+            for word in self.model[&other].text.split_whitespace().filter(|_| weight > 0.0) {
+                *counts.entry(word).or_default() += weight;
+            }
+        }
+        counts
+    }
+
+    fn heard(&self, number: u64) -> HashMap<&str, f64> {
+        self.counts(number, |offset| WINDOW.iter().find(|each| each.0 == offset).map_or(0.0, |each| each.1.into()))
+    }
+
+    /// BM25 of the counts, over the idf of the whole question.
+    fn bm25(&self, counts: &HashMap<&str, f64>, text: &str) -> f64 {
+        let all = self.model.len() as f64;
+        let (mut sum, mut whole) = (0.0, 0.0);
+        for word in text.split_whitespace().collect::<BTreeSet<_>>() {
+            let df = self.model.keys().filter(|&&number| self.heard(number).contains_key(word)).count() as f64;
+            let idf = (1.0 + (all - df + 0.5) / (df + 0.5)).ln();
+            let tf = counts.get(word).copied().unwrap_or(0.0);
+            sum += idf * tf * 1.9 / (tf + 0.9);
+            whole += idf;
+        }
+        if whole > 0.0 { sum / whole } else { 0.0 }
+    }
+
+    fn evidence(&self, number: u64, question: &Question, filter: &Filter) -> [f64; KINDS] {
+        let memory = &self.model[&number];
+        let around = self.around(number, 1);
+        let beside = |offset: i32| around.iter().find(|each| each.0 == offset).map(|each| each.1);
+        let asked = beside(-1).filter(|before| self.model[before].traits.asks);
+        let dense = |offsets: &[i32]| cosine(question, &self.together(offsets.iter().filter_map(|&at| beside(at))));
+        let is = |condition: bool| f64::from(u8::from(condition));
+        let traits = memory.traits;
+        let own = |number: u64| self.bm25(&self.counts(number, |_| 0.0), question.text);
+        let class = filter.classes.get(memory.kind as usize).copied().flatten();
+        let evidence = |name: &str| match name {
+            "lexical" => self.bm25(&self.heard(number), question.text),
+            "lexical_own" => own(number),
+            "lexical_wide" => self.bm25(&self.counts(number, |_| 0.3), question.text),
+            "pieces" => alike(question.text, &memory.text),
+            "pieces_asked" => asked.map_or(0.0, |asked| alike(question.text, &self.model[&asked].text)),
+            "dense" => dense(&[0]),
+            "dense_before" => dense(&[0, -1]),
+            "dense_around" => dense(&[0, -1, 1]),
+            "speaker" => class.map_or(0.0, |class| class.speaker.into()),
+            "date" => is(question.spans.iter().any(|&(start, end)| (start..end).contains(&memory.time))),
+            "time" => is(question.asks_when && traits.dated),
+            "names" => is(question.asks_name) * f64::from(traits.names).ln_1p(),
+            "question" => is(traits.asks),
+            "length" => f64::from(traits.tokens).ln_1p(),
+            "importance" => traits.importance.into(),
+            "recency" => 0.5_f64.powf((NOW - memory.time).max(0) as f64 / HALF_LIFE),
+            "kind" => class.map_or(0.0, |class| class.kind.into()),
+            _ => unreachable!("every evidence is named"),
+        };
+        EVIDENCE.map(evidence)
+    }
+
+    /// The text of several memories in one.
+    fn together(&self, numbers: impl Iterator<Item = u64>) -> String {
+        numbers.map(|number| self.model[&number].text.clone()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn passes(&self, number: u64, filter: &Filter) -> bool {
+        let memory = &self.model[&number];
+        filter.classes.get(memory.kind as usize).is_none_or(Option::is_some)
+            && filter.after.is_none_or(|after| memory.time >= after)
+            && filter.before.is_none_or(|before| memory.time < before)
+            && filter.session.is_none_or(|session| memory.traits.session == session)
+            && filter.only.as_ref().is_none_or(|only| only.contains(&number))
+            && (filter.but == 0 || memory.traits.message != filter.but)
+    }
+
+    /// Whether it is a candidate; None where rounding decides.
+    fn candidate(&self, number: u64, question: &Question, filter: &Filter) -> Option<bool> {
+        let close = |value: f64, bound: f32| (value - f64::from(bound)).abs() < 0.02;
+        if !self.passes(number, filter) {
+            return Some(false);
+        }
+        let heard = self.heard(number);
+        let covered = self.bm25(&heard.keys().map(|&word| (word, 1.0)).collect(), question.text);
+        let dated = question.spans.iter().any(|&(start, end)| (start..end).contains(&self.model[&number].time));
+        let text = &self.model[&number].text;
+        let similar = cosine(question, text);
+        let there = question.meaning.is_some() && !text.is_empty();
+        if covered > 0.0 && covered >= f64::from(filter.min_coverage) + 1e-4 || there && dated {
+            return Some(true);
+        }
+        if close(covered, filter.min_coverage) && covered > 0.0 || there && close(similar, filter.min_similarity) {
+            return None;
+        }
+        Some(there && similar >= f64::from(filter.min_similarity))
+    }
+}
+
+fn cosine(question: &Question, text: &str) -> f64 {
+    let Some(meaning) = question.meaning.filter(|_| !text.trim().is_empty()) else { return 0.0 };
+    meaning.iter().zip(TABLE.embed(text)).map(|(a, b)| f64::from(*a) * f64::from(b)).sum()
+}
+
+/// How much of the pieces of one text those of another mean, as the table has them.
+fn alike(question: &str, text: &str) -> f64 {
+    let pieces = |text: &str| PIECES.ids(text).into_iter().collect::<BTreeSet<_>>();
+    let vocabulary = std::fs::read_to_string(FOLDER.join("vocab.txt")).unwrap();
+    let lines: Vec<&str> = vocabulary.lines().collect();
+    let row = |id: u32| (TABLE.embed(lines[id as usize]), f64::from(TABLE.pieces(lines[id as usize]).1));
+    let others: Vec<_> = pieces(text).into_iter().map(row).collect();
+    let (mut sum, mut whole) = (0.0, 0.0);
+    for (vector, length) in pieces(question).into_iter().map(row) {
+        let product = |other: &[f32]| vector.iter().zip(other).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+        let best = others.iter().map(|(other, _)| product(other)).fold(0.0, f64::max);
+        sum += length * if best >= 0.4 { best } else { 0.0 };
+        whole += length;
+    }
+    if whole > 0.0 { sum / whole } else { 0.0 }
+}
+
+fn memories() -> impl Strategy<Value = Memory> {
+    let text = prop::collection::vec(prop::sample::select(&WORDS[..7]), 0..6).prop_map(|words| words.join(" "));
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    (text, 0..3_u32, 0..30_i64, flags, 0..4_u16, 0..40_u16, 0..3_u64, 0..3_u64).prop_map(
+        |(text, kind, time, (asks, dated, in_session), names, tokens, session, message)| {
+            let importance = f32::from(tokens) / 40.0;
+            let traits = Traits { asks, dated, names, tokens, importance, session, message };
+            Memory { text, kind, time, in_session, traits }
+        },
+    )
+}
+
+fn filters() -> impl Strategy<Value = Filter> {
+    let class =
+        prop::option::weighted(0.8, (-1.0_f32..1.0, -2.0_f32..2.0).prop_map(|(speaker, kind)| Class { speaker, kind }));
+    let time = || prop::option::weighted(0.2, 0..30_i64);
+    let only = prop::option::weighted(0.2, prop::collection::hash_set(0..24_u64, 0..12));
+    let bounds = (prop::sample::select(vec![0.0_f32, 0.3]), prop::sample::select(vec![-1.0_f32, 0.35]));
+    (prop::collection::vec(class, 3), time(), time(), prop::option::weighted(0.2, 0..3_u64), only, 0..2_u64, bounds)
+        .prop_map(|(classes, after, before, session, only, but, (min_coverage, min_similarity))| Filter {
+            classes,
+            after,
+            before,
+            session,
+            only,
+            but,
+            min_coverage,
+            min_similarity,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// After any history every memory that may be found and shares words, meaning or time with the question is, with the
+    /// evidence that its text and its present neighbours give; the shares are weight times evidence and add up.
+    #[test]
+    fn evidence_is_that_of_the_texts_as_they_are(
+        steps in prop::collection::vec((0..24_u64, prop::option::weighted(0.8, memories())), 1..40),
+        words in prop::collection::vec(prop::sample::select(&WORDS[..]), 1..5),
+        filter in filters(),
+        weights in prop::collection::vec(-2.0_f32..3.0, KINDS),
+        span in prop::option::of((0..20_i64, 1..10_i64)),
+        asks in any::<(bool, bool)>(),
+        has_meaning in any::<bool>(),
+    ) {
+        let mut kept = Kept::new();
+        for (number, memory) in steps {
+            match memory {
+                Some(memory) => kept.put(number, memory),
+                None => kept.remove(number),
+            }
+            kept.recall.validate(kept.sources()).unwrap();
+        }
+        kept.recall = Recall::load(&TABLE, &kept.recall.dump()).unwrap();
+        let text = words.join(" ");
+        let meaning = has_meaning.then(|| TABLE.embed(&text));
+        let spans: Vec<_> = span.into_iter().map(|(start, long)| (start, start + long)).collect();
+        let question = Question {
+            text: &text, otherwise: "", known: if has_meaning { &text } else { "" }, meaning: meaning.as_deref(), spans: &spans, asks_when: asks.0, asks_name: asks.1, now: NOW,
+            half_life: HALF_LIFE,
+        };
+        let weights: [f32; KINDS] = weights.try_into().unwrap();
+        let hits = kept.rank(&question, &filter, &weights, 0);
+        let found: BTreeSet<u64> = hits.iter().map(|hit| hit.doc).collect();
+        prop_assert_eq!(found.len(), hits.len());
+        for &number in kept.model.keys() {
+            let wanted = kept.candidate(number, &question, &filter);
+            prop_assert!(wanted.is_none_or(|wanted| wanted == found.contains(&number)), "{}: {:?}", number, wanted);
+        }
+        for hit in &hits {
+            let mut evidence = kept.evidence(hit.doc, &question, &filter);
+            if meaning.is_none() {
+                evidence[3..5].fill(0.0);
+            }
+            for (at, (share, evidence)) in hit.shares.iter().zip(evidence).enumerate() {
+                let expected = f64::from(weights[at]) * evidence;
+                prop_assert!((f64::from(*share) - expected).abs() < 0.06, "{} of {}: {} not {}", EVIDENCE[at], hit.doc, share, expected);
+            }
+            prop_assert!((hit.shares.iter().sum::<f32>() - hit.score).abs() < 1e-3);
+        }
+        prop_assert!(hits.is_sorted_by(|one, next| one.score > next.score || one.score == next.score && one.doc < next.doc));
+        for limit in 1..=hits.len() {
+            prop_assert_eq!(&kept.rank(&question, &filter, &weights, limit)[..], &hits[..limit]);
+        }
+    }
+}
+
+#[test]
+fn a_longer_list_begins_as_a_shorter_one() {
+    let mut kept = Kept::new();
+    for number in 0..700_u64 {
+        let text =
+            WORDS.iter().cycle().skip(number as usize % 7).take(1 + number as usize % 4).copied().collect::<Vec<_>>();
+        let traits = Traits { session: number / 9, tokens: (number % 13) as u16, ..Traits::default() };
+        kept.put(number, Memory { text: text.join(" "), kind: 0, time: number as i64, in_session: true, traits });
+    }
+    let meaning = TABLE.embed("dog in the rain");
+    let question = Question {
+        text: "dog rain",
+        otherwise: "",
+        known: "dog rain",
+        meaning: Some(&meaning),
+        spans: &[(30, 90)],
+        asks_when: false,
+        asks_name: false,
+        now: 700,
+        half_life: 99.0,
+    };
+    let weights = std::array::from_fn(|at| 1.0 - (at % 3) as f32);
+    let all = kept.rank(&question, &Filter::default(), &weights, 0);
+    assert!(all.len() > 400 && all.iter().map(|hit| hit.doc).collect::<BTreeSet<_>>().len() == all.len());
+    for limit in [1, 10, 99, 100, 101, 149, 150, 151, 260, 400] {
+        assert_eq!(kept.rank(&question, &Filter::default(), &weights, limit), all[..limit]);
+    }
+}
+
+#[test]
+fn what_was_dumped_otherwise_is_refused() {
+    let mut kept = Kept::new();
+    kept.put(7, Memory { text: "dog rain".into(), kind: 0, time: 1, in_session: false, traits: Traits::default() });
+    let dumped = kept.recall.dump();
+    for cut in 0..dumped.len() {
+        assert!(Recall::load(&TABLE, &dumped[..cut]).is_err());
+    }
+    assert!(Recall::load(&TABLE, &kept.lexical.dump()).is_err());
+}
