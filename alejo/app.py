@@ -35,6 +35,7 @@ from alejo.sessions import Sessions
 from alejo.settings import Settings
 from alejo.storage import Storage
 from alejo.storage.blobs import Blobs
+from alejo.storage.files import FilesStorage
 from alejo.storage.folder import Folder
 from alejo.storage.journal import Journal
 from alejo.storage.opener import open_store
@@ -206,7 +207,8 @@ async def open_assistant(
             max_size=chosen["data.max_size_mb"] * _MIB,
         )
         plugins.hold("storage", chosen["data.storage"].partition(":")[0])
-        if store.plain:
+        if isinstance(storage, FilesStorage):
+            storage.versions = chosen["memory.versions"]
             structlog.get_logger().warning("records are kept as plain text, as the owner chose", storage=url)
         assistant = Assistant(chosen, clock, folder, storage, store, plugins)
         assistant.keeper.start(chosen["memory.keeper_seconds"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Generic, NamedTuple
+from typing import Any, Generic, NamedTuple, cast
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -140,6 +140,12 @@ class Writer:
         batch = self._batch.copy()
         self._batch.clear()  # not a new list: a writer beside this one adds to it too
         return await self._storage.commit(batch)
+
+
+def loose(prefix: bytes, batch: list[Operation]) -> Writer:
+    """A writer that fills `batch` with rows of a plain store, for the storage itself to commit."""
+    clear = cast("SealingKey", _CLEAR)
+    return Writer(cast("Storage", None), _User(prefix, {}, clear, 0, plain=True), batch)
 
 
 class Store:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from alejo.storage import Append, Batch, Delete, Operation, Put
+import msgspec
+
+from alejo.storage import Batch, Delete, Operation, Put, Record, audit
+from alejo.storage.blobs import withdraw
 from alejo.storage.keyring import PREFIX_BYTES
 from alejo.storage.keys import PREFIXES
-from alejo.storage.rows import time_key
-from alejo.storage.tables import AUDIT, CHANGES, MEMORIES, MEMORIES_BY_TIME, MESSAGES, SESSIONS, AuditEntry, Change
-from alejo.types import Memory
+from alejo.storage.rows import put_memory, remove_memory, time_key
+from alejo.storage.store import loose
+from alejo.storage.tables import (
+    CHANGES,
+    DERIVED,
+    FACTS,
+    MEMORIES,
+    MEMORIES_BY_TIME,
+    MESSAGES,
+    SESSIONS,
+    VERSIONS,
+    Change,
+    Table,
+)
+from alejo.storage.versions import version_key
+from alejo.types import Memory, Version
 
 from .log import Files
 from .pages import decode, encode
 from .rows import Rows
 from .tree import Place
 
+ACTOR = "files"  # who edits, in the audit and the history of a memory
+GUARD = b"\0"  # the one row of FACTS
 _MOST = 50_000  # operations; the last number in a batch is 65,535
 
 
@@ -47,55 +64,128 @@ class Edits(NamedTuple):
     gone: list[Place]
 
 
-def batches(edits: Edits, rows: Rows, prefix: bytes, now: int) -> list[Batch]:
-    """What takes the edits of a user over: one batch, unless they are too many for one. `now` is in µs."""
-    steps = list(_steps(edits, rows, prefix, now))
+def batches(edits: Edits, rows: Rows, prefix: bytes, now: int, versions: int) -> list[Batch]:
+    """What takes the edits of a user over: one batch, unless they are too many for one.
+
+    `now` is in µs, `versions` how many former versions of a memory are kept.
+    """
+    steps: list[Operation] = []
+    token = audit.actor.set(ACTOR)
+    try:
+        _Taking(rows, prefix, now, versions, steps).take(edits)
+    finally:
+        audit.actor.reset(token)
     return [steps[start : start + _MOST] for start in range(0, len(steps), _MOST)]
 
 
-def _steps(edits: Edits, rows: Rows, prefix: bytes, now: int) -> Iterator[Operation]:
-    sessions: set[bytes] = set()
-    for edit in edits.put:
-        table, key = edit.place
-        if edit.before is not None and edit.before != edit.place:
-            yield Delete(*edit.before)
-        yield Put(table, key, encode(edit.value))
-        if table == MEMORIES.name:
-            yield from _times(rows, prefix, key[PREFIX_BYTES:])
-            yield Put(
-                MEMORIES_BY_TIME.name, prefix + time_key(edit.value.sent_at) + key[PREFIX_BYTES:], encode(edit.value.id)
+class _Taking:
+    """Writes into `steps` what the edits of a user come to."""
+
+    def __init__(self, rows: Rows, prefix: bytes, now: int, versions: int, steps: list[Operation]) -> None:
+        self._rows = rows
+        self._prefix = prefix
+        self._now = now
+        self._keep = versions
+        self._steps = steps
+        self._writer = loose(prefix, steps)
+
+    def take(self, edits: Edits) -> None:
+        """Every edit, and what follows from it."""
+        sessions: set[bytes] = set()
+        done = {key for table, key in edits.gone if table == MEMORIES.name} | {edit.place[1] for edit in edits.put}
+        for edit in edits.put:
+            if edit.before is not None and edit.before != edit.place:
+                self._steps.append(Delete(*edit.before))
+            if edit.place[0] == MEMORIES.name:
+                self._change(edit, done)
+            else:
+                self._steps.append(Put(*edit.place, encode(edit.value)))
+        for table, key in edits.gone:
+            if table == MEMORIES.name:
+                self._forget(key)
+            else:
+                self._steps.append(Delete(table, key))
+        for table, key in [edit.place for edit in edits.put] + edits.gone:
+            if table == MESSAGES.name:
+                sessions.add(key[: PREFIX_BYTES + 16])
+        self._touch(sessions - {key for table, key in [edit.place for edit in edits.put] + edits.gone})
+
+    def _touch(self, sessions: set[bytes]) -> None:
+        """Writes sessions anew, so that every copy of their last messages, in any process, is out of date."""
+        for key in sorted(sessions):
+            row = self._rows.get(PREFIXES[SESSIONS.name] + key)
+            if row is not None:
+                self._steps.append(Put(SESSIONS.name, key, row.value))
+
+    def _memory(self, identifier: bytes) -> Memory | None:
+        row = self._rows.get(PREFIXES[MEMORIES.name] + self._prefix + identifier)
+        return None if row is None else decode(MEMORIES.name, row.value)
+
+    def _change(self, edit: Edit, done: set[bytes]) -> None:
+        memory: Memory = edit.value
+        former = self._memory(edit.place[1][PREFIX_BYTES:]) if edit.before else None
+        if edit.before:
+            self._leave_time(memory.id, former)
+            withdraw(self._writer)
+        put_memory(self._writer, memory)
+        audit.record(self._writer, "memory.update" if edit.before else "remember", memory.id, self._now)
+        if former is not None:
+            self._note_version(former)
+        if former is not None and former.text != memory.text:
+            for each in self._derived(former):
+                if self._prefix + bytes.fromhex(each.id) not in done:
+                    put_memory(self._writer, msgspec.structs.replace(each, stale=True))
+        if memory.fact or (former and former.fact):
+            self._writer.put(FACTS, GUARD, self._now)
+
+    def _note_version(self, former: Memory) -> None:
+        place = bytes.fromhex(former.id)
+        kept = self._scan(VERSIONS, place)
+        number = int.from_bytes(kept[-1].key[-8:], "big") + 1 if kept else 1
+        if self._keep:
+            self._writer.put(
+                VERSIONS, version_key(former.id, number), Version(number, former, self._now, "update", ACTOR)
             )
-            yield from _told(prefix, "put", "memory.update" if edit.before else "remember", edit.value.id, now)
-        elif table == MESSAGES.name:
-            sessions.add(key[: PREFIX_BYTES + 16])
-    for table, key in edits.gone:
-        yield Delete(table, key)
-        if table == MEMORIES.name:
-            yield from _times(rows, prefix, key[PREFIX_BYTES:])
-            yield from _told(prefix, "delete", "memory.forget", key[PREFIX_BYTES:].hex(), now)
-        elif table == MESSAGES.name:
-            sessions.add(key[: PREFIX_BYTES + 16])
-    done = set(edits.gone) | {edit.place for edit in edits.put}
-    for key in sorted(sessions):
-        # Written anew, so that every copy of its last messages, in any process, is out of date.
-        row = rows.get(PREFIXES[SESSIONS.name] + key)
-        if row is not None and (SESSIONS.name, key) not in done:
-            yield Put(SESSIONS.name, key, row.value)
+        for row in kept:
+            if int.from_bytes(row.key[-8:], "big") <= number - self._keep:
+                self._steps.append(Delete(VERSIONS.name, row.key))
 
+    def _forget(self, key: bytes) -> None:
+        """Deletes a memory and, as `Removal` does, those that were derived from it."""
+        waiting, seen = [key[PREFIX_BYTES:]], set[bytes]()
+        while waiting:
+            place = waiting.pop()
+            if place in seen:
+                continue
+            seen.add(place)
+            memory = self._memory(place)
+            if memory is not None:
+                waiting += [bytes.fromhex(each.id) for each in self._derived(memory)]
+                remove_memory(self._writer, memory)
+            else:  # its file went while nobody looked, and its words with it
+                self._leave_time(place.hex(), None)
+                self._writer.delete(MEMORIES, place)
+                self._writer.append(CHANGES, Change("delete", place.hex()))
+                withdraw(self._writer)
+            if memory is None or memory.fact:
+                self._writer.put(FACTS, GUARD, self._now)
+            for table in (VERSIONS, DERIVED):
+                self._steps += [Delete(table.name, row.key) for row in self._scan(table, place)]
+            audit.record(self._writer, "memory.forget", place.hex(), self._now)
 
-def _told(prefix: bytes, op: str, action: str, identifier: str, now: int) -> Iterator[Operation]:
-    change, entry = encode(Change(op, identifier)), encode(AuditEntry(action, identifier, now, "files"))
-    yield Append(CHANGES.name, prefix, lambda _: change)
-    yield Append(AUDIT.name, prefix, lambda _: entry)
+    def _derived(self, source: Memory) -> list[Memory]:
+        place = bytes.fromhex(source.id)
+        found = [self._memory(row.key[PREFIX_BYTES + 16 :]) for row in self._scan(DERIVED, place)]
+        return [each for each in found if each is not None and source.id in each.sources]
 
+    def _leave_time(self, identifier: str, former: Memory | None) -> None:
+        """Removes a memory's place in time: its row tells where that is, unless it was edited while nobody looked."""
+        if former is not None:
+            self._writer.delete(MEMORIES_BY_TIME, time_key(former.sent_at) + bytes.fromhex(identifier))
+            return
+        for row in self._scan(MEMORIES_BY_TIME, b""):
+            if row.key.endswith(bytes.fromhex(identifier)):
+                self._steps.append(Delete(MEMORIES_BY_TIME.name, row.key))
 
-def _times(rows: Rows, prefix: bytes, identifier: bytes) -> Iterator[Operation]:
-    """Removes a memory's places in time: its row tells where it is, unless its file was changed while nobody looked."""
-    row = rows.get(PREFIXES[MEMORIES.name] + prefix + identifier)
-    if row is not None:
-        before: Memory = decode(MEMORIES.name, row.value)
-        yield Delete(MEMORIES_BY_TIME.name, prefix + time_key(before.sent_at) + identifier)
-        return
-    for each in rows.scan(MEMORIES_BY_TIME.name, prefix, b"", len(rows), reverse=False):
-        if each.key.endswith(identifier):
-            yield Delete(MEMORIES_BY_TIME.name, each.key)
+    def _scan(self, table: Table[Any], prefix: bytes) -> list[Record]:
+        return self._rows.scan(table.name, self._prefix + prefix, b"", len(self._rows), reverse=False)

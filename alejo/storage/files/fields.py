@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -14,6 +14,8 @@ from .text import Wrong
 
 V = TypeVar("V", bound=msgspec.Struct)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMES = frozenset({"valid_from", "valid_to", "stated_to", "until"})
+_FAR = 1 << 62  # µs, beyond which no key of a record reaches
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -65,6 +67,10 @@ def _written(field: msgspec.structs.FieldInfo, value: Any) -> Any:
         return value.hex()
     if _timed(field) and isinstance(value, int):
         return moment(value)
+    if isinstance(value, msgspec.Struct):
+        return write(value)
+    if isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
+        return [write(each) for each in value]
     return msgspec.to_builtins(value)
 
 
@@ -79,13 +85,31 @@ def _read(field: msgspec.structs.FieldInfo, value: Any) -> Any:
         return bytes.fromhex(value)
     if _timed(field) and isinstance(value, str):
         return instant(value)
+    inner = _struct(kind)
+    if inner is not None and isinstance(value, dict):
+        return _nested(inner, value)
+    if inner is not None and isinstance(value, list):
+        return tuple(_nested(inner, each) for each in value)
     if value == "" and kind is not str:
         raise ValueError("is empty")
     return msgspec.convert(value, kind, strict=False)
 
 
+def _nested(kind: type[msgspec.Struct], value: dict[str, Any]) -> msgspec.Struct:
+    try:
+        return read(kind, {name: (1, each) for name, each in value.items()})
+    except Wrong as error:
+        raise ValueError(error.reason) from None
+
+
+def _struct(kind: Any) -> type[msgspec.Struct] | None:
+    """The struct that a type is, or may be, or is a tuple of."""
+    every = (kind, *get_args(kind))
+    return next((each for each in every if isinstance(each, type) and issubclass(each, msgspec.Struct)), None)
+
+
 def _timed(field: msgspec.structs.FieldInfo) -> bool:
-    return field.name.endswith("_at")
+    return field.name.endswith("_at") or field.name in _TIMES
 
 
 def moment(at: int) -> str | int:
@@ -98,7 +122,7 @@ def moment(at: int) -> str | int:
 
 def instant(text: str) -> int:
     """A time in µs; one that names no zone is UTC. Raises ValueError."""
-    if re.fullmatch(r"-?\d{9,18}", text, re.ASCII):  # eight digits are a day
+    if re.fullmatch(r"-?\d{9,19}", text, re.ASCII) and abs(int(text)) < _FAR:  # eight digits are a day
         return int(text)
     try:
         found = datetime.fromisoformat(text)

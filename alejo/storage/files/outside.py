@@ -91,6 +91,8 @@ class Outside:
                 continue  # it went while we looked; the next look sees that
             except (Wrong, OSError) as error:
                 self.refuse(path, error)
+            except (ValueError, OverflowError) as error:  # a value that no record can have
+                self.refuse(path, Wrong(1, str(error)))
             else:
                 if message and message not in waiting:
                     waiting.append(message)

@@ -170,7 +170,7 @@ def _read_memory(path: str, content: bytes, known: Mapping[str, Any]) -> Page:
     for name, text in (("speaker", memory.speaker), ("kind", memory.kind)):
         if len(text) > NAME:
             raise Wrong(said[name][0], f"{name} has more than {NAME} characters")
-    for identifier in filter(None, (memory.session_id, memory.message_id)):
+    for identifier in filter(None, (memory.session_id, memory.message_id, memory.superseded_by, *memory.sources)):
         _raw(identifier)
     return Page(MEMORIES.name, _raw(memory.id), memory, {name: given[name] for name in sorted(given)})
 

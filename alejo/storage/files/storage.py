@@ -52,7 +52,12 @@ _ATTRIBUTES = "# A text is what it is to the byte.\n* -text\n"
 
 
 class FilesStorage:
-    """A folder of files; see Storage. Edits may go unseen for `rest` times the length of a look."""
+    """A folder of files; see Storage. Edits may go unseen for `rest` times the length of a look.
+
+    `versions` is how many former versions of a memory that people edit are kept.
+    """
+
+    versions = 100
 
     def __init__(self, root: Path, *, clock: Clock | None = None, rest: float = _REST) -> None:
         """Opens or makes the folder. Raises StartupError."""
@@ -235,7 +240,7 @@ class FilesStorage:
         edits = self._outside.look(prefix)
         if edits.put or edits.gone:
             ready = {edit.place: edit.files for edit in edits.put}
-            for error in self._write(batches(edits, self._rows, prefix, self._clock.now()), ready):
+            for error in self._write(batches(edits, self._rows, prefix, self._clock.now(), self.versions), ready):
                 if isinstance(error, Exception):
                     raise error
         ended = time.perf_counter()

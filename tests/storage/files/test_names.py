@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path, PureWindowsPath
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alejo.storage.files.names import LONGEST, alike, safe
@@ -28,6 +28,7 @@ HOSTILE = [
 ]
 
 
+@settings(deadline=None)
 @given(st.text() | st.sampled_from(HOSTILE) | st.text('./\\:*?"<>|\0 -~\u0301é', max_size=12))
 def test_any_words_make_a_name(words: str) -> None:
     """Whatever the words are, the name is one step within a folder, on every system, and the same when made again."""

@@ -12,8 +12,8 @@ import alejo
 from alejo.errors import Conflict, FailedPrecondition, NotFound
 from alejo.identity import LOCAL
 from alejo.storage.files import FilesStorage
-from alejo.storage.tables import AUDIT, CHANGES, MEMORIES, MEMORIES_BY_TIME
-from alejo.types import Layer, MemoryDraft, MessageDraft, Page
+from alejo.storage.tables import AUDIT, CHANGES, DERIVED, MEMORIES, MEMORIES_BY_TIME, VERSIONS
+from alejo.types import FactDraft, Layer, MemoryDraft, MessageDraft, Page
 
 from .conftest import Opener, pages
 
@@ -56,6 +56,8 @@ async def test_an_edited_text_is_a_new_version(opened: Opener, notes: Path) -> N
         assert after.version > before.version
         assert (after.sent_at, after.recorded_at) == (before.sent_at, before.recorded_at)
         assert await changes(assistant) == [("put", before.id)] * 2
+        former = (await assistant.memories.history(LOCAL, before.id, Page()))[0]
+        assert [(each.memory.text, each.actor) for each in former] == [("I like green tea", "files")]
         entries = await assistant.store.scan(LOCAL, AUDIT)
         assert [(row.value.action, row.value.actor) for row in entries][-1] == ("memory.update", "files")
         with pytest.raises(Conflict):
@@ -229,3 +231,24 @@ async def test_notes_that_a_person_brings(opened: Opener, notes: Path) -> None:
         memory = (await assistant.recall("Miso"))[0].memory
         await assistant.memories.update(LOCAL, memory.id, {"pinned": True})
     assert (home / "Miso.md").read_text().startswith(f"---\nid: {memory.id}\nlayer: episodic\n")
+
+
+async def test_what_is_derived_follows(opened: Opener, notes: Path) -> None:
+    """What was derived from a memory is stale when its text is edited, and goes with its file; facts are readable."""
+    async with opened() as assistant:
+        source = await assistant.remember("I live in Bern")
+        draft = FactDraft("user", "lives in", "Bern", sources=(source.id,), valid_from=1_600_000_000_000_000)
+        fact = (await assistant.facts.add(LOCAL, draft)).memory
+        path = next(each for each in pages(notes) if fact.id in each.read_text().split("sources")[0])
+        assert '"relation": "lives in"' in path.read_text()
+        assert '"valid_from": "2020-09-13T12:26:40Z"' in path.read_text()
+        own = next(each for each in pages(notes) if each != path)
+        edit(own, "I live in Bern", "I live in Basel")
+        assert (await assistant.memories.get(LOCAL, fact.id)).stale
+        assert "stale: true" in path.read_text()
+        own.unlink()
+        with pytest.raises(NotFound):
+            await assistant.memories.get(LOCAL, fact.id)
+        assert pages(notes) == []
+        for table in (MEMORIES, MEMORIES_BY_TIME, VERSIONS, DERIVED):
+            assert await assistant.store.scan(LOCAL, table) == []

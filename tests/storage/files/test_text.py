@@ -6,7 +6,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alejo.storage.files.text import Wrong, read, write
@@ -22,6 +22,7 @@ def plain(value: object) -> object:
     return json.dumps(value) if isinstance(value, bool | int) else value
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z_][a-z0-9_]*", fullmatch=True), VALUES), WORDS)
 def test_what_is_written_is_read(fields: dict[str, object], text: str) -> None:
     """Any fields and any text come back as they were, to the byte, with the line each stands in."""
@@ -32,6 +33,7 @@ def test_what_is_written_is_read(fields: dict[str, object], text: str) -> None:
     assert [line for line, _ in found.values()] == list(range(2, 2 + len(fields)))
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.binary())
 def test_any_file_is_read_or_refused(content: bytes) -> None:
     """Whatever a file holds, it is read, or refused as it should be."""
