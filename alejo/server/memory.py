@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from alejo.errors import AlejoError
-from alejo.types import MemoryDraft, MessageDraft
+from alejo.types import Degraded, Hit, MemoryDraft, MessageDraft
 from alejo.v1 import memory_pb2 as pb
 from alejo.wire import read, rules, write
 
@@ -74,11 +74,11 @@ class MemoryCalls:
 
     async def recall(self, call: Call, request: pb.RecallRequest) -> pb.RecallResponse:
         """Finds memories."""
-        hits, token, degraded = await self._memories.recall(
+        return write.recalled(*await self._recalled(call, request))
+
+    async def _recalled(self, call: Call, request: pb.RecallRequest) -> tuple[list[Hit], str, list[Degraded]]:
+        return await self._memories.recall(
             call.scope, request.query, read.page(request, _RECALL_USUAL, _RECALL_MOST), read.filter(request.filter)
-        )
-        return pb.RecallResponse(
-            hits=[write.hit(hit) for hit in hits], next_page_token=token, degraded=write.degraded(degraded)
         )
 
     async def recall_stream(
@@ -89,7 +89,8 @@ class MemoryCalls:
         while frames := await inbox.take():
             try:
                 rules.check(frames[0])
-                response = pb.RecallStreamResponse(recalled=await self.recall(call, frames[0].recall))
+                response = pb.RecallStreamResponse()
+                write.recalled(*await self._recalled(call, frames[0].recall), response.recalled).SetInParent()
             except Exception as error:  # noqa: BLE001  told in the frame, and the stream goes on
                 response = pb.RecallStreamResponse(failure=call.failure(error))
             yield response

@@ -55,6 +55,10 @@ def moment(time: int) -> Timestamp:
     return Timestamp(seconds=time // _MILLION, nanos=time % _MILLION * 1000)
 
 
+def _set(into: Timestamp, time: int) -> None:
+    into.seconds, into.nanos = time // _MILLION, time % _MILLION * 1000
+
+
 def perhaps(time: int | None) -> Timestamp | None:
     """A time that may be unset."""
     return None if time is None else moment(time)
@@ -113,29 +117,30 @@ def session_changes(session_id: str, changes: Mapping[str, Any]) -> sessions_pb2
     )
 
 
-def memory(value: Memory) -> types_pb2.Memory:
-    """A memory."""
-    return types_pb2.Memory(
-        id=value.id,
-        layer=value.layer,  # type: ignore[arg-type]
-        kind=value.kind,
-        text=value.text,
-        speaker=value.speaker,
-        session_id=value.session_id,
-        message_id=value.message_id,
-        sent_at=moment(value.sent_at),
-        recorded_at=moment(value.recorded_at),
-        importance=value.importance,
-        pinned=value.pinned,
-        archived=value.archived,
-        metadata=value.metadata,
-        etag=f"{value.version:x}",
-        sources=value.sources,
-        fact=None if value.fact is None else fact(value.fact),
-        superseded_by=value.superseded_by,
-        stale=value.stale,
-        repetitions=value.repetitions,
-    )
+def memory(value: Memory, into: types_pb2.Memory | None = None) -> types_pb2.Memory:
+    """A memory; made in its place `into` an answer that holds it, nothing of it is copied."""
+    made = types_pb2.Memory() if into is None else into
+    made.id = value.id
+    made.layer = value.layer  # type: ignore[assignment]
+    made.kind = value.kind
+    made.text = value.text
+    made.speaker = value.speaker
+    made.session_id = value.session_id
+    made.message_id = value.message_id
+    _set(made.sent_at, value.sent_at)
+    _set(made.recorded_at, value.recorded_at)
+    made.importance = value.importance
+    made.pinned = value.pinned
+    made.archived = value.archived
+    made.metadata.update(value.metadata)
+    made.etag = f"{value.version:x}"
+    made.sources.extend(value.sources)
+    if value.fact is not None:
+        made.fact.CopyFrom(fact(value.fact))
+    made.superseded_by = value.superseded_by
+    made.stale = value.stale
+    made.repetitions = value.repetitions
+    return made
 
 
 def fact(value: Fact) -> types_pb2.Fact:
@@ -214,16 +219,32 @@ def memory_changes(memory_id: str, changes: Mapping[str, Any], etag: str = "") -
     )
 
 
+def hit(value: Hit, into: types_pb2.Hit | None = None) -> types_pb2.Hit:
+    """A recalled memory; made in its place `into` an answer that holds it, nothing of it is copied."""
+    made = types_pb2.Hit() if into is None else into
+    memory(value.memory, made.memory)
+    made.score = value.score
+    made.coverage = value.coverage
+    for one in value.evidence:
+        made.evidence.add(name=one.name, share=one.share, detail=one.detail)
+    return made
+
+
 def evidence(values: Iterable[Evidence]) -> list[types_pb2.Evidence]:
     """The shares of a score."""
     return [types_pb2.Evidence(name=one.name, share=one.share, detail=one.detail) for one in values]
 
 
-def hit(value: Hit) -> types_pb2.Hit:
-    """A recalled memory."""
-    return types_pb2.Hit(
-        memory=memory(value.memory), score=value.score, coverage=value.coverage, evidence=evidence(value.evidence)
-    )
+def recalled(
+    hits: Iterable[Hit], token: str, degraded_: Iterable[Degraded], into: memory_pb2.RecallResponse | None = None
+) -> memory_pb2.RecallResponse:
+    """What was found; made in its place `into` a frame of a stream."""
+    made = memory_pb2.RecallResponse() if into is None else into
+    for one in hits:
+        hit(one, made.hits.add())
+    made.next_page_token = token
+    made.degraded.extend(degraded(degraded_))
+    return made
 
 
 def filter(value: Filter) -> memory_pb2.MemoryFilter:  # noqa: A001 - the value's own name, read as wire.write.filter
