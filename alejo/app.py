@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import EntryPoint
@@ -19,7 +20,7 @@ from alejo.cache import Cache
 from alejo.clock import Clock, SystemClock
 from alejo.conversation import Conversation
 from alejo.conversation.turns import Turns
-from alejo.errors import PluginFailed, StartupError
+from alejo.errors import FailedPrecondition, PluginFailed, StartupError
 from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
 from alejo.memory import Facts, Memories
@@ -38,6 +39,7 @@ from alejo.storage.blobs import Blobs
 from alejo.storage.files import FilesStorage
 from alejo.storage.folder import Folder
 from alejo.storage.journal import Journal
+from alejo.storage.lmdb import LmdbStorage
 from alejo.storage.opener import open_store
 from alejo.storage.requests import Requests
 from alejo.storage.store import Store
@@ -114,6 +116,7 @@ class Assistant:
             turns, self.memories, self.profiles, plugins, ids, clock, settings["context.tokens"], self._answered
         )
         self._layers = layers
+        self._compacting = asyncio.Lock()
         self._telling: set[asyncio.Task[None]] = set()
 
     async def chat(self, text: str, *, session_id: str = "", request_id: str = "", scope: Scope = LOCAL) -> Answer:
@@ -138,6 +141,29 @@ class Assistant:
         """The policy of the layers, with what a user prefers."""
         days = (await self.profiles.get(scope)).episodic_days
         return msgspec.structs.replace(self._layers, episodic_days=days) if days else self._layers
+
+    def residue(self) -> int | None:
+        """Since when, in µs, the files hold something that was deleted, sealed; None if they hold nothing."""
+        return self.storage.residue() if isinstance(self.storage, LmdbStorage) else None
+
+    async def compact(self) -> tuple[int, int]:
+        """Takes out of the files what was deleted; returns the bytes of the records' file before and after.
+
+        Calls go on meanwhile. Raises FailedPrecondition if another process has the folder open, or if the records are
+        kept in a way that has nothing to take out, StorageFull, Unavailable.
+        """
+        storage = self.storage
+        if not isinstance(storage, LmdbStorage):
+            raise FailedPrecondition(f"The records are kept in {self.storage_name}:, which is not made anew by this.")
+        async with self._compacting:
+            sizes = await storage.compact()
+            with storage.alone():
+                await self.cache.renew(self._fresh_disk)
+        return sizes
+
+    def _fresh_disk(self) -> CacheDisk | None:
+        shutil.rmtree(self.folder.cache_path, ignore_errors=True)
+        return _cache_disk(self.settings, self.folder)
 
     def _answered(self, answer: Answer, memories: Sequence[Memory]) -> None:
         self._tell("message_received", answer.user_message)
@@ -221,19 +247,11 @@ async def open_assistant(
 
 def _cache(store: Store, settings: Settings, clock: Clock, folder: Folder) -> Cache:
     """The caches as they are set, over the disk unless it cannot be used."""
-    disk = None
-    try:
-        if settings["cache.disk_mb"]:
-            disk = CacheDisk(folder.cache_path, size=settings["cache.disk_mb"] * _MIB)
-    except OSError as error:
-        structlog.get_logger().warning("the caches are in memory only", folder=str(folder.cache_path), why=str(error))
-    except InvalidValue as error:
-        raise StartupError(f"cache.disk_mb: {error}.", hint="alejo config show", exit_code=78) from None
     try:
         return Cache(
             store,
             clock,
-            disk,
+            _cache_disk(settings, folder),
             entries=settings["cache.entries"],
             ttl=settings["cache.ttl_seconds"],
             idle=settings["cache.idle_seconds"],
@@ -243,6 +261,17 @@ def _cache(store: Store, settings: Settings, clock: Clock, folder: Folder) -> Ca
         raise StartupError(f"The cache's settings: {error}.", hint="alejo config show", exit_code=78) from None
     except OSError as error:
         raise StartupError(f"cache.trace: {error}.", hint="Name a file you may write.", exit_code=73) from None
+
+
+def _cache_disk(settings: Settings, folder: Folder) -> CacheDisk | None:
+    try:
+        if settings["cache.disk_mb"]:
+            return CacheDisk(folder.cache_path, size=settings["cache.disk_mb"] * _MIB)
+    except OSError as error:
+        structlog.get_logger().warning("the caches are in memory only", folder=str(folder.cache_path), why=str(error))
+    except InvalidValue as error:
+        raise StartupError(f"cache.disk_mb: {error}.", hint="alejo config show", exit_code=78) from None
+    return None
 
 
 def _openers(plugins: PluginHost) -> dict[str, Callable[[str], Storage]]:

@@ -184,9 +184,13 @@ class Namespace:
         if not task.cancelled():
             task.exception()  # whoever waited was told; nobody may be left to be
 
+    def flights(self) -> list[_Flight]:
+        """What is being made."""
+        return list(self._flights.values())
+
     def stop(self) -> None:
         """Ends what is being made."""
-        for flight in list(self._flights.values()):
+        for flight in self.flights():
             flight.task.cancel()
 
     def counts(self) -> Counts:
@@ -242,10 +246,8 @@ class Cache:
         self.clock = clock
         self.vaults = vaults
         self._disk = disk
-        self._spaces = {
-            name: Namespace(name, CacheTier(entries=entries, ttl=ttl, idle=idle, over=disk), self)
-            for name in NAMESPACES
-        }
+        self._sizes = (entries, ttl, idle)
+        self._spaces = {name: Namespace(name, self._tier(), self) for name in NAMESPACES}
         self._trace = trace.open("a", encoding="ascii", buffering=1 << 16) if trace is not None else None
         self._timer: asyncio.TimerHandle | None = None
         self._tidying: asyncio.Task[None] | None = None
@@ -326,6 +328,26 @@ class Cache:
         if self._disk is not None:
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(self._disk.sweep)
+
+    async def renew(self, disk: Callable[[], CacheDisk | None]) -> None:
+        """Lets go of the disk with all that it holds, and of what memory holds, and goes on with what `disk` opens.
+
+        The old one is closed by then. Whoever calls sees to it that no other process has it open.
+        """
+        async with self._lock:
+            if waiting := [flight.task for space in self._spaces.values() for flight in space.flights()]:
+                await asyncio.wait(waiting)
+            for space in self._spaces.values():  # what began meanwhile; from here on nothing waits
+                space.stop()
+            if self._disk is not None:
+                self._disk.close()
+            self._disk = disk()
+            for space in self._spaces.values():
+                space.tier = self._tier()
+
+    def _tier(self) -> CacheTier:
+        entries, ttl, idle = self._sizes
+        return CacheTier(entries=entries, ttl=ttl, idle=idle, over=self._disk)
 
     async def close(self) -> None:
         """Ends what is being made, takes all that is in memory to the disk and leaves that."""

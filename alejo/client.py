@@ -462,6 +462,19 @@ class Client:
         request = plugins_pb2.ReloadPluginRequest(name=name)
         return read.plugin((await self._call(self._plugins.ReloadPlugin, request)).plugin)
 
+    async def compact(self) -> tuple[int, int]:
+        """Makes the server's files anew without what was deleted; the bytes of the records before and after.
+
+        It takes as long as it takes. Raises FailedPrecondition if another process has the folder open.
+        """
+        call = self._admin.Compact(admin_pb2.CompactRequest(), metadata=self._metadata)
+        try:
+            async for response in call:
+                return response.bytes_before, response.bytes_after
+        except grpc.aio.AioRpcError as error:
+            raise _error(error, self.target) from None
+        raise Unavailable("The server ended the call before it was done.")
+
     async def settings(self) -> dict[str, tuple[str, str]]:
         """Every setting by name: its value as TOML, and where that came from. Secrets are hidden."""
         response = await self._call(self._admin.GetSettings, admin_pb2.GetSettingsRequest())

@@ -113,6 +113,12 @@ _REASONS = (
         Retry.AFTER_READING,
     ),
     Reason(
+        "RECORDS_IN_USE",
+        errors.FailedPrecondition,
+        "Another process has the data folder open, so its files cannot be made anew.",
+        "End the other processes, or wait for their end: a second server, a program, a backup.",
+    ),
+    Reason(
         "WRONG_STATE",
         errors.FailedPrecondition,
         "Not possible in the state it is in, for example speaking in a session that is completed.",

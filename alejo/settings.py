@@ -49,6 +49,11 @@ OPTIONS = (
     ),
     Option("data.map_size_mb", 1024, "The room the data file starts with, in MiB. It grows on demand."),
     Option("data.max_size_mb", 65536, "The most room the data file may take, in MiB."),
+    Option(
+        "data.compact_hours",
+        12.0,
+        "So long after something was deleted, a server makes its files anew without it; 0: never.",
+    ),
     Option("server.address", "127.0.0.1:50151", "Where the server listens."),
     Option("server.tls_certificate", "", "A PEM file with the certificate chain."),
     Option("server.tls_key", "", "A PEM file with the certificate's private key."),

@@ -9,6 +9,7 @@ import shutil
 import socket
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -124,6 +125,29 @@ def records(found: Settings) -> Iterator[Finding]:
     yield Finding("ok", "records", f"The records open; {number} key{'' if number == 1 else 's'} may call.")
 
 
+def forgotten(found: Settings) -> Iterator[Finding]:
+    """Whether what was forgotten longer than a day ago is still in the files, sealed."""
+    if not found.storage_url.startswith("lmdb:") or not (found.data_path / MARKER).exists():
+        return
+    from alejo.storage.opener import open_lmdb  # noqa: PLC0415 - opens the storage
+
+    async def residue() -> int | None:
+        storage = open_lmdb(found.storage_url)
+        since = storage.residue()
+        await storage.close()
+        return since
+
+    since = asyncio.run(residue())
+    days = (time.time() - since / 1e6) / 86_400 if since is not None else 0.0
+    if days > 1:
+        text = f"What was forgotten or deleted since {days:.0f} days is still in the files, sealed."
+        yield Finding("warn", "forgotten", text, "alejo compact")
+    elif since is None:
+        yield Finding("ok", "forgotten", "Nothing that was forgotten is in the files.")
+    else:
+        yield Finding("ok", "forgotten", "What was forgotten less than a day ago is in the files, sealed.")
+
+
 def files(found: Settings) -> Iterator[Finding]:
     """That the files: backend seals nothing, and the files it could not read."""
     if not found.storage_url.startswith("files:") or not (found.data_path / MARKER).exists():
@@ -210,6 +234,7 @@ ALL: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     data,
     key,
     records,
+    forgotten,
     files,
     disk,
     ports,

@@ -19,6 +19,7 @@ ENTRY_POINTS = "alejo.commands"
 MODULES = {
     "backup": "backup",
     "chat": "chat",
+    "compact": "compacting",
     "completion": "completion",
     "config": "config",
     "doctor": "doctor",

@@ -15,6 +15,7 @@ from alejo.storage.tables import (
     MEMORIES,
     MESSAGES,
     ORIGINS,
+    PREFERENCES,
     QUOTES,
     RECALLS,
     REQUESTS,
@@ -113,6 +114,8 @@ class Export:
                 yield self._line(turn)
 
     async def _rest(self) -> AsyncIterator[bytes]:
+        async for preferred in self._rows(PREFERENCES):
+            yield self._line(preferred.value, preferred.key)
         async for quote in self._rows(QUOTES):
             yield self._line(Quote(quote.key[:_ID].hex(), quote.key[_ID:].hex(), quote.value.hex()))
         async for origin in self._rows(ORIGINS):

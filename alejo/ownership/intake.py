@@ -17,9 +17,11 @@ from alejo.storage.rows import put_memory
 from alejo.storage.store import Store, Writer
 from alejo.storage.tables import (
     AUDIT,
+    FACTS,
     MEMORIES,
     MESSAGES,
     ORIGINS,
+    PREFERENCES,
     QUOTED,
     QUOTES,
     RECALLS,
@@ -35,6 +37,7 @@ from alejo.types import Memory, Message, Scope, Session, Tally
 
 from .lines import FORMAT, MOST_BYTES, read, wrong
 
+_ONE = b"\0"  # the key of a table's one row
 _ROWS = 500
 _BYTES = 1 << 20
 _TRIES = 8
@@ -217,6 +220,8 @@ class Intake:
                 if not known:
                     writer.expect(item.table, item.key, None)
                     _write(writer, item)
+            if any(isinstance(item.value, Memory) and item.value.fact for item in items):
+                writer.put(FACTS, _ONE, self._clock.now())  # so that who states one meanwhile looks again
             try:
                 await writer.commit()
             except Conflict:  # somebody else wrote one of them meanwhile
@@ -243,6 +248,10 @@ def _place(kind: str, key: bytes, value: Any) -> tuple[Table[Any], bytes]:
         if len(key) != 32 or len(bytes.fromhex(value.answer)) != 32:
             raise ValueError("subject, request and answer have 16, 16 and 32 bytes")
         return QUOTES, key
+    if kind == "preferences":
+        if key != _ONE:
+            raise ValueError("is not where preferences are")
+        return PREFERENCES, key
     if len(key) != 16:
         raise ValueError("has 16 bytes")
     return _KEYED[kind], key

@@ -18,7 +18,7 @@ import msgspec
 
 from alejo.errors import InvalidArgument
 from alejo.storage.tables import AuditEntry, Origin, RecallCount, Remembered, TurnRow
-from alejo.types import Memory, Message, Session, Value, Version
+from alejo.types import Memory, Message, Preferences, Session, Value, Version
 
 FORMAT = 1
 MOST_BYTES = 48 << 20  # of one line: eight pictures of 3 MiB, and room
@@ -56,6 +56,7 @@ KINDS: dict[str, type[Value]] = {
     "memory": Memory,
     "version": Version,
     "recall": RecallCount,
+    "preferences": Preferences,
     "turn": TurnRow,
     "quote": Quote,
     "origin": Origin,
@@ -63,7 +64,7 @@ KINDS: dict[str, type[Value]] = {
     "audit": AuditEntry,
     "end": End,
 }
-KEYED = frozenset({"recall", "origin", "request", "audit"})  # what says not itself where it is kept
+KEYED = frozenset({"recall", "preferences", "origin", "request", "audit"})  # what says not itself where it is kept
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 _TEXT = msgspec.Meta(max_length=1 << 20)

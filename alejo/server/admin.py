@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from alejo import __version__, settings
@@ -53,3 +54,8 @@ class AdminCalls:
                 )
             ]
         )
+
+    async def compact(self, call: Call, request: pb.CompactRequest) -> AsyncGenerator[pb.CompactResponse, None]:
+        """Makes the files anew."""
+        before, after = await self._assistant.compact()
+        yield pb.CompactResponse(bytes_before=before, bytes_after=after)

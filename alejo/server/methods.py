@@ -79,6 +79,7 @@ ACCESS = {
     "alejo.v1.PluginsService/ReloadPlugin": Access.OPERATOR,
     "alejo.v1.AdminService/GetInfo": Access.READ,
     "alejo.v1.AdminService/GetSettings": Access.OPERATOR,
+    "alejo.v1.AdminService/Compact": Access.OPERATOR,
     "grpc.health.v1.Health/Check": Access.OPEN,
     "grpc.health.v1.Health/List": Access.OPEN,
     "grpc.health.v1.Health/Watch": Access.OPEN,

@@ -20,7 +20,7 @@ from alejo import log
 from alejo.cache import NAMESPACES, Cache
 from alejo.metrics import Metrics, Scrape
 
-from . import listen
+from . import compacting, listen
 from .admin import AdminCalls
 from .chat import ChatCalls
 from .connections import Connections
@@ -88,6 +88,7 @@ class Server:
         self._hurry = asyncio.Event()
         self._stopped = asyncio.Event()
         self._draining: asyncio.Task[None] | None = None
+        self._compacting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Opens every port and serves. Raises StartupError, leaving nothing open."""
@@ -130,6 +131,8 @@ class Server:
                 "Connections that were closed because their address had too many.",
                 self._closed_connections,
             )
+        hours = settings["data.compact_hours"]
+        self._compacting = asyncio.create_task(compacting.rounds(assistant, hours))
         # What stands now stands until the end: the collector need not look at it again with every sweep.
         gc.collect()
         gc.freeze()
@@ -260,6 +263,8 @@ class Server:
             await asyncio.sleep(rest)
 
     async def _close(self) -> None:
+        if self._compacting is not None:
+            self._compacting.cancel()
         if self._gate is not None:
             self._gate.stop()
         if self._channel is not None:

@@ -13,11 +13,14 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 
 import lmdb
@@ -26,8 +29,11 @@ import structlog
 from alejo.errors import Conflict, DataLoss, StartupError, StorageFull, Unavailable
 
 from . import Append, Batch, Delete, Expect, Put, Record
+from .disk import sync
 from .keys import PREFIXES, check_key, successor
 from .mount import network_filesystem
+from .presence import Presence
+from .snapshot import Rewrite
 
 PAGE = 4096
 GROUP_BATCHES = 256
@@ -35,6 +41,9 @@ GROUP_BYTES = 8 << 20
 READER_CHECK_SECONDS = 60.0
 KNOWN_VERSIONS = 16_384
 SEQUENCE = b"\0sequence"  # no table begins with NUL
+DELETED = b"\0deleted"  # when something was deleted first since the file was made anew, in µs
+NEW = "anew-"  # what folders of a file that is made anew begin with
+STEP = 256  # records that are copied at a time, half a millisecond
 DAMAGED = 74  # EX_IOERR of sysexits(3)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -54,8 +63,11 @@ class Pending:
 class Group:
     """The batches of one write transaction."""
 
-    def __init__(self, txn: lmdb.Transaction[bytes], source: deque[Pending], *, deletes_only: bool) -> None:
+    def __init__(
+        self, txn: lmdb.Transaction[bytes], source: deque[Pending], touched: set[bytes] | None, *, deletes_only: bool
+    ) -> None:
         self.txn = txn
+        self.touched = touched
         self.taken: list[Pending] = []
         self.written = 0
         self.last = 0
@@ -72,7 +84,7 @@ class Group:
         txn, source, taken, versions = self.txn, self._source, self.taken, self.versions
         self._known = known
         before = sequence
-        put, delete, size = txn.put, txn.delete, 0
+        put, delete, size, deleted = txn.put, txn.delete, 0, False
         while source and len(taken) < GROUP_BATCHES and size < GROUP_BYTES:
             pending = source.popleft()
             taken.append(pending)
@@ -88,15 +100,26 @@ class Group:
             pending.outcome = sequence
             for key, data in rows.items():
                 if data is None:
-                    delete(key)
+                    deleted |= delete(key)
                 else:
                     put(key, data)
                     size += len(data)
                 if key in expected or key in versions or key in known:
                     versions[key] = None if data is None else sequence
+            if self.touched is not None:
+                self.touched.update(rows)
         if sequence != before:
             put(SEQUENCE, sequence.to_bytes(8, "big"))
+        if deleted:
+            self._mark()
         self.written, self.last = sequence - before, sequence
+
+    def _mark(self) -> None:
+        """Notes since when the file holds what was deleted; one that is made anew meanwhile is to hold that too."""
+        if self.touched is not None or self.txn.get(DELETED) is None:
+            self.txn.put(DELETED, (time.time_ns() // 1000).to_bytes(8, "big"))
+        if self.touched is not None:
+            self.touched.add(DELETED)
 
     def _stage(self, batch: Batch, sequence: int, expected: set[bytes]) -> dict[bytes, bytes | None]:
         """What the batch writes, by stored key; None deletes. Raises Conflict, StorageFull, and what `seal` raises."""
@@ -133,7 +156,10 @@ class Group:
 class LmdbStorage:
     """A data file shared by any number of processes; one object per path in each of them."""
 
-    def __init__(self, environment: lmdb.Environment, *, max_size: int) -> None:
+    def __init__(self, path: Path, environment: lmdb.Environment, presence: Presence, *, max_size: int) -> None:
+        self._path = path
+        self._presence = presence
+        self._touched: set[bytes] | None = None  # keys written since the file began to be made anew
         self._env = environment
         self._size = environment.info()["map_size"]
         self._max = max_size
@@ -164,15 +190,16 @@ class LmdbStorage:
             raise StartupError("The storage needs at least 1 MiB.", hint="Raise data.max_size_mb.", exit_code=78)
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _make(path)
-            environment = lmdb.open(
-                str(path),
-                map_size=min(map_size, max_size - max(max_size // 16, 64 * PAGE)) // PAGE * PAGE,
-                mode=0o600,
-                max_readers=512,
-                max_spare_txns=1,
-            )
-            environment.reader_check()
+            presence = Presence(path)
+            try:
+                _make(path)
+                environment = _environment(
+                    path, min(map_size, max_size - max(max_size // 16, 64 * PAGE)) // PAGE * PAGE
+                )
+                environment.reader_check()
+            except BaseException:
+                presence.close()
+                raise
         except lmdb.VersionMismatchError as error:
             raise StartupError(
                 f"The storage in {path} was written by another version of LMDB.",
@@ -197,7 +224,7 @@ class LmdbStorage:
             ) from error
         if kind := network_filesystem(path):
             structlog.get_logger().warning("storage is on a network file system, where locks may fail", kind=kind)
-        return cls(environment, max_size=max_size // PAGE * PAGE)
+        return cls(path, environment, presence, max_size=max_size // PAGE * PAGE)
 
     async def commit(self, batch: Batch) -> int:
         """See Storage. A cancelled caller stops waiting; the batch is committed all the same."""
@@ -257,6 +284,108 @@ class LmdbStorage:
             if not self._closed:
                 self._closed = True
                 self._env.close()
+                self._presence.close()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keeps every other process out for the block. Raises FailedPrecondition if one has the file open."""
+        return self._presence.alone()
+
+    def residue(self) -> int | None:
+        """Since when, in µs, the file holds what was deleted or replaced by a deletion; None if it holds nothing."""
+        since = self._own(DELETED)
+        return None if since is None else int.from_bytes(since, "big")
+
+    def _own(self, key: bytes) -> bytes | None:
+        """A record that is of no table."""
+        while True:
+            try:
+                with self._reading:
+                    if self._closed:
+                        raise self._gone()
+                    return self._env.begin().get(key)
+            except lmdb.MapResizedError:
+                self._adopt()
+            except lmdb.Error as error:
+                raise unreadable(error) from error
+
+    async def compact(self) -> tuple[int, int]:
+        """Makes the file anew, so that nothing that was deleted before is in it; returns its bytes before and after.
+
+        Reads and writes go on beside it; it takes the room of the records once more for as long. A process that is
+        killed leaves the old file or the new one. Raises FailedPrecondition if another process has the file open,
+        StorageFull, Unavailable.
+        """
+        return await asyncio.to_thread(self._compact)
+
+    def _compact(self) -> tuple[int, int]:
+        with self._presence.alone():
+            return self._made_anew()
+
+    def _made_anew(self) -> tuple[int, int]:
+        data, place = self._path / "data.mdb", self._path / f"{NEW}{os.getpid()}"
+        for left in self._path.glob(f"{NEW}*"):
+            shutil.rmtree(left)  # of a process that was killed
+        before = data.stat().st_size
+        rewrite: Rewrite | None = None
+        try:
+            rewrite = Rewrite(place, 2 * self._size)
+            with self._writing:
+                self._touched = {SEQUENCE}
+            self._copy(rewrite)
+            self._swap(rewrite, place)
+        except OSError as error:
+            raise no_room() if error.errno in NO_ROOM else Unavailable("The disk failed.", retry_after=30.0) from error
+        finally:
+            self._touched = None
+            if rewrite is not None:
+                rewrite.close()
+            shutil.rmtree(place, ignore_errors=True)
+        return before, data.stat().st_size
+
+    def _copy(self, rewrite: Rewrite) -> None:
+        """Copies the records little by little; what is written meanwhile is noted as touched."""
+        after = b""
+        while rows := self._following(after):
+            rewrite.append((key, value) for key, value in rows if key != DELETED)
+            after = rows[-1][0]
+
+    def _following(self, after: bytes) -> list[tuple[bytes, bytes]]:
+        while True:
+            try:
+                with self._reading:
+                    if self._closed:
+                        raise self._gone()
+                    with self._env.begin() as txn, txn.cursor() as cursor:
+                        if not (cursor.set_range(after) if after else cursor.first()):
+                            return []
+                        if cursor.key() == after and not cursor.next():
+                            return []
+                        return list(islice(cursor.iternext(), STEP))
+            except lmdb.MapResizedError:
+                self._adopt()
+            except lmdb.Error as error:
+                raise unreadable(error) from error
+
+    def _swap(self, rewrite: Rewrite, place: Path) -> None:
+        """Puts the new file in the place of the old one, with all that was written meanwhile."""
+        with self._writing, self._reading:
+            if self._closed or self._failed:
+                raise self._gone()
+            with self._env.begin() as txn:
+                rewrite.correct((key, txn.get(key)) for key in sorted(self._touched or ()))
+            rewrite.finish()
+            self._env.close()
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    (self._path / "lock.mdb").unlink()  # it counts the transactions of the old file
+                os.rename(place / "data.mdb", self._path / "data.mdb")
+                sync(self._path)
+            finally:
+                try:
+                    self._env = _environment(self._path, self._size)
+                except lmdb.Error:
+                    self._failed = self._closed = True
+                    raise
 
     def stats(self) -> dict[str, int]:
         """Counts since the start: batches committed, groups they went in, flushes of the disk; records and bytes now.
@@ -266,12 +395,14 @@ class LmdbStorage:
         with self._reading:
             if self._closed:
                 raise self._gone()
-            entries, live = self._env.stat()["entries"], live_bytes(self._env)
+            entries, live, own = self._env.stat()["entries"], live_bytes(self._env), len((SEQUENCE, DELETED))
+            with contextlib.suppress(lmdb.MapResizedError):  # to count is no reason to follow a map that was grown
+                own = sum(self._env.begin().get(key) is not None for key in (SEQUENCE, DELETED))
         return {
             "commits": self._batches,
             "groups": self._groups,
             "syncs": 2 * self._groups,
-            "records": max(entries - 1, 0),  # without the sequence
+            "records": max(entries - own, 0),
             "live_bytes": live,
             "map_bytes": self._size,
         }
@@ -307,7 +438,8 @@ class LmdbStorage:
         self._idle = False
         if time.monotonic() - self._checked > READER_CHECK_SECONDS:
             self._checked = time.monotonic()
-            self._env.reader_check()
+            with self._reading:
+                self._env.reader_check()
 
     @staticmethod
     def _drain(source: deque[Pending]) -> list[Pending]:
@@ -363,7 +495,7 @@ class LmdbStorage:
             except lmdb.Error as error:
                 return self._drain(source), error
             # Once deletes live on what is kept for them, writes wait until a tenth of their room is free.
-            group = Group(txn, source, deletes_only=self._size > self._soft and self._crowded())
+            group = Group(txn, source, self._touched, deletes_only=self._size > self._soft and self._crowded())
             sequence = int.from_bytes(txn.get(SEQUENCE) or b"", "big")
             if sequence != self._last:  # another process wrote
                 self._versions.clear()
@@ -437,6 +569,10 @@ class LmdbStorage:
                 loop.call_soon_threadsafe(_resolve, pendings)
             except RuntimeError:  # that loop is closed: nobody waits there
                 continue
+
+
+def _environment(path: Path, map_size: int) -> lmdb.Environment:
+    return lmdb.open(str(path), map_size=map_size, mode=0o600, max_readers=512, max_spare_txns=1)
 
 
 def _make(path: Path) -> None:

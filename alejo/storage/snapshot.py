@@ -15,6 +15,8 @@ import lmdb
 
 from alejo.errors import StartupError
 
+from .presence import Presence
+
 DAMAGED = 74  # EX_IOERR of sysexits(3)
 # Records in one transaction of a file that is made: it keeps the pages it changed in memory.
 _STEP = 4096
@@ -32,8 +34,10 @@ def records(path: Path) -> Iterator[tuple[bytes, bytes]]:
     if not data.exists():  # the folder was made, and nothing kept in it yet
         return
     try:
+        presence = Presence(path)  # so that nobody puts another file in its place
         size = data.stat().st_size
         with (
+            contextlib.closing(presence),
             lmdb.open(
                 str(path), readonly=True, create=False, map_size=size, mode=0o600, max_readers=512
             ) as environment,
@@ -57,28 +61,69 @@ def _begun(environment: lmdb.Environment) -> lmdb.Transaction[bytes]:
             environment.set_mapsize(0)
 
 
+class Rewrite:
+    """A data file that is made anew in a folder of its own, which nobody looks into before it is finished."""
+
+    def __init__(self, path: Path, map_size: int) -> None:
+        """Makes the folder `path`, for at most `map_size` bytes. Raises OSError."""
+        path.mkdir(mode=0o700)
+        self._path = path
+        with _told(path):
+            self._environment = lmdb.open(str(path), map_size=map_size, mode=0o600, sync=False)
+
+    def append(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Adds records behind all that are there. Raises ValueError when they are out of order, OSError."""
+        with _told(self._path), self._environment.begin(write=True) as txn:
+            if not all(txn.put(key, value, append=True) for key, value in rows):
+                raise ValueError("The records are out of order.")
+
+    def correct(self, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Puts records anywhere; None deletes. Raises OSError."""
+        with _told(self._path), self._environment.begin(write=True) as txn:
+            for key, value in rows:
+                if value is None:
+                    txn.delete(key)
+                else:
+                    txn.put(key, value)
+
+    def finish(self) -> None:
+        """Syncs and closes it: from now on the folder holds a data file and nothing else. Raises OSError."""
+        with _told(self._path):
+            self._environment.sync(True)
+        self.close()
+        with contextlib.suppress(FileNotFoundError):
+            (self._path / "lock.mdb").unlink()
+        for each in (self._path / "data.mdb", self._path):
+            descriptor = os.open(each, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def close(self) -> None:
+        """Lets go of it. May be called twice."""
+        self._environment.close()
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except lmdb.Error as error:
+        raise OSError(getattr(error, "code", 0), str(error), str(path)) from None
+
+
 def build(path: Path, rows: Iterable[tuple[bytes, bytes]], size: int) -> None:
     """Makes the folder `path` with a data file of these records, and syncs it.
 
     `rows` are in key order and have at most `size` bytes. Raises ValueError when they are out of order, OSError.
     """
-    path.mkdir(mode=0o700)
+    # Nobody sees the folder until it is whole, so one sync at the end is enough.
+    rewrite = Rewrite(path, _SPREAD * size + 64 * _MIB)
     rows = iter(rows)
     try:
-        # Nobody sees the folder until it is whole, so one sync at the end is enough.
-        with lmdb.open(str(path), map_size=_SPREAD * size + 64 * _MIB, mode=0o600, sync=False) as environment:
-            while step := list(islice(rows, _STEP)):
-                with environment.begin(write=True) as txn:
-                    if not all(txn.put(key, value, append=True) for key, value in step):
-                        raise ValueError("The records are out of order.")
-            environment.sync(True)
-    except lmdb.Error as error:
-        raise OSError(getattr(error, "code", 0), str(error), str(path)) from None
-    with contextlib.suppress(FileNotFoundError):
-        (path / "lock.mdb").unlink()
-    for each in (path / "data.mdb", path):
-        descriptor = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        while step := list(islice(rows, _STEP)):
+            rewrite.append(step)
+        rewrite.finish()
+    finally:
+        rewrite.close()

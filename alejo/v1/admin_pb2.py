@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61lejo/v1/admin.proto\x12\x08\x61lejo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x10\n\x0eGetInfoRequest\"\xab\x01\n\x0fGetInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x61ta_format\x18\x02 \x01(\x05\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06tenant\x18\x04 \x01(\t\x12\x0c\n\x04user\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65\x62ug_build\x18\x06 \x01(\x08\x12\x0f\n\x07storage\x18\x07 \x01(\t\"\x14\n\x12GetSettingsRequest\"D\n\x07Setting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0c\n\x04help\x18\x04 \x01(\t\":\n\x13GetSettingsResponse\x12#\n\x08settings\x18\x01 \x03(\x0b\x32\x11.alejo.v1.Setting2\x9a\x01\n\x0c\x41\x64minService\x12>\n\x07GetInfo\x12\x18.alejo.v1.GetInfoRequest\x1a\x19.alejo.v1.GetInfoResponse\x12J\n\x0bGetSettings\x12\x1c.alejo.v1.GetSettingsRequest\x1a\x1d.alejo.v1.GetSettingsResponseB:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61lejo/v1/admin.proto\x12\x08\x61lejo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x10\n\x0e\x43ompactRequest\"<\n\x0f\x43ompactResponse\x12\x14\n\x0c\x62ytes_before\x18\x01 \x01(\x03\x12\x13\n\x0b\x62ytes_after\x18\x02 \x01(\x03\"\x10\n\x0eGetInfoRequest\"\xab\x01\n\x0fGetInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x61ta_format\x18\x02 \x01(\x05\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06tenant\x18\x04 \x01(\t\x12\x0c\n\x04user\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65\x62ug_build\x18\x06 \x01(\x08\x12\x0f\n\x07storage\x18\x07 \x01(\t\"\x14\n\x12GetSettingsRequest\"D\n\x07Setting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0c\n\x04help\x18\x04 \x01(\t\":\n\x13GetSettingsResponse\x12#\n\x08settings\x18\x01 \x03(\x0b\x32\x11.alejo.v1.Setting2\xdc\x01\n\x0c\x41\x64minService\x12>\n\x07GetInfo\x12\x18.alejo.v1.GetInfoRequest\x1a\x19.alejo.v1.GetInfoResponse\x12J\n\x0bGetSettings\x12\x1c.alejo.v1.GetSettingsRequest\x1a\x1d.alejo.v1.GetSettingsResponse\x12@\n\x07\x43ompact\x12\x18.alejo.v1.CompactRequest\x1a\x19.alejo.v1.CompactResponse0\x01\x42:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,16 +33,20 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alejo.v1.admin_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1'
-  _globals['_GETINFOREQUEST']._serialized_start=67
-  _globals['_GETINFOREQUEST']._serialized_end=83
-  _globals['_GETINFORESPONSE']._serialized_start=86
-  _globals['_GETINFORESPONSE']._serialized_end=257
-  _globals['_GETSETTINGSREQUEST']._serialized_start=259
-  _globals['_GETSETTINGSREQUEST']._serialized_end=279
-  _globals['_SETTING']._serialized_start=281
-  _globals['_SETTING']._serialized_end=349
-  _globals['_GETSETTINGSRESPONSE']._serialized_start=351
-  _globals['_GETSETTINGSRESPONSE']._serialized_end=409
-  _globals['_ADMINSERVICE']._serialized_start=412
-  _globals['_ADMINSERVICE']._serialized_end=566
+  _globals['_COMPACTREQUEST']._serialized_start=67
+  _globals['_COMPACTREQUEST']._serialized_end=83
+  _globals['_COMPACTRESPONSE']._serialized_start=85
+  _globals['_COMPACTRESPONSE']._serialized_end=145
+  _globals['_GETINFOREQUEST']._serialized_start=147
+  _globals['_GETINFOREQUEST']._serialized_end=163
+  _globals['_GETINFORESPONSE']._serialized_start=166
+  _globals['_GETINFORESPONSE']._serialized_end=337
+  _globals['_GETSETTINGSREQUEST']._serialized_start=339
+  _globals['_GETSETTINGSREQUEST']._serialized_end=359
+  _globals['_SETTING']._serialized_start=361
+  _globals['_SETTING']._serialized_end=429
+  _globals['_GETSETTINGSRESPONSE']._serialized_start=431
+  _globals['_GETSETTINGSRESPONSE']._serialized_end=489
+  _globals['_ADMINSERVICE']._serialized_start=492
+  _globals['_ADMINSERVICE']._serialized_end=712
 # @@protoc_insertion_point(module_scope)

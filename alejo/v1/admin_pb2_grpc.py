@@ -45,6 +45,11 @@ class AdminServiceStub:
                 request_serializer=alejo_dot_v1_dot_admin__pb2.GetSettingsRequest.SerializeToString,
                 response_deserializer=alejo_dot_v1_dot_admin__pb2.GetSettingsResponse.FromString,
                 _registered_method=True)
+        self.Compact = channel.unary_stream(
+                '/alejo.v1.AdminService/Compact',
+                request_serializer=alejo_dot_v1_dot_admin__pb2.CompactRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_admin__pb2.CompactResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -65,6 +70,14 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Compact(self, request, context):
+        """Makes the files of the data folder anew, so that nothing that was deleted or forgotten is in them any more, sealed or
+        not. Calls go on meanwhile; it takes as long as it takes to copy the records, and is answered once, at its end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +90,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetSettings,
                     request_deserializer=alejo_dot_v1_dot_admin__pb2.GetSettingsRequest.FromString,
                     response_serializer=alejo_dot_v1_dot_admin__pb2.GetSettingsResponse.SerializeToString,
+            ),
+            'Compact': grpc.unary_stream_rpc_method_handler(
+                    servicer.Compact,
+                    request_deserializer=alejo_dot_v1_dot_admin__pb2.CompactRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_admin__pb2.CompactResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +152,33 @@ class AdminService:
             '/alejo.v1.AdminService/GetSettings',
             alejo_dot_v1_dot_admin__pb2.GetSettingsRequest.SerializeToString,
             alejo_dot_v1_dot_admin__pb2.GetSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/alejo.v1.AdminService/Compact',
+            alejo_dot_v1_dot_admin__pb2.CompactRequest.SerializeToString,
+            alejo_dot_v1_dot_admin__pb2.CompactResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,10 @@ class AdminServiceStub:
     """What the server is."""
     GetSettings: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetSettingsRequest, _admin_pb2.GetSettingsResponse]
     """Every setting, its value and where it came from. Secrets are hidden."""
+    Compact: _grpc.UnaryStreamMultiCallable[_admin_pb2.CompactRequest, _admin_pb2.CompactResponse]
+    """Makes the files of the data folder anew, so that nothing that was deleted or forgotten is in them any more, sealed or
+    not. Calls go on meanwhile; it takes as long as it takes to copy the records, and is answered once, at its end.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -47,6 +51,10 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """What the server is."""
     GetSettings: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetSettingsRequest, _admin_pb2.GetSettingsResponse]  # type: ignore[assignment]
     """Every setting, its value and where it came from. Secrets are hidden."""
+    Compact: _aio.UnaryStreamMultiCallable[_admin_pb2.CompactRequest, _admin_pb2.CompactResponse]  # type: ignore[assignment]
+    """Makes the files of the data folder anew, so that nothing that was deleted or forgotten is in them any more, sealed or
+    not. Calls go on meanwhile; it takes as long as it takes to copy the records, and is answered once, at its end.
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """For those who run the server."""
@@ -66,5 +74,15 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.GetSettingsResponse, _abc.Awaitable[_admin_pb2.GetSettingsResponse]]:
         """Every setting, its value and where it came from. Secrets are hidden."""
+
+    @_abc_1.abstractmethod
+    def Compact(
+        self,
+        request: _admin_pb2.CompactRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.CompactResponse], _abc.AsyncIterator[_admin_pb2.CompactResponse]]:
+        """Makes the files of the data folder anew, so that nothing that was deleted or forgotten is in them any more, sealed or
+        not. Calls go on meanwhile; it takes as long as it takes to copy the records, and is answered once, at its end.
+        """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

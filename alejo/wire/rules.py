@@ -431,6 +431,7 @@ TABLE: dict[str, Rules] = {
     "ReloadPluginRequest": _PLUGIN_NAME,
     "GetInfoRequest": Rules({}),
     "GetSettingsRequest": Rules({}),
+    "CompactRequest": Rules({}),
 }
 
 

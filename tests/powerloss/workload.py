@@ -18,6 +18,7 @@ import lmdb
 from alejo.errors import Conflict
 from alejo.storage import Append, Delete, Expect, Operation, Put
 from alejo.storage.lmdb import LmdbStorage
+from alejo.storage.presence import Presence
 
 UNSAFE: dict[str, dict[str, Any]] = {"nosync": {"sync": False}, "nometasync": {"metasync": False}}
 WORKERS = 6
@@ -87,7 +88,7 @@ def main() -> None:
     else:
         path.mkdir()
         environment = lmdb.open(folder, map_size=1 << 18, max_spare_txns=1, **UNSAFE[safety])
-        storage = LmdbStorage(environment, max_size=1 << 26)
+        storage = LmdbStorage(path, environment, Presence(path), max_size=1 << 26)
     Path(into).write_text(json.dumps(asyncio.run(run(storage, path, int(count), int(seed)))))
 
 

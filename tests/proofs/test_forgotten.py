@@ -274,5 +274,6 @@ async def test_forgotten_by_another_process(house: House, begin: Begin) -> None:
     scope = Scope("local", "user-1")
     async with alejo.open(settings=settings.read(house.environment, {})) as other:
         memories, _ = await other.memories.list(scope, Page(1000))
-        await other.memories.forget(scope, [memory.id for memory in memories if talk.word in memory.text])
+        talk.forgotten = [memory.id for memory in memories if talk.word in memory.text]
+        await other.memories.forget(scope, talk.forgotten)
     assert await talk.told() == {}

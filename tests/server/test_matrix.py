@@ -112,6 +112,7 @@ ROWS = {
     "PluginsService/ReloadPlugin": Row(lambda _: plugins_pb2.ReloadPluginRequest(name="nothing"), Code.NOT_FOUND),
     "AdminService/GetInfo": Row(lambda _: admin_pb2.GetInfoRequest()),
     "AdminService/GetSettings": Row(lambda _: admin_pb2.GetSettingsRequest()),
+    "AdminService/Compact": Row(lambda _: admin_pb2.CompactRequest()),
     "grpc.health.v1.Health/Check": Row(lambda _: health_pb2.HealthCheckRequest()),
     "grpc.health.v1.Health/List": Row(lambda _: health_pb2.HealthListRequest()),
     "grpc.health.v1.Health/Watch": Row(lambda _: health_pb2.HealthCheckRequest()),

@@ -291,7 +291,7 @@ def test_refusals_to_open(tmp_path: Path) -> None:
 async def test_files_are_private(storage: LmdbStorage, tmp_path: Path) -> None:
     """Only the owner reads the folder and its files, and nothing is left of their making."""
     folder = tmp_path / "db"
-    assert sorted(path.name for path in folder.iterdir()) == ["data.mdb", "lock.mdb"]
+    assert sorted(path.name for path in folder.iterdir()) == ["coming.lock", "data.mdb", "lock.mdb", "present.lock"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
