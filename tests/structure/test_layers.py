@@ -15,7 +15,7 @@ ROWS = (
     "plugins storage",
     "queue",
     "memory sessions identity profiles",
-    "conversation ownership",
+    "conversation ownership reflection",
     "app",
     "server client testing",
     "__init__",

@@ -1,0 +1,7 @@
+"""What becomes of what was said, afterwards: jobs are taken from the queue and worked through by processors."""
+
+from __future__ import annotations
+
+from alejo.reflection.worker import Effects, Piece, Processing, Unfit, Worker
+
+__all__ = ["Effects", "Piece", "Processing", "Unfit", "Worker"]

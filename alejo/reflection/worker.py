@@ -1,0 +1,278 @@
+"""Works through jobs: every processor of a kind at the same time, each with its own time limit, outcome and commit.
+
+What a processor made is kept with its watermark in one commit, so that a failure of another one costs only that. A
+batch that fails is tried again job by job, so that one bad session does not take others of its user along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from alejo.clock import Clock
+from alejo.errors import AlejoError, Conflict, PluginFailed, ResourceExhausted, Status, Unavailable
+from alejo.metrics import Metrics
+from alejo.queue import Cause, Depth, Failure, Job, Queue
+from alejo.storage.store import Store, Writer
+from alejo.storage.tables import MESSAGES
+from alejo.types import Message, Scope
+
+BATCH = 10
+SECONDS = 300.0  # for one batch in one processor
+BEAT_SECONDS = 15.0
+REAP_SECONDS = 5.0
+LEAST_IDLE, MOST_IDLE = 0.02, 0.5  # seconds between looks at an empty queue
+DOWN_SECONDS = 30.0
+_TRIES = 8
+_PAGE = 100
+
+# Errors that the same job would meet again.
+_PERMANENT = frozenset(
+    {Status.INVALID_ARGUMENT, Status.NOT_FOUND, Status.FAILED_PRECONDITION, Status.DATA_LOSS, Status.UNIMPLEMENTED}
+)
+# Why a plugin could not be asked at all; see docs/errors.md.
+_ABSENT = frozenset({"vacant", "quarantined", "disabled"})
+
+Effects = Callable[[Writer], Awaitable[None]]
+
+
+class Piece(NamedTuple):
+    """A job and those of its messages that a processor has not seen, by their number."""
+
+    job: Job
+    messages: Sequence[Message]
+
+
+class Processing(Protocol):
+    """A processor: makes something of what was said."""
+
+    name: str
+
+    async def process(self, scope: Scope, pieces: Sequence[Piece]) -> Effects:
+        """What adds the outcome for these sessions of one user to a batch; called again when the batch conflicts.
+
+        Raises Unfit when the outcome cannot be right, AlejoError or anything else when there is none.
+        """
+        ...
+
+
+class Unfit(Exception):
+    """What a processor was given by a plugin or model cannot be right. `code` is a stable word."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Worker:
+    """Takes jobs and works through them; `processors` are those of each kind. `depth` is as last seen.
+
+    `seconds` and `failures` count by processor.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        queue: Queue,
+        clock: Clock,
+        processors: Mapping[str, Sequence[Processing]],
+        *,
+        batch: int = BATCH,
+        timeout: float = SECONDS,
+    ) -> None:
+        self.depth = Depth(0, 0, 0, 0, 0.0)
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.failures: Counter[str] = Counter()
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._processors = processors
+        self._batch = batch
+        self._timeout = timeout
+        self._held: dict[str, Job] = {}
+        self._lost: set[str] = set()
+        self._stopping = asyncio.Event()
+        self._log = structlog.get_logger()
+
+    async def run(self, workers: int = 3) -> None:
+        """Works, so many batches at a time, until `stop`; what is under way then is done first."""
+        async with asyncio.TaskGroup() as group:
+            chores = [
+                group.create_task(self._every(BEAT_SECONDS, self.beat)),
+                group.create_task(self._every(REAP_SECONDS, self.tend)),
+            ]
+            await asyncio.gather(*(group.create_task(self._work()) for _ in range(workers)))
+            for chore in chores:
+                chore.cancel()
+
+    def stop(self) -> None:
+        """Takes nothing new."""
+        self._stopping.set()
+
+    async def once(self) -> int:
+        """Works through what the queue hands out next; returns how many jobs that was."""
+        jobs = await self._queue.lease(list(self._processors), limit=self._batch)
+        if not jobs:
+            return 0
+        self._held.update((job.id, job) for job in jobs)
+        try:
+            await self._run(jobs)
+        finally:
+            for job in jobs:
+                self._held.pop(job.id, None)
+                self._lost.discard(job.id)
+        return len(jobs)
+
+    async def beat(self) -> None:
+        """Extends the leases of what is under way; what is not held any more will not be committed."""
+        jobs = list(self._held.values())
+        kept = {job.id for job in await self._queue.beat(*jobs)}
+        self._lost |= {job.id for job in jobs} - kept
+
+    async def tend(self) -> None:
+        """Ends the attempts of processes that are gone, and looks how much there is to do."""
+        await self._queue.reap()
+        self.depth = await self._queue.depth()
+
+    def observe(self, metrics: Metrics) -> None:
+        """Has metrics tell how much there is to do, and what the processors cost."""
+        for state in ("queued", "delayed", "running", "dead"):
+            text = f"Sessions whose next job is {state}." if state != "dead" else "Dead letters."
+            metrics.gauge(f"alejo_jobs_{state}", text, lambda state=state: getattr(self.depth, state))  # type: ignore[misc]
+        metrics.gauge("alejo_jobs_oldest_seconds", "How long the oldest job waits.", lambda: self.depth.oldest)
+        metrics.counter("alejo_processor_seconds", "Time in processors.", "processor", lambda: self.seconds)
+        metrics.counter("alejo_processor_failures", "Batches that failed.", "processor", lambda: self.failures)
+
+    async def _work(self) -> None:
+        idle = LEAST_IDLE
+        while not self._stopping.is_set():
+            try:
+                done = await self.once()
+            except AlejoError as error:  # such as a full disk: later is another day
+                self._log.warning("jobs cannot be worked through now", why=error.reason)
+                done = 0
+            idle = LEAST_IDLE if done else min(2 * idle, MOST_IDLE)
+            if not done:
+                await self._pause(idle)
+
+    async def _every(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await chore()
+            except AlejoError as error:
+                self._log.warning("the queue cannot be tended now", why=error.reason)
+            await asyncio.sleep(seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _run(self, jobs: Sequence[Job]) -> None:
+        """Runs every processor on a batch, then ends each job as it turned out."""
+        failures: dict[str, Failure] = {}
+        left = {job.id: await self._queue.left(job) for job in jobs}
+
+        async def through(processor: Processing) -> None:
+            mine = [job for job in jobs if processor.name in left[job.id]]
+            if mine:
+                for job_id, failure in (await self._process(processor, mine, left)).items():
+                    failures.setdefault(job_id, failure)
+
+        await asyncio.gather(*(through(processor) for processor in self._processors[jobs[0].kind]))
+        done = [job for job in jobs if job.id not in failures and job.id not in self._lost]
+        if done:
+            with contextlib.suppress(Conflict):
+                await self._ack(done)
+        for job in jobs:
+            if job.id in failures and job.id not in self._lost:
+                with contextlib.suppress(Conflict):  # it is another's by now
+                    await self._queue.retry_later(job, failures[job.id])
+
+    async def _ack(self, jobs: Sequence[Job]) -> None:
+        """Ends jobs in one commit, or each in its own when one of them is another's by now."""
+        writer = await self._store.writer(jobs[0].scope)
+        try:
+            await self._queue.ack(writer, *jobs)
+        except Conflict:
+            if len(jobs) == 1:
+                raise
+            for job in jobs:
+                with contextlib.suppress(Conflict):
+                    await self._ack([job])
+
+    async def _process(
+        self, processor: Processing, jobs: Sequence[Job], left: Mapping[str, Mapping[str, int]]
+    ) -> dict[str, Failure]:
+        """Runs a processor on a batch, and where that fails, on each job of it; returns what failed, by job."""
+        began = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout):
+                scope = jobs[0].scope
+                pieces = [Piece(job, await self._messages(job, left[job.id][processor.name])) for job in jobs]
+                effects = await processor.process(scope, pieces)
+            await self._commit(processor, jobs, effects)
+        except Exception as error:  # noqa: BLE001  # whatever it is ends in the job's history
+            self.failures[processor.name] += 1
+            if len(jobs) == 1:
+                return {jobs[0].id: self._failure(processor, jobs[0], error)}
+        else:
+            return {}
+        finally:
+            self.seconds[processor.name] += self._clock.monotonic() - began
+        failures: dict[str, Failure] = {}
+        for job in jobs:
+            failures |= await self._process(processor, [job], left)
+        return failures
+
+    async def _commit(self, processor: Processing, jobs: Sequence[Job], effects: Effects) -> None:
+        for _ in range(_TRIES):
+            writer = await self._store.writer(jobs[0].scope)
+            await effects(writer)
+            try:
+                return await self._queue.advance(writer, processor.name, *jobs)
+            except Conflict as error:
+                if error.reason == "LEASE_LOST":
+                    raise
+        raise Conflict("What a processor made is being changed by somebody else.")
+
+    async def _messages(self, job: Job, begin: int) -> list[Message]:
+        """The messages `begin` to `to_seq`; fewer if some were deleted. The last of a session are found first."""
+        found: list[Message] = []
+        session, after = bytes.fromhex(job.session_id), b""
+        while len(found) <= job.to_seq - begin:
+            rows = await self._store.scan(job.scope, MESSAGES, session, after=after, limit=_PAGE, reverse=True)
+            found += [row.value for row in rows if begin <= row.value.seq <= job.to_seq]
+            if len(rows) < _PAGE:
+                break
+            after = rows[-1].key
+        return sorted(found, key=lambda message: message.seq)
+
+    def _failure(self, processor: Processing, job: Job, error: Exception) -> Failure:
+        cause, code, seconds = _judge(error)
+        self._log.warning("a processor failed", processor=processor.name, job=job.id, cause=cause.name, code=code)
+        return Failure(cause, code, processor.name, seconds)
+
+
+def _judge(error: Exception) -> tuple[Cause, str, float]:
+    """What an error means for the job: the cause, a stable word, and when to come back, in seconds."""
+    match error:
+        case Unfit():
+            return Cause.INVALID, error.code, 0.0
+        case TimeoutError():
+            return Cause.TRANSIENT, "timeout", 0.0
+        case PluginFailed(why=why) if why in _ABSENT:
+            return Cause.DOWN, why, DOWN_SECONDS
+        case PluginFailed(why=why):
+            return Cause.TRANSIENT, why, 0.0
+        case Unavailable() | ResourceExhausted():
+            return Cause.TRANSIENT, error.reason, error.retry_after
+        case AlejoError(status=status) if status in _PERMANENT:
+            return Cause.PERMANENT, error.reason, 0.0
+        case AlejoError():
+            return Cause.TRANSIENT, error.reason, 0.0
+    return Cause.TRANSIENT, type(error).__name__, 0.0
