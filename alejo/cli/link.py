@@ -42,7 +42,8 @@ class Link:
             return
         from alejo.storage.folder import Folder  # noqa: PLC0415 - a URL needs no folder
 
-        folder = Folder.open(self._settings.data_path, self._settings.key_file)
+        brought = self._settings.storage_url.startswith("files:")
+        folder = Folder.open(self._settings.data_path, self._settings.key_file, brought=brought)
         self.key_made = folder.key_file if folder.key_made else self.key_made
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         while not await answers(folder.socket_path):

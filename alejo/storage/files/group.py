@@ -113,7 +113,7 @@ class Group:
             if not home or prefix + pages.key_of(value) != place[1]:
                 return None
             path = self._path(place, value, home)
-            if not path:
+            if not path or self._tree.leads_away(path):
                 return None
             before = self.files(place)
             found = pages.contents(value, path)

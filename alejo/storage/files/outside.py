@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
@@ -42,9 +43,7 @@ class Outside:
         contents: dict[str, bytes] = {}
         try:
             for path, wanted in files:
-                contents[path], marks[path] = tree.read(path)
-                if digest(contents[path]) != wanted:
-                    return None
+                contents[path], marks[path] = self._as_wanted(path, wanted)
             path = files[0][0]
             if place[0] == SCOPES.name:
                 value: Any = pages.parse_user(contents[path])
@@ -61,16 +60,28 @@ class Outside:
         tree.stamps.update(marks)
         return value
 
+    def _as_wanted(self, path: str, wanted: str) -> tuple[bytes, Stamp]:
+        """A file that the log names, as it says. Raises FileNotFoundError if it is not there, or another."""
+        with contextlib.suppress(FileNotFoundError):
+            content, mark = self._tree.read(path)
+            if digest(content) == wanted:
+                return content, mark
+        if self._tree.await_arrival(path, wanted):
+            return self._tree.read(path)
+        raise FileNotFoundError(2, "it was changed by hand", path)
+
     def look(self, prefix: bytes) -> Edits:
         """What was done to this user's files since they were last looked at. Raises OSError."""
         tree, home = self._tree, self._tree.homes[prefix]
         found = dict(tree.walk(home))
         missing = {path for path in tree.owners if path.startswith(f"{home}/") and path not in found}
+        missing = {path for path in missing if not tree.waits(path)}
         missing.discard(f"{home}/{pages.USER}")
         for path in list(self.refused):
             if path.startswith(f"{home}/") and path not in found and path not in tree.owners:
                 del self.refused[path]
         changed = {path: None for path in sorted(found, key=_order) if not self._holds(path, found[path])}
+        changed = {path: None for path in changed if not tree.waits(path)}
         for path in missing:  # whose picture is gone is another message
             place = tree.owners[path]
             own = tree.places[place].files[0][0]

@@ -13,7 +13,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +27,7 @@ from alejo.storage import Append, Batch, Delete, Put, Record
 from alejo.storage.disk import sync
 from alejo.storage.keyring import PREFIX_BYTES
 from alejo.storage.keys import PREFIXES, check_key
-from alejo.storage.tables import CHANGES, MEMORIES_BY_TIME, SCOPES
+from alejo.storage.tables import CHANGES, MEMORIES_BY_TIME, SCOPES, TURNS, VERSIONS
 from alejo.types import Scope
 
 from . import pages
@@ -44,6 +44,8 @@ GROUP_BATCHES = 256
 _WATCHED = frozenset({*pages.PEOPLE, CHANGES.name, MEMORIES_BY_TIME.name})
 _REST = 10.0  # a look at a user's files is followed by so many times its length without one
 _GARBAGE = 1000  # rows of the log that count no more, before it is written anew at the end
+_WORDY = frozenset({TURNS.name, VERSIONS.name})  # the tables of the log that tell what was felt or said
+_DAY = 86_400_000_000  # µs, for which such a row may outlive its record
 _IGNORED = "# What ALEJO keeps for itself; without it, all that stands in users/ is taken anew.\n" + "".join(
     f"/{name}\n"
     for name in (OWN + "/", "alejo.json", "alejo.sock", "cache/", "indexes/", "plugins.json", "server.lock")
@@ -73,6 +75,7 @@ class FilesStorage:
         self._closing = self._closed = self._failed = self._current = False
         self._due: dict[bytes, float] = {}
         self._entries = 0  # of the log
+        self._stale = 0  # since when the log has words of a record that is gone, in µs
         try:
             self._prepare()
             with self._locked():
@@ -204,6 +207,7 @@ class FilesStorage:
             self._entries += len(line.entries)
             for entry in line.entries:
                 place = (entry.table, entry.key)
+                self._note_stale([place])
                 self._tree.note(place, entry.files, line.sequence)
                 found.pop(place, None)
                 if entry.files is not None:
@@ -271,11 +275,14 @@ class FilesStorage:
                 if error := self._look_at_touched(batches):
                     return [error] * len(batches)
                 try:
-                    return self._write(batches)
+                    outcomes = self._write(batches)
                 except OSError as error:
                     if error.errno not in NO_ROOM:
                         raise
-                return [self._write_alone(each) for each in batches]
+                    outcomes = [self._write_alone(each) for each in batches]
+                if self._stale and self._clock.now() - self._stale > _DAY:
+                    self._tidy()
+                return outcomes
         except Exception as error:  # noqa: BLE001  # what is on the disk now is not known: only a new start can tell
             self._failed = True
             structlog.get_logger().error("the storage stopped", folder=str(self.root), why=str(error))
@@ -348,6 +355,7 @@ class FilesStorage:
 
     def _take(self, group: Group, lines: list[Line], brought: dict[str, Path], written: list[Path]) -> None:
         """Makes a group seen that is on the disk, and gives its files their names."""
+        self._note_stale(group.rows)
         with self._reading:
             for line in lines:
                 self._entries += len(line.entries)
@@ -368,6 +376,11 @@ class FilesStorage:
         for path, error in self._tree.settle():
             structlog.get_logger().warning("a file cannot be written yet", file=path, why=error.strerror)
 
+    def _note_stale(self, places: Iterable[Place]) -> None:
+        """Notes if a row with words, in the log, counts no more once these records are written."""
+        if not self._stale and any(place[0] in _WORDY and self._rows.get(_stored(place)) for place in places):
+            self._stale = self._clock.now()
+
     def _check_refused(self, rows: Mapping[Place, Record | None]) -> None:
         for place in rows:
             refusal = self._outside.refusal(place)
@@ -383,7 +396,7 @@ class FilesStorage:
             try:
                 scope = self._whose(home)
                 if others := known.get(scope) or found.get(scope):
-                    raise Wrong(1, f"says it is the folder of whom {others} is of")
+                    raise Wrong(1, f"says that it is the folder of who has {others}")
                 found[scope] = home
             except (Wrong, OSError) as error:
                 self._outside.refuse(path, error)
@@ -416,16 +429,21 @@ class FilesStorage:
         self._log.rewrite(
             (Line(each, each - 1, each - 1, entries[each]) for each in sorted(entries)), self._log.sequence
         )
-        self._entries = len(self._rows)
+        self._entries, self._stale = len(self._rows), 0
+
+    def _tidy(self) -> None:
+        """Writes the log anew if it can be. The lock is held."""
+        try:
+            self._follow()
+            self._rewrite()
+        except (OSError, AlejoError) as error:
+            structlog.get_logger().warning("the log was not written anew", folder=str(self.root), why=str(error))
 
     def _end(self) -> None:
         try:
             with self._locked():
-                if not self._failed and self._entries > 2 * len(self._rows) + _GARBAGE:
-                    self._follow()
-                    self._rewrite()
-        except (OSError, AlejoError) as error:
-            structlog.get_logger().warning("the log was not written anew", folder=str(self.root), why=str(error))
+                if not self._failed and (self._stale or self._entries > 2 * len(self._rows) + _GARBAGE):
+                    self._tidy()
         finally:
             self._log.close()
             os.close(self._lock)

@@ -164,6 +164,8 @@ class Tree:
                     os.rename(temporary, self.root / path)
                     self.stamps[path] = mark
                 del self._arriving[path]
+            except FileNotFoundError:  # another process was first
+                del self._arriving[path]
             except OSError as error:
                 failed.append((path, error))
         return failed + self._remove_leaving()
@@ -227,14 +229,19 @@ class Tree:
         for folder in reversed(missing):
             folder.mkdir(mode=0o700, exist_ok=True)
             sync(folder.parent)
-        if not Path(os.path.realpath(parent)).is_relative_to(os.path.realpath(self.root)):
+        if self.leads_away(path):
             raise PermissionError(1, "a folder above it is a link that leads elsewhere", str(parent))
+
+    def leads_away(self, path: str) -> bool:
+        """Whether a folder above a path is a link out of `root`."""
+        return not Path(os.path.realpath((self.root / path).parent)).is_relative_to(os.path.realpath(self.root))
 
     # Reading
 
     def read(self, path: str) -> tuple[bytes, Stamp]:
         """A file and its stamp. Raises OSError if it is not there, or not a file."""
-        descriptor = os.open(self.root / path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        place = self._arriving[path][0] if path in self._arriving else self.root / path
+        descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -243,22 +250,40 @@ class Tree:
 
     def recover(self) -> None:
         """After the whole log was read: finishes what a process that died began, and clears what it left."""
-        brought = {}
-        for temporary in sorted(self.new.iterdir()):
-            brought[digest(temporary.read_bytes())] = temporary
+        brought = self._brought()
         for files in self.places.values() if brought else ():
             for path, wanted in files.files:
                 if wanted in brought and self._unfinished(path, wanted):
-                    self._make_parent(path)
-                    os.rename(brought.pop(wanted), self.root / path)
+                    self.arrive(path, brought.pop(wanted))
+        for path, (temporary, _) in list(self._arriving.items()):
+            with contextlib.suppress(OSError):  # settled later, and read where it is until then
+                self._make_parent(path)
+                os.rename(temporary, self.root / path)
+                del self._arriving[path]
         for path, old in self._leaving.items():
             if self._digest(path) == old:
                 (self.root / path).unlink()
                 sync((self.root / path).parent)
         self._leaving.clear()
         self._former.clear()
-        for temporary in self.new.iterdir():
+        kept = {temporary for temporary, _ in self._arriving.values()}
+        for temporary in set(self.new.iterdir()) - kept:
             temporary.unlink()
+
+    def _brought(self) -> dict[str, Path]:
+        """What is there under a name for now, by digest."""
+        return {digest(temporary.read_bytes()): temporary for temporary in sorted(self.new.iterdir())}
+
+    def await_arrival(self, path: str, wanted: str) -> bool:
+        """Whether a file that is not as the log says waits, of another process, for its name; it is read there then."""
+        temporary = self._brought().get(wanted)
+        if temporary is not None:
+            self.arrive(path, temporary)
+        return temporary is not None
+
+    def waits(self, path: str) -> bool:
+        """Whether a file has not got its name yet, or still has it."""
+        return path in self._arriving or path in self._leaving
 
     def _unfinished(self, path: str, wanted: str) -> bool:
         found = self._digest(path)
