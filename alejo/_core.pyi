@@ -35,6 +35,7 @@ __all__ = [
     "__version__",
     "debug_build",
     "estimate_tokens",
+    "pack",
     "tokens",
 ]
 
@@ -64,6 +65,23 @@ def tokens(text: str, language: str = "en") -> list[str]:
     `language` is an ISO 639-1 code with a Snowball stemmer, or "" to keep words as they are; raises InvalidValue for
     another. Text written without spaces (Chinese, Japanese, Korean, Thai, Lao, Khmer, Myanmar) becomes pairs of
     neighbours, whatever the language.
+    """
+
+def pack(
+    tokens: Sequence[int],
+    worths: Sequence[float],
+    budget: int,
+    groups: Sequence[int] | None = None,
+    openings: Sequence[int] | None = None,
+) -> tuple[list[int], float]:
+    """The places of the items that together are worth most within a budget of tokens, and how good that is.
+
+    Items of a group, a place among `openings`, share the tokens of its opening, as of a heading: they count once if any
+    of them is chosen. The choice is exact where (items + groups) · (budget + 1) is at most 1,048,576. Else tokens are
+    counted in units, rounded up: it is then worth at least what any choice is within (items + groups) · (unit - 1)
+    tokens less. The second value is the part of the greatest worth that the choice has at least.
+
+    Raises InvalidValue for columns of different lengths, a group without an opening, and a worth below 0.
     """
 
 def estimate_tokens(text: str) -> int:
@@ -514,8 +532,7 @@ class Ranker:
     longer than the budget, or of the hash of a better one. The next one taken is always that of the greatest (1 -
     diversity) · relevance / best relevance - diversity · similarity to the most similar one taken before (maximal
     marginal relevance), unless that is a duplicate, until `limit` are taken. Of these, those are chosen that together
-    are the most relevant within the budget: exactly, if their number times the budget is at most 131,072, else at least
-    half of the most there can be.
+    are the most relevant within the budget, as `pack` chooses; at least half of the most there can be.
     """
 
     def __new__(

@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -17,7 +18,7 @@ import structlog
 from alejo import settings as settings_room
 from alejo._core import CacheDisk, InvalidValue
 from alejo.cache import Cache
-from alejo.clock import Clock, SystemClock
+from alejo.clock import Clock, SystemClock, time_zone
 from alejo.conversation import Conversation
 from alejo.conversation.turns import Turns
 from alejo.errors import FailedPrecondition, PluginFailed, StartupError
@@ -25,6 +26,7 @@ from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
 from alejo.memory import Facts, Memories
 from alejo.memory.activity import Activity
+from alejo.memory.context import QUOTAS
 from alejo.memory.indexes import Indexes
 from alejo.memory.keeper import Keeper
 from alejo.memory.layers import Layers
@@ -97,7 +99,19 @@ class Assistant:
         self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock)
         remembering = Remember(store, journal, requests, plugins, activity, self.facts, ids, clock)
         self.memories = Memories(
-            store, journal, requests, self.indexes, plugins, remembering, versions, activity, cache, clock
+            store,
+            journal,
+            requests,
+            self.indexes,
+            plugins,
+            remembering,
+            versions,
+            activity,
+            cache,
+            clock,
+            _quotas(settings),
+            _zone(settings),
+            self.profiles.get,
         )
         self.keeper = Keeper(
             store,
@@ -243,6 +257,26 @@ async def open_assistant(
             yield assistant
         finally:
             await assistant.close()
+
+
+def _quotas(settings: Settings) -> dict[str, float]:
+    """The quotas of a context's sections. Raises StartupError for one that is no part."""
+    quotas = {section: float(settings[f"context.quotas.{section}"]) for section in QUOTAS}
+    for section, quota in quotas.items():
+        if not 0 <= quota <= 1:
+            raise StartupError(
+                f"context.quotas.{section} is a part, from 0 to 1, not {quota}.", hint="alejo config show", exit_code=78
+            )
+    return quotas
+
+
+def _zone(settings: Settings) -> ZoneInfo:
+    name = settings["context.time_zone"]
+    zone = time_zone(name)
+    if zone is None:
+        why = f"context.time_zone: there is no time zone {name!r}."
+        raise StartupError(why, hint='Name one as "Europe/Vienna".', exit_code=78)
+    return zone
 
 
 def _cache(store: Store, settings: Settings, clock: Clock, folder: Folder) -> Cache:

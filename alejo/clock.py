@@ -1,9 +1,14 @@
-"""The time, as a value that is handed in: the system's, or one a test moves."""
+"""The time, as a value that is handed in: the system's, or one a test moves; and the zones it is told in."""
 
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+TIME_ZONE = "time_zone"  # the label of a session or message that names the zone it is in
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -51,3 +56,19 @@ class FakeClock:
             raise ValueError("a clock does not go back")
         self._now += round(seconds * 1_000_000)
         self._monotonic += seconds
+
+
+def local(moment: int, zone: tzinfo) -> datetime | None:
+    """A moment in µs as a time of a zone; None for one that no calendar holds."""
+    try:
+        return (_EPOCH + timedelta(microseconds=moment)).astimezone(zone)
+    except OverflowError:
+        return None
+
+
+def time_zone(name: str) -> ZoneInfo | None:
+    """The time zone of an IANA name, such as "Europe/Vienna"; None if there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):  # OSError: a folder of zones is none
+        return None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from alejo.clock import Clock
+from alejo.clock import Clock, time_zone
 from alejo.errors import Conflict, InvalidArgument
 from alejo.storage import audit
 from alejo.storage.requests import Requests, digest
@@ -72,7 +71,7 @@ def check(changes: Mapping[str, Any]) -> None:
     """Raises InvalidArgument for a value that cannot be meant, naming its field."""
     zone, language = changes.get("time_zone", ""), changes.get("language", "")
     days, tokens = changes.get("episodic_days", 0.0), changes.get("context_tokens", 0)
-    if zone and not _is_zone(zone):
+    if zone and time_zone(zone) is None:
         raise InvalidArgument.field("preferences.time_zone", "is no time zone of the IANA's database")
     if language and not _LANGUAGE.fullmatch(language):
         raise InvalidArgument.field("preferences.language", "is no language tag such as de or de-AT")
@@ -80,11 +79,3 @@ def check(changes: Mapping[str, Any]) -> None:
         raise InvalidArgument.field("preferences.episodic_days", f"must be from 0 to {_MOST_DAYS:,}")
     if tokens and not _TOKENS[0] <= tokens <= _TOKENS[1]:
         raise InvalidArgument.field("preferences.context_tokens", f"must be 0, or {_TOKENS[0]} to {_TOKENS[1]:,}")
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True

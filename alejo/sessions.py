@@ -11,8 +11,8 @@ import msgspec
 
 from alejo import paging
 from alejo.cache import Cache
-from alejo.clock import Clock
-from alejo.errors import Conflict, NotFound
+from alejo.clock import TIME_ZONE, Clock, time_zone
+from alejo.errors import Conflict, InvalidArgument, NotFound
 from alejo.ids import Ids, raw
 from alejo.storage import audit
 from alejo.storage.journal import TRANSITIONS, Journal, step
@@ -30,6 +30,15 @@ __all__ = ["TRANSITIONS", "Sessions"]
 _ENDED = frozenset({SessionState.COMPLETED, SessionState.ARCHIVED})
 _STEP = 256
 _TRIES = 8
+
+
+def _check(labels: Mapping[str, str]) -> None:
+    """Raises InvalidArgument if the label that names a time zone names none."""
+    name = labels.get(TIME_ZONE)
+    if name is not None and time_zone(name) is None:
+        raise InvalidArgument.field(
+            f"metadata[{TIME_ZONE}]", "is no time zone; name one of the IANA database, such as Europe/Vienna"
+        )
 
 
 class Sessions:
@@ -67,6 +76,7 @@ class Sessions:
     ) -> tuple[Session, bool]:
         """Makes a session; (session, True) when the request id or origin has made it before. Raises NotFound."""
         labels = dict(metadata or {})
+        _check(labels)
         body = digest(("create", title, parent_id, labels, origin))
         for _ in range(_TRIES):
             known = await self._requests.find(scope, request_id, "session", body)
@@ -141,6 +151,7 @@ class Sessions:
     ) -> Session:
         """Changes what is not None. Raises NotFound, or FailedPrecondition for a step the table does not have."""
         labels = None if metadata is None else dict(metadata)
+        _check(labels or {})
         body = digest(("update", session_id, title, state, labels))
         for _ in range(_TRIES):
             done = await self._requests.find(scope, request_id, "session.update", body)

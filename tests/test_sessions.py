@@ -166,3 +166,16 @@ async def test_parents_must_exist(bare: Assistant) -> None:
     assert child.parent_id == parent.id
     with pytest.raises(NotFound):
         await bare.sessions.create(BOB, parent_id=parent.id)
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "", "../../etc/passwd", "Europe", "/etc/localtime", "x" * 500])
+async def test_an_unknown_time_zone_is_refused(bare: Assistant, name: str) -> None:
+    """A session's label that names its time zone names one there is."""
+    session, _ = await bare.sessions.create(ADA, metadata={"time_zone": "Europe/Vienna"})
+    for refused in (
+        bare.sessions.create(ADA, metadata={"time_zone": name}),
+        bare.sessions.update(ADA, session.id, metadata={"time_zone": name}),
+    ):
+        with pytest.raises(InvalidArgument) as error:
+            await refused
+        assert error.value.violations[0][0] == "metadata[time_zone]"

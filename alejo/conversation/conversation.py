@@ -130,8 +130,17 @@ class Conversation:
         if turn.committed is not None:
             await asyncio.shield(turn.committed)
         preferences = await self._profiles.get(scope)
-        budget = preferences.context_tokens or self._budget
-        desk = TurnDesk(scope, turn.message, turn.earlier, senses.recalled, self._memories, self._plugins, budget)
+        desk = TurnDesk(
+            scope,
+            turn.message,
+            turn.earlier,
+            senses.recalled,
+            self._memories,
+            self._plugins,
+            preferences.context_tokens or self._budget,
+            turn.session,
+            senses.appraisal,
+        )
         desk.preferences = preferences
         return turn, desk, senses
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from alejo.errors import FailedPrecondition, NotFound
-from alejo.memory import Memories, build
+from alejo.memory import Material, Memories, quoted
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
 from alejo.storage.redaction import lost
 from alejo.storage.requests import digest
-from alejo.types import Context, Filter, Hit, Memory, MemoryDraft, Message, Page, Preferences, Scope
+from alejo.types import (
+    Appraisal,
+    Context,
+    Filter,
+    Hit,
+    Memory,
+    MemoryDraft,
+    Message,
+    Page,
+    Preferences,
+    Scope,
+    Session,
+)
 
 _MOST = 200
 
@@ -19,7 +31,8 @@ class TurnDesk:
     """One turn's desk. It notes what was handed out, forgotten and run, so that the turn can account for it.
 
     `handed` is the words by the id of the memory or message they are from: what an answer may quote. Of these,
-    `versions` is the memories, as they were read, and `shown` the messages said before this one.
+    `versions` is the memories, as they were read, and `shown` the messages said before this one. `appraisal` is what
+    was felt in this one.
     """
 
     def __init__(
@@ -31,11 +44,13 @@ class TurnDesk:
         memories: Memories,
         plugins: PluginHost,
         budget: int,
+        session: Session | None = None,
+        appraisal: Appraisal | None = None,
     ) -> None:
         self._scope = scope
         self._message = message
+        self._given = Material(immediate=earlier, session=session, appraisal=appraisal)
         self._earlier = earlier
-        self._recalled = recalled
         self._memories = memories
         self._plugins = plugins
         self._budget = budget
@@ -44,19 +59,32 @@ class TurnDesk:
         self.versions: dict[str, int] = {}
         self.handed: dict[str, str] = {message.id: message.text}
         self.shown: list[Message] = []
+        self._written: dict[str, str] = {}  # words as a context shows them, where that differs
         self._hand(hit.memory for hit in recalled)
         self.forgotten: list[str] = []
         self.commands: list[str] = []
 
     async def context(self, token_budget: int = 0) -> Context:
         """What a model should know to answer: pinned and recalled memories and the session's last messages."""
-        pinned = await self._memories.pinned(self._scope)
-        self._hand(pinned)
-        context = build(self._earlier, self._recalled, pinned, token_budget or self._budget)
+        context, memories, _ = await self._memories.assemble(
+            self._scope, self._message.text, self._given, token_budget or self._budget, self._message.id
+        )
+        self._hand(memories)
         told = {item.message_id for item in context.items} - self.handed.keys()
         self.shown += [message for message in self._earlier if message.id in told]
         self.handed.update({message.id: message.text for message in self.shown})
+        self._written.update({item.memory_id or item.message_id: quoted(item.text) for item in context.items})
         return context
+
+    def quotes(self, subject: str, text: str) -> bool:
+        """Whether a text has the words of a memory or message that was handed out, as it is or as it was shown."""
+        return any(words and words in text for words in (self.handed[subject], self._written.get(subject, "")))
+
+    def withdraw(self, subject: str) -> None:
+        """Forgets the words of a memory or message that was handed out."""
+        words = self.handed.pop(subject), self._written.pop(subject, "")
+        self.forgotten += filter(None, words)
+        self.versions.pop(subject, None)
 
     async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
         """Memories that match, best first."""
@@ -95,9 +123,9 @@ class TurnDesk:
     async def forget(self, memory_ids: Sequence[str]) -> int:
         """Forgets memories and redacts the messages they came from; returns how many were there."""
         count, _ = await self._memories.forget(self._scope, memory_ids, asked=self._message)
-        self.forgotten += [self.handed.pop(each) for each in memory_ids if each in self.handed]
         for each in memory_ids:
-            self.versions.pop(each, None)
+            if each in self.handed:
+                self.withdraw(each)
         return count
 
     async def run(self, command: str, arguments: str) -> str:

@@ -269,8 +269,8 @@ class Turns:
 
     def _account(self, writer: Writer, desk: TurnDesk, answer: Message) -> None:
         """Notes what the answer quotes, so that forgetting it takes the quote too."""
-        for subject, words in desk.handed.items():
-            if words and words in answer.text:
+        for subject in desk.handed:
+            if desk.quotes(subject, answer.text):
                 if subject in desk.versions:  # a memory must still be there, or its words are not for the disk
                     writer.expect(MEMORIES, bytes.fromhex(subject), desk.versions[subject])
                 note_quote(writer, subject, answer)
@@ -287,8 +287,7 @@ class Turns:
         for subject in list(desk.versions):
             memory = await sound(self._store, scope, subject)
             if memory is None:
-                desk.forgotten.append(desk.handed.pop(subject))
-                del desk.versions[subject]
+                desk.withdraw(subject)
             else:
                 desk.versions[subject] = memory.version
         message = await self._journal.message(scope, turn.session_id, turn.user_sent_at, turn.user_seq)

@@ -163,6 +163,7 @@ class Index:
         self._names: dict[str, set[str]] = {}  # by each word of their names
         self.entries: dict[int, Entry] = {}
         self.pinned: dict[str, int] = {}
+        self.procedural: set[str] = set()  # how the user wants things done
         self.hidden: set[str] = set()  # what is archived or outdated
         self.facts = FactIndex()
         self.version = b""  # the last change it has followed
@@ -372,11 +373,14 @@ class Index:
             self.hidden.add(entry.id)
         elif entry.pinned:
             self.pinned[entry.id] = doc
+        elif entry.layer is Layer.PROCEDURAL:
+            self.procedural.add(entry.id)
         if entry.fact is not None:
             self.facts.put(Stated(entry.id, entry.fact, entry.superseded_by), entry.recorded_at)
 
     def _unmark(self, memory_id: str) -> None:
         self.pinned.pop(memory_id, None)
+        self.procedural.discard(memory_id)
         self.hidden.discard(memory_id)
         self.facts.remove(memory_id)
 

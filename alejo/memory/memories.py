@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import Any
 
 import msgspec
 
 from alejo import __version__, paging
 from alejo.cache import Cache
-from alejo.clock import Clock
+from alejo.clock import TIME_ZONE, Clock, time_zone
 from alejo.errors import AlejoError, Conflict, InvalidArgument, NotFound, PluginFailed
 from alejo.ids import raw
 from alejo.memory import archive, recall
 from alejo.memory.activity import Activity
-from alejo.memory.context import DEFAULT_BUDGET, build
+from alejo.memory.context import DEFAULT_BUDGET, QUOTAS, Material, build
 from alejo.memory.forgetting import Forgetting
 from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
@@ -28,10 +29,11 @@ from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import put_memory
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME, VERSIONS
+from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME, TURNS, VERSIONS
 from alejo.storage.versions import Versions
 from alejo.types import (
     EVERYTHING,
+    Appraisal,
     Context,
     Degraded,
     Filter,
@@ -40,14 +42,18 @@ from alejo.types import (
     Memory,
     Message,
     Page,
+    Preferences,
     Preview,
     RecallPlan,
     Scope,
+    Session,
     Version,
 )
 
 _TRIES = 8
 _STEP = 256
+_TOKENS = 16  # of a context, for which a memory is recalled: few memories are shorter
+_FEWEST, _MOST = 20, 100
 _DRIFT = 0.01  # of its half-life, which recency may be late by in an answer of the cache
 _ENCODER = msgspec.msgpack.Encoder()
 _ANSWER = msgspec.msgpack.Decoder(tuple[builtins.list[Hit], str])
@@ -69,6 +75,9 @@ class Memories:
         activity: Activity,
         cache: Cache,
         clock: Clock,
+        quotas: Mapping[str, float] = QUOTAS,
+        zone: tzinfo = UTC,
+        preferences: Callable[[Scope], Awaitable[Preferences]] | None = None,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -80,6 +89,9 @@ class Memories:
         self._activity = activity
         self._cache = cache
         self._clock = clock
+        self._quotas = quotas
+        self._zone = zone
+        self._preferences = preferences
         self._forgetting = Forgetting(store, journal, requests, versions, cache, clock)
 
     async def remember(self, scope: Scope, item: Item, *, request_id: str = "", source: Message | None = None) -> Kept:
@@ -188,16 +200,60 @@ class Memories:
         """What a brain should know to answer `query`, within a token budget. Raises NotFound for an unknown session."""
         row = await self._journal.session(scope, session_id) if session_id else None
         immediate = await self._journal.recent(scope, row) if row else ()
+        given = Material(immediate=immediate, session=row and row.value, appraisal=await self._felt(scope, immediate))
+        context, _, degraded = await self.assemble(scope, query, given, token_budget or DEFAULT_BUDGET)
+        return context, degraded
+
+    async def assemble(
+        self, scope: Scope, query: str, given: Material, budget: int, but: str = ""
+    ) -> tuple[Context, builtins.list[Memory], builtins.list[Degraded]]:
+        """A context of what is given and what is recalled for `query`, the memories it shows, and what was missing.
+
+        `but` is a message whose memories are left out: the one that is being answered.
+        """
         plan, degraded = await self.plan(query)
-        hits, blind = await self._find(scope, query, plan, 20)
-        self._activity.recalled(scope, hits)
+        most = max(_FEWEST, min(budget // _TOKENS, _MOST))
+        hits, blind = await self._find(scope, query, plan, most, but) if query else ([], [])
+        index = await self._indexes.get(scope)
         pinned = await self.pinned(scope)
-        return build(immediate, hits, pinned, token_budget or DEFAULT_BUDGET), degraded + blind
+        procedural = await self._sound(scope, sorted(index.procedural, reverse=True)[:_FEWEST])
+        context = build(
+            msgspec.structs.replace(
+                given,
+                hits=hits,
+                pinned=pinned,
+                procedural=[memory for memory in procedural if memory.message_id != but or not but],
+                now=self._clock.now(),
+                zone=await self._zone_of(scope, given.session),
+            ),
+            budget,
+            self._quotas,
+        )
+        shown = {item.memory_id for item in context.items}
+        self._activity.recalled(scope, [hit for hit in hits if hit.memory.id in shown])
+        memories = {memory.id: memory for memory in (*pinned, *procedural, *(hit.memory for hit in hits))}
+        return context, [memory for each, memory in memories.items() if each in shown], degraded + blind
+
+    async def _zone_of(self, scope: Scope, session: Session | None) -> tzinfo:
+        """Where the user is: as the session's label says, else as they prefer, else as it is set."""
+        name = session.metadata.get(TIME_ZONE, "") if session else ""
+        if not name and self._preferences is not None:
+            name = (await self._preferences(scope)).time_zone
+        return (time_zone(name) if name else None) or self._zone
+
+    async def _felt(self, scope: Scope, messages: Sequence[Message]) -> Appraisal | None:
+        """What was felt in the last of these messages that was said in a turn."""
+        turn = next((message.request_key for message in reversed(messages) if message.request_key), b"")
+        row = await self._store.get(scope, TURNS, turn) if turn else None
+        return row.value.appraisal if row else None
 
     async def pinned(self, scope: Scope) -> builtins.list[Memory]:
         """The user's pinned memories."""
         index: Index = await self._indexes.get(scope)
-        rows = [await recall.sound(self._store, scope, each) for each in list(index.pinned)]
+        return await self._sound(scope, list(index.pinned))
+
+    async def _sound(self, scope: Scope, memory_ids: Iterable[str]) -> builtins.list[Memory]:
+        rows = [await recall.sound(self._store, scope, each) for each in memory_ids]
         return [recall.versioned(row.value, row.version) for row in rows if row is not None]
 
     async def get(self, scope: Scope, memory_id: str) -> Memory:

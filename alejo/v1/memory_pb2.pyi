@@ -584,9 +584,14 @@ class ContextItem(_message.Message):
     MESSAGE_ID_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
     section: _builtins.str
-    """The section it belongs to: "pinned", "immediate" or "recalled"."""
+    """The section it belongs to, in the order in which they stand: "pinned", "procedural" (how the user wants things done),
+    "facts" (facts and preferences), "recalled" (what else was said), "session" (its title, labels and time), "emotion"
+    (what was felt in the user's last message), "immediate" (the session's last messages).
+    """
     text: _builtins.str
-    """Its text, as a brain reads it."""
+    """Its text, as a brain reads it: a line that begins with who said it, below the headings of its section and day if it is
+    the first of them. Words such as "yesterday" carry their date in brackets.
+    """
     tokens: _builtins.int
     """Its estimated tokens."""
     memory_id: _builtins.str
@@ -627,7 +632,9 @@ class ContextDrop(_message.Message):
     id: _builtins.str
     """The memory or message."""
     reason: _builtins.str
-    """Why, as a stable word: "budget", "duplicate"."""
+    """Why, as a stable word: "budget" (there was no room), "quota" (its section had its part), "duplicate" (its words are
+    shown already), "superseded" (something newer took its place).
+    """
     tokens: _builtins.int
     """Its estimated tokens."""
     def __init__(

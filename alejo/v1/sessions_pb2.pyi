@@ -119,7 +119,10 @@ class Session(_message.Message):
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Free labels of the client: at most 32, keys up to 64 and values up to 1,024 characters."""
+        """Free labels of the client: at most 32, keys up to 64 and values up to 1,024 characters. "time_zone" is the zone the
+        user is in, by its IANA name such as "Europe/Vienna"; without it their preferences count,
+        then the setting context.time_zone.
+        """
 
     def __init__(
         self,

@@ -10,6 +10,7 @@
 //! - [`estimate`]: how many tokens a language model will count.
 //! - [`lexical`]: an exact, incremental BM25 index over one user's documents.
 //! - [`limiter`]: how often somebody may, for many keys.
+//! - [`pack`]: the most worth within a budget of tokens.
 //! - [`rank`]: from candidates to what a context shall hold.
 //! - [`recall`]: from a question to the memories that answer it, each with what speaks for it.
 //! - [`scan`]: the vectors nearest to a query, exactly.
@@ -27,6 +28,7 @@ pub mod lexical;
 pub mod limiter;
 mod lines;
 pub mod ngram;
+pub mod pack;
 #[cfg(feature = "python")]
 mod py;
 pub mod rank;

@@ -12,11 +12,11 @@
 
 mod diverse;
 mod fuse;
-mod pack;
 mod rows;
 mod sift;
 
 use crate::error::{Error, Result, in_range};
+use crate::pack::{Item, pack};
 use diverse::Wanted;
 use fuse::Fused;
 pub use rows::Rows;
@@ -203,8 +203,9 @@ impl Candidates<'_> {
 
     /// Chooses among those taken what fits into the budget.
     fn within(&self, fused: &Fused, taken: &[usize], budget: Option<u64>, mut left_out: Vec<LeftOut>) -> Selection {
-        let items: Vec<_> = taken.iter().map(|&place| (self.tokens(place), fused.relevance[place])).collect();
-        let packed = pack::pack(&items, budget.unwrap_or(u64::MAX));
+        let item = |&place: &usize| Item { tokens: self.tokens(place), worth: fused.relevance[place], group: 0 };
+        let items: Vec<_> = taken.iter().map(item).collect();
+        let packed = pack(&items, &[0], budget.unwrap_or(u64::MAX));
         let mut chosen = Vec::with_capacity(taken.len());
         let mut tokens = 0;
         for (&place, fits) in taken.iter().zip(packed.chosen) {

@@ -186,6 +186,11 @@ proptest! {
         plain.agrees(&plain.ranked(None).unwrap());
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20))] // each fills a table
+
     /// Too large for a table: at least half of the optimum, and at least the bound that is stated.
     #[test]
     fn packing_keeps_its_bound(

@@ -13,6 +13,7 @@ from alejo.hooks import hookimpl
 from alejo.roles import Turn
 from alejo.storage import Batch, Record, Storage
 from alejo.storage.requests import key
+from alejo.storage.store import Store
 from alejo.storage.tables import TURNS
 from alejo.types import Answer, Ask, Memory, Page, Scope
 
@@ -80,7 +81,8 @@ def brain(assistant: Assistant) -> Led:
 def second(assistant: Assistant, storage: Storage | None = None) -> Assistant:
     """What another process would have: its own journal, indexes and turns under way, over the same records."""
     storage = assistant.storage if storage is None else storage
-    return Assistant(assistant.settings, assistant.clock, assistant.folder, storage, assistant.plugins)
+    store = Store(storage, assistant.folder.keyring)
+    return Assistant(assistant.settings, assistant.clock, assistant.folder, storage, store, assistant.plugins)
 
 
 class Valve:

@@ -81,6 +81,18 @@ async def test_a_deleted_session_is_gone_from_what_repeats_its_quotes(led: Assis
     assert await leaks(led) == []
 
 
+async def test_what_a_context_writes_beside_words_hides_no_quote(led: Assistant) -> None:
+    """An answer that repeats a memory as a context shows it, on one line and with dates, loses it like any quote."""
+    memory = await remember(led, f"Yesterday I chose\nthe {SECRET}", pinned=True)
+    lead = brain(led)
+    lead.act = quote_context
+    lead.gate.set()
+    told = await led.conversation.chat(ADA, Ask(GREETING))
+    assert "] I chose the" in told.message.text
+    assert await led.memories.forget(ADA, [memory.id]) == (1, 1)
+    assert await leaks(led) == []
+
+
 async def test_what_asks_to_forget_is_quoted(lone: Assistant) -> None:
     """An answer that quotes a message that asks to forget loses the words that message loses, and keeps the others."""
     lead, ready = brain(lone), asyncio.Event()
@@ -105,7 +117,8 @@ async def test_what_asks_to_forget_is_quoted(lone: Assistant) -> None:
     assert await leaks(lone) == []
     asked, _, first, _, again, _ = await said(lone, session.id)
     assert asked == f"Forget the {FORGOTTEN} of mine"
-    assert first == f"Go User: {asked}"
+    assert first.startswith("Go ")
+    assert first.endswith(f"User: {asked}")
     assert asked in again
 
 

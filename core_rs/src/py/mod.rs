@@ -11,6 +11,7 @@ mod error;
 mod lexical;
 mod limiter;
 mod ngram;
+mod pack;
 mod rank;
 mod recall;
 mod scan;
@@ -52,6 +53,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<limiter::Limiter>()?;
     module.add_class::<limiter::SharedLimiter>()?;
     module.add_function(wrap_pyfunction!(debug_build, module)?)?;
+    module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(text::estimate_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(text::tokens, module)?)?;
     if debug_build() {
