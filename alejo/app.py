@@ -157,8 +157,8 @@ class Assistant:
         return msgspec.structs.replace(self._layers, episodic_days=days) if days else self._layers
 
     def residue(self) -> int | None:
-        """Since when, in µs, the files hold something that was deleted, sealed; None if they hold nothing."""
-        return self.storage.residue() if isinstance(self.storage, LmdbStorage) else None
+        """Since when, in µs, the files hold something that was deleted; None if they hold nothing."""
+        return self.storage.residue() if isinstance(self.storage, LmdbStorage | FilesStorage) else None
 
     async def compact(self) -> tuple[int, int]:
         """Takes out of the files what was deleted; returns the bytes of the records' file before and after.
@@ -167,7 +167,7 @@ class Assistant:
         kept in a way that has nothing to take out, StorageFull, Unavailable.
         """
         storage = self.storage
-        if not isinstance(storage, LmdbStorage):
+        if not isinstance(storage, LmdbStorage | FilesStorage):
             raise FailedPrecondition(f"The records are kept in {self.storage_name}:, which is not made anew by this.")
         async with self._compacting:
             sizes = await storage.compact()

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from alejo.storage import Append, Batch, Delete, Put, Record
 from alejo.storage.disk import sync
 from alejo.storage.keyring import PREFIX_BYTES
 from alejo.storage.keys import PREFIXES, check_key
+from alejo.storage.presence import Presence
 from alejo.storage.tables import CHANGES, MEMORIES_BY_TIME, SCOPES, TURNS, VERSIONS
 from alejo.types import Scope
 
@@ -45,7 +47,6 @@ _WATCHED = frozenset({*pages.PEOPLE, CHANGES.name, MEMORIES_BY_TIME.name})
 _REST = 10.0  # a look at a user's files is followed by so many times its length without one
 _GARBAGE = 1000  # rows of the log that count no more, before it is written anew at the end
 _WORDY = frozenset({TURNS.name, VERSIONS.name})  # the tables of the log that tell what was felt or said
-_DAY = 86_400_000_000  # µs, for which such a row may outlive its record
 _IGNORED = "# What ALEJO keeps for itself; without it, all that stands in users/ is taken anew.\n" + "".join(
     f"/{name}\n"
     for name in (OWN + "/", "alejo.json", "alejo.sock", "cache/", "indexes/", "plugins.json", "server.lock")
@@ -139,9 +140,20 @@ class FilesStorage:
         """Takes up now what people did to the files, of every user."""
         await self._run(self._look_at_all)
 
-    async def compact(self) -> None:
-        """Writes the log anew without what counts no more."""
-        await self._run(self._compact)
+    def residue(self) -> int | None:
+        """Since when, in µs, the log tells of what was deleted; None if it does not."""
+        return self._stale or None
+
+    async def compact(self) -> tuple[int, int]:
+        """Writes the log anew without what counts no more; returns its bytes before and after.
+
+        Raises StorageFull, Unavailable; then it is as it was.
+        """
+        return await self._run(self._compact)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keeps every other process out for the block. Raises FailedPrecondition if one has the folder open."""
+        return self._presence.alone()
 
     @property
     def refused(self) -> list[Refusal]:
@@ -169,6 +181,7 @@ class FilesStorage:
         for name, text in ((".gitignore", _IGNORED), (".gitattributes", _ATTRIBUTES)):
             with contextlib.suppress(FileExistsError), (self.root / name).open("x", encoding="utf-8") as file:
                 file.write(text)
+        self._presence = Presence(own)
         self._lock = os.open(own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         for folder in (own, self.root, self.root.parent):
             sync(folder)
@@ -275,14 +288,11 @@ class FilesStorage:
                 if error := self._look_at_touched(batches):
                     return [error] * len(batches)
                 try:
-                    outcomes = self._write(batches)
+                    return self._write(batches)
                 except OSError as error:
                     if error.errno not in NO_ROOM:
                         raise
-                    outcomes = [self._write_alone(each) for each in batches]
-                if self._stale and self._clock.now() - self._stale > _DAY:
-                    self._tidy()
-                return outcomes
+                return [self._write_alone(each) for each in batches]
         except Exception as error:  # noqa: BLE001  # what is on the disk now is not known: only a new start can tell
             self._failed = True
             structlog.get_logger().error("the storage stopped", folder=str(self.root), why=str(error))
@@ -296,7 +306,7 @@ class FilesStorage:
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
-            return StorageFull("There is no room for writes; reads and deletes still work.", retry_after=30.0)
+            return self._no_room()
 
     def _look_at_touched(self, batches: list[Batch]) -> Exception | None:
         """Takes up what was done to the files of records that are about to be written: the edit comes first."""
@@ -409,10 +419,15 @@ class FilesStorage:
         except FileNotFoundError:
             return Scope(USUAL, home.rpartition("/")[2])
 
-    def _compact(self) -> None:
+    def _compact(self) -> tuple[int, int]:
         with self._locked():
             self._follow()
-            self._rewrite()
+            before = self._log.end
+            try:
+                self._rewrite()
+            except OSError as error:
+                raise self._no_room() if error.errno in NO_ROOM else self._gone() from error
+            return before, self._log.end
 
     def _rewrite(self) -> None:
         """Writes the log anew. The lock is held, and the log followed."""
@@ -446,6 +461,7 @@ class FilesStorage:
                     self._tidy()
         finally:
             self._log.close()
+            self._presence.close()
             os.close(self._lock)
 
     # On the loop
@@ -478,6 +494,10 @@ class FilesStorage:
 
     async def _run(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    @staticmethod
+    def _no_room() -> StorageFull:
+        return StorageFull("There is no room for writes; reads and deletes still work.", retry_after=30.0)
 
     def _gone(self) -> Unavailable:
         if self._closing:

@@ -115,12 +115,23 @@ async def test_a_damaged_log_is_refused_and_a_torn_end_is_not(notes: Path) -> No
         FilesStorage.open(notes)
 
 
-async def test_forgotten_words_leave_the_log(opened: Opener, notes: Path) -> None:
-    """What a memory was before, and what a turn felt, are gone from every file when the run in which they went ends."""
+@pytest.mark.parametrize("at", ["once", "the end"])
+async def test_forgotten_words_leave_the_log(opened: Opener, notes: Path, at: str) -> None:
+    """What a memory was before is gone from every file when it is asked for, and when the run ends in which it went."""
     async with opened() as assistant:
         memory = await assistant.remember("The secret is Xanadu")
         await assistant.memories.update(LOCAL, memory.id, {"text": "The secret is Avalon"})
         await assistant.memories.forget(LOCAL, [memory.id])
+        if at == "once":
+            assert assistant.residue() is not None
+            before, after = await assistant.compact()
+            assert after < before
+            assert assistant.residue() is None
+            _check_gone(notes)
+    _check_gone(notes)
+
+
+def _check_gone(notes: Path) -> None:
     for path in (path for path in pages(notes, "**/*") + pages(notes, ".alejo/*") if path.is_file()):
         content = path.read_bytes()
         assert b"Xanadu" not in content
