@@ -35,6 +35,7 @@ __all__ = [
     "__version__",
     "debug_build",
     "estimate_tokens",
+    "give_back",
     "pack",
     "tokens",
 ]
@@ -82,6 +83,12 @@ def pack(
     tokens less. The second value is the part of the greatest worth that the choice has at least.
 
     Raises InvalidValue for columns of different lengths, a group without an opening, and a worth below 0.
+    """
+
+def give_back() -> bool:
+    """Gives back to the system the memory that the allocator of C keeps free; whether there was any.
+
+    It takes some ms for each 100 MB; other Python threads run meanwhile. Only glibc's allocator does it.
     """
 
 def estimate_tokens(text: str) -> int:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from itertools import islice
 
 from alejo import __version__
-from alejo._core import DamagedIndex, InvalidValue
+from alejo._core import DamagedIndex, InvalidValue, give_back
 from alejo.cache import Cache
 from alejo.embedding import shipped
 from alejo.errors import AlejoError, DataLoss, PluginFailed
@@ -34,6 +34,7 @@ _MADE = f"{__version__} {_FORMAT}"
 _WORTH = 500  # memories from which on a snapshot is quicker than the records
 _CHANGED = 16  # a snapshot is old when a 16th of the memories changed, and no fewer than _WORTH
 _PAUSE = 60.0  # seconds from a forget to the next snapshot
+_LARGE = 8 * _MIB  # so much that it is worth giving back to the system
 _AT_END = 5.0  # seconds that writing snapshots may take at the end
 
 
@@ -85,6 +86,7 @@ class Indexes:
         self._saving = asyncio.Lock()  # one at a time, as each takes its index's memory once more
         self._saves: dict[_Seat, asyncio.Task[None]] = {}
         self._closing = asyncio.Event()
+        self._dropped = 0  # bytes, which the allocator may have kept
         self.came_back = 0  # indexes that began with a snapshot
         self.made = 0  # and those that were made from the records
 
@@ -134,6 +136,7 @@ class Indexes:
 
     def _drop(self, scope: Scope, seat: _Seat) -> None:
         self._held -= seat.bytes
+        self._dropped += seat.bytes
         if self._blobs is not None and (seat in self._saves or self._worth(seat)):
             self._leaving[scope] = seat  # until it is saved, it can come back
             self._save_later(scope, seat)
@@ -282,14 +285,30 @@ class Indexes:
                 if not await blobs.write(scope, note, parts, seen):
                     seat.changed += changed // 2  # another time, but not at once
 
-    def cool(self) -> None:
-        """Drops the indexes of users who were silent for long."""
+    async def cool(self) -> None:
+        """Drops the indexes of users who were silent for long, and gives back the memory of those that were dropped."""
+        self._sleep()
+        if self._dropped >= _LARGE:
+            self._dropped = 0
+            await asyncio.to_thread(give_back)
+
+    def _sleep(self) -> None:
         since = self._clock.monotonic() - self._idle
         while self._seats:
             scope, seat = next(iter(self._seats.items()))
             if seat.used > since:
                 return
             self._drop(scope, self._seats.pop(scope))
+
+    async def tidy(self, scope: Scope) -> None:
+        """Deletes files of a user that nothing can read any more."""
+        if self._blobs is not None and not await self._blobs.holds(scope):
+            await self._blobs.discard(scope)
+
+    async def sweep(self) -> None:
+        """Deletes the files of users who are gone."""
+        if self._blobs is not None:
+            await self._blobs.sweep()
 
     async def verify(self, scope: Scope) -> int:
         """How many memories a user's index knows otherwise than they are stored; if any, it is made anew."""

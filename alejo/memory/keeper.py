@@ -20,6 +20,8 @@ from alejo.storage.journal import Journal
 from alejo.storage.store import Store
 from alejo.types import Scope, Tidied
 
+_SWEEP = 60  # rounds
+
 
 class Keeper:
     """A task of this process, which ends with it; `visit` is for whoever will not wait."""
@@ -47,12 +49,13 @@ class Keeper:
         self._forget = forget
         self._task: asyncio.Task[None] | None = None
         self._visits = asyncio.Lock()
+        self._rounds = 0
         self.visited = 0
 
     def start(self, seconds: float) -> None:
         """Begins to look around every so many seconds; 0: never."""
         if seconds and self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._rounds(seconds))
+            self._task = asyncio.get_running_loop().create_task(self._go(seconds))
 
     async def visit(self, scope: Scope, *, verify: bool = False) -> Tidied:
         """Does for one user what is due; one visit at a time in a process, and for a user in all of them.
@@ -72,11 +75,12 @@ class Keeper:
                 self._activity.put_back(scope, seen)
             elif not visit.done.done:
                 self._activity.spoke(scope)
+            await self._indexes.tidy(scope)
             self.visited += 1
         differences = await self._indexes.verify(scope) if verify else 0
         return msgspec.structs.replace(visit.done, differences=differences)
 
-    async def _rounds(self, seconds: float) -> None:
+    async def _go(self, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
             await self.round()
@@ -84,7 +88,10 @@ class Keeper:
     async def round(self) -> None:
         """Visits everybody who was active since the last one, each for a bounded time."""
         self._journal.cool(self._idle)
-        self._indexes.cool()
+        await self._indexes.cool()
+        if self._rounds % _SWEEP == 0:
+            await self._indexes.sweep()
+        self._rounds += 1
         for scope in self._activity.waiting():
             try:
                 await self.visit(scope)

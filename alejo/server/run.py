@@ -121,6 +121,10 @@ class Server:
             listen.bind_socket(server, assistant.folder.socket_path)
             self.socket_path = assistant.folder.socket_path
             self._probe(doors.probe)
+        indexes = assistant.indexes
+        self.metrics.gauge(
+            "alejo_index_bytes", "What the indexes of all users take in memory.", lambda: float(indexes.held)
+        )
         if metrics and settings["server.metrics_address"]:
             self._open_metrics()
         await server.start()

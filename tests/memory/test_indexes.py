@@ -197,3 +197,32 @@ async def test_an_index_is_compared_with_what_is_stored(bare: Assistant) -> None
     assert await bare.indexes.verify(ADA) == 3
     assert await bare.indexes.verify(ADA) == 0
     assert "the number 3 is a fruit" in await texts(bare, "number 3")
+
+
+async def test_who_is_silent_costs_nothing(bare: Assistant, clock: FakeClock) -> None:
+    """An index that was not asked for half an hour leaves memory, and comes back with the next word."""
+    await fill(bare)
+    assert bare.indexes.held == 0  # remembering alone needs none
+    clock.advance(10.0)
+    await bare.keeper.round()
+    assert bare.indexes.held > 100_000
+    clock.advance(1000.0)
+    await bare.indexes.get(BOB)
+    clock.advance(1000.0)
+    await bare.keeper.round()
+    assert set(bare.indexes._seats) == {BOB}
+    assert bare.indexes.held < 20_000  # of an empty one
+    assert "the number 17 is a fruit" in await texts(bare, "number 17")
+
+
+async def test_files_that_nothing_reads_are_deleted(bare: Assistant) -> None:
+    """What a forget made unreadable goes with the next visit, and what is of users who are gone with the next sweep."""
+    ids = await fill(bare)
+    await bare.indexes.get(ADA)
+    await bare.indexes.close()
+    folder = bare.folder.indexes_path
+    assert len(list(folder.glob("*"))) == 1
+    (folder / f"{'0' * 64}-00").write_bytes(b"nobody's")
+    await bare.memories.forget(ADA, ids[:1])
+    await bare.keeper.round()
+    assert list(folder.glob("*")) == []

@@ -8,6 +8,7 @@ mod cache_disk;
 mod clock;
 mod embed;
 mod error;
+mod heap;
 mod lexical;
 mod limiter;
 mod ngram;
@@ -54,6 +55,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<limiter::SharedLimiter>()?;
     module.add_function(wrap_pyfunction!(debug_build, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
+    module.add_function(wrap_pyfunction!(heap::give_back, module)?)?;
     module.add_function(wrap_pyfunction!(text::estimate_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(text::tokens, module)?)?;
     if debug_build() {
