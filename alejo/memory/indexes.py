@@ -226,6 +226,7 @@ class Indexes:
                     if index.embedder is embedder and not (embedder.later and doc in index.pending):
                         index.embed(doc, text, vector)
             seat.changed += len(docs)
+            await asyncio.sleep(0)
 
     async def _text(self, scope: Scope, index: Index, doc: int) -> str:
         entry = index.entries.get(doc)

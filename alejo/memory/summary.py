@@ -15,13 +15,15 @@ from alejo.types import Memory
 
 _SENTENCES = re.compile(r"(?<=[.!?…\u3002\uff01\uff1f\u061f])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 
+_READ = 2_000  # characters of each memory: what comes later seldom is what it is about
+
 
 def summarise(memories: Sequence[Memory], characters: int) -> str:
     """At most so many characters of what the memories say, with their speakers; "" if no sentence is as short."""
     places = [
         (number, sentence, frozenset(_core.tokens(sentence)))
         for number, memory in enumerate(memories)
-        for part in _SENTENCES.split(memory.text)
+        for part in _SENTENCES.split(memory.text[:_READ])
         if (sentence := part.strip())
     ]
     counts = Counter(term for _, _, terms in places for term in terms)

@@ -21,7 +21,7 @@ from alejo import _core
 from alejo.clock import Clock
 from alejo.errors import Conflict, DataLoss
 from alejo.ids import Ids
-from alejo.memory.index import Index
+from alejo.memory.index import Entry, Index
 from alejo.memory.indexes import Indexes
 from alejo.memory.layers import DAY, SUMMARY, Layers, Signals
 from alejo.memory.summary import summarise
@@ -35,6 +35,7 @@ from alejo.types import Layer, Memory, Scope, SessionState, Tidied
 _KEY = b"\0"
 _STEP = 128  # memories looked at for one commit
 _STEPS = 32  # commits of a visit
+_LOOKED_AT = 5_000  # entries at a time, some ms
 _SETTLED = 5_000  # ms after which no process records a memory under an earlier id
 _SAME = 0.99  # cosine from which on two texts may be the same words
 _NEAREST = 8
@@ -147,6 +148,7 @@ class Visit:
                     self._touched.add(memory.session_id)
                 if memory.message_id and memory.fact is None and not memory.archived:
                     await self._weigh_one(index, memory, row, changed, read)
+                    await asyncio.sleep(0)  # it takes up to a millisecond, which nobody else shall wait for
                 self._count(weighed=1)
             for place, memory in changed.items():
                 writer.expect(MEMORIES, place, read[place].version)
@@ -214,16 +216,9 @@ class Visit:
 
     async def _leave(self) -> bool:
         """What leaves the working layer: beyond its size in a session, and all of a session that has ended."""
-        for session in sorted(self._touched):
+        for session, working in (await self._working()).items():
             row = await self._store.get(self._scope, SESSIONS, bytes.fromhex(session))
             ended = row is None or row.value.state in _ENDED
-            index = await self._indexes.get(self._scope)
-            working = [
-                entry
-                for entry in list(index.entries.values())
-                if entry.layer is Layer.WORKING and entry.session_id == session and not entry.archived
-            ]
-            working.sort(key=lambda entry: (entry.sent_at, entry.id))
             leaving = working if ended else working[: -self._layers.working_items]
             for start in range(0, len(leaving), _STEP):
                 if not self._spend():
@@ -232,6 +227,19 @@ class Visit:
                 rows = [each for each in [await self._sound(place) for place in places] if each is not None]
                 await self._retire(rows, self._upkeep, promote=True)
         return True
+
+    async def _working(self) -> dict[str, list[Entry]]:
+        """What is in the working layer of the sessions that may have too much of it, in order."""
+        found: dict[str, list[Entry]] = {}
+        index = await self._indexes.get(self._scope) if self._touched else None
+        for number, entry in enumerate(list(index.entries.values()) if index is not None else ()):
+            if entry.layer is Layer.WORKING and entry.session_id in self._touched and not entry.archived:
+                found.setdefault(entry.session_id, []).append(entry)
+            if number % _LOOKED_AT == 0:
+                await asyncio.sleep(0)
+        for working in found.values():
+            working.sort(key=lambda entry: (entry.sent_at, entry.id))
+        return found
 
     async def _age(self) -> bool:
         """What happened long ago and was never recalled."""
@@ -253,6 +261,7 @@ class Visit:
             if memory.archived or memory.outdated:
                 continue
             count = await self._store.get(self._scope, RECALLS, row.key)
+            await asyncio.sleep(0)
             lasts = self._layers.lasts(memory, count.value.count if count is not None else 0)
             if lasts and not promote:
                 continue
@@ -264,12 +273,12 @@ class Visit:
                 audit.record(writer, "memory.archive", memory.id, self._clock.now())
                 gone[memory.session_id].append(memory)
         for session, memories in gone.items():
-            self._summarise(writer, session, memories)
+            await self._summarise(writer, session, memories)
         await self._commit(writer, done)
 
-    def _summarise(self, writer: Writer, session: str, memories: list[Memory]) -> None:
+    async def _summarise(self, writer: Writer, session: str, memories: list[Memory]) -> None:
         told = sorted((each for each in memories if each.kind != "question"), key=lambda each: (each.sent_at, each.id))
-        text = summarise(told, self._layers.summary_characters) if len(told) > 1 else ""
+        text = await asyncio.to_thread(summarise, told, self._layers.summary_characters) if len(told) > 1 else ""
         if not text:
             return
         now = self._clock.now()
