@@ -108,6 +108,9 @@ OPTIONS = (
     Option("plugins.failures", 5, "Failures in a row after which a plugin is quarantined."),
     Option("plugins.rest_seconds", 30.0, "How long a quarantined plugin rests before it is tried again."),
     Option("context.tokens", 2048, "The token budget of the context a brain gets."),
+    Option(
+        "context.time_zone", "UTC", "The users' time zone (IANA name) where a session's label time_zone names none."
+    ),
     Option("context.quotas.pinned", 0.5, "The part of it that pinned memories may take while others want the room."),
     Option("context.quotas.procedural", 0.15, "The same for how the user wants things done."),
     Option("context.quotas.facts", 0.6, "The same for facts and preferences."),
@@ -115,9 +118,6 @@ OPTIONS = (
     Option("context.quotas.session", 0.15, "The same for the session's title, labels and time."),
     Option("context.quotas.emotion", 0.1, "The same for what was felt in the user's last message."),
     Option("context.quotas.immediate", 0.5, "The same for the session's last messages."),
-    Option(
-        "context.time_zone", "UTC", "The users' time zone (IANA name) where a session's label time_zone names none."
-    ),
     Option("memory.index_mb", 1024, "The room that the indexes of all users take in memory together, in MiB."),
     Option("memory.versions", 100, "How many former versions of a memory are kept; 0: none."),
     Option("memory.idle_seconds", 1800.0, "After so long without use a user's index leaves memory."),

@@ -52,8 +52,10 @@ def test_the_template_uncommented_is_every_default() -> None:
     lines = [line.removeprefix("# ") if " = " in line else line for line in template().splitlines()]
     table = tomllib.loads("\n".join(lines))
     for option in OPTIONS:
-        section, _, name = option.name.rpartition(".")
-        assert table[section][name] == option.default
+        found = table
+        for name in option.name.split("."):
+            found = found[name]
+        assert found == option.default
 
 
 def test_a_wrong_setting_is_one_sentence(home: Home) -> None:

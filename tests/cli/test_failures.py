@@ -22,13 +22,19 @@ from .home import SECONDS, Home
 CALLS = {
     "backup": ["{}/new.tar"],
     "chat": [],
+    "compact": [],
     "config init": [],
     "config show": [],
     "doctor": [],
+    "export": ["-o", "{}/ada.jsonl"],
+    "forget": ["train", "--yes"],
     "import": ["{}/talk.jsonl"],
     "keys add": ["app"],
     "keys list": [],
     "keys revoke": ["app"],
+    "memories history": ["0" * 32],
+    "memories list": [],
+    "memories tidy": [],
     "plugins check": ["{}"],
     "plugins disable": ["vision"],
     "plugins enable": ["vision"],
@@ -36,6 +42,7 @@ CALLS = {
     "plugins new": ["dice"],
     "plugins reload": ["vision"],
     "plugins show": ["vision"],
+    "preferences": [],
     "restore": ["{}/good.tar"],
     "serve": ["--address", "127.0.0.1:0"],
     "sessions list": [],
@@ -78,6 +85,7 @@ SPEAKING = having("--url")
 OPENING = having("--data", without=("config show", "doctor", "plugins list", "plugins reload", "plugins show"))
 # These start a server, or are one, and so make the folder.
 MAKING = {"chat", "import", "keys add", "plugins disable", "plugins enable", "serve", "sessions list"}
+MAKING |= {"compact", "export", "forget", "memories history", "memories list", "memories tidy", "preferences"}
 SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]
 
 
