@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .formats.samples import ALEJO, CHATGPT, LOCOMO, write
+from .formats.samples import ALEJO, CHATGPT, LETTA, LOCOMO, MEM0, write
 from .home import Home
 
 
@@ -32,6 +32,24 @@ def test_a_second_import_adds_nothing(
     assert f"0 sessions and 0 messages added; {sessions} sessions and {messages} messages" in again
     assert answer in home.run("chat", lines=f"{question}\n").stdout
     assert sum(one["messages"] for one in home.json("sessions", "list")) == messages + 2
+
+
+@pytest.mark.parametrize(
+    ("content", "memories", "left", "question", "answer"),
+    [
+        (MEM0, 2, "1 relations of the graph", "Who likes green tea?", "green tea"),
+        (LETTA, 3, "1 tools", "What is red?", "boat is red"),
+    ],
+    ids=["mem0", "letta"],
+)
+def test_memories_of_elsewhere(home: Home, content: Any, memories: int, left: str, question: str, answer: str) -> None:
+    """Memories arrive once and can be asked for, and what cannot be carried over is told."""
+    path = str(write(home.folder, "file", content))
+    first = home.run("import", path).stderr
+    assert f"{memories} memories added, 0 were already there" in first
+    assert f"not carried over: {left}" in first
+    assert f"0 memories added, {memories} were already there" in home.run("import", path).stderr
+    assert answer in home.run("chat", lines=f"{question}\n").stdout
 
 
 def test_an_import_that_was_killed_goes_on(home: Home) -> None:

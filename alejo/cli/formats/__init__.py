@@ -11,12 +11,13 @@ from typing import Any
 
 from alejo.errors import StartupError
 
-from . import alejo, chatgpt, locomo
+from . import alejo, chatgpt, letta, locomo, mem0
 from .conversation import Conversation, wrong
 
 __all__ = ["Conversation", "read"]
 
 NO_INPUT = 66
+_TREES: dict[str, Any] = {"locomo": locomo, "chatgpt": chatgpt, "mem0": mem0, "letta": letta}
 
 
 def read(path: Path, wanted: str = "auto") -> list[Conversation]:
@@ -30,11 +31,11 @@ def read(path: Path, wanted: str = "auto") -> list[Conversation]:
         raise wrong(path.name, f"is not valid JSON ({error})") from None
     except RecursionError:
         raise wrong(path.name, "is nested too deeply to be a conversation") from None
-    if wanted == "locomo" or (wanted == "auto" and locomo.fits(tree)):
-        return locomo.parse(tree, path.name)
-    if wanted == "chatgpt" or (wanted == "auto" and chatgpt.fits(tree)):
-        return chatgpt.parse(tree, path.name)
-    raise wrong(path.name, "is none of the known formats (alejo, locomo, chatgpt); say which with --format")
+    for name, kind in _TREES.items():
+        if wanted == name or (wanted == "auto" and kind.fits(tree)):
+            found: list[Conversation] = kind.parse(tree, path.name)
+            return found
+    raise wrong(path.name, f"is none of the known formats (alejo, {', '.join(_TREES)}); say which with --format")
 
 
 def _text(path: Path) -> str:

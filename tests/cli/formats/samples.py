@@ -60,6 +60,70 @@ CHATGPT: list[dict[str, Any]] = [
 ]
 
 
+MEM0: dict[str, Any] = {
+    "results": [
+        {
+            "id": "m-1",
+            "memory": "Likes green tea",
+            "hash": "0" * 32,
+            "metadata": {"source": "chat", "weight": 2},
+            "categories": ["food"],
+            "created_at": "2024-05-01T09:30:00+02:00",
+            "updated_at": None,
+            "user_id": "ada",
+            "run_id": "r1",
+        },
+        {
+            "id": "m-2",
+            "memory": "Lives in Brest",
+            "user_id": "ada",
+            "created_at": None,
+            "expiration_date": "2030-01-01",
+        },
+    ],
+    "relations": [{"source": "ada", "relationship": "lives_in", "target": "brest"}],
+}
+
+
+def letta(role: str, content: Any, second: int = 0, **more: Any) -> dict[str, Any]:
+    """A message of an agent file."""
+    moment = f"2025-10-31T22:56:{56 + second}.459100+00:00"
+    return {"id": f"message-{second}", "role": role, "content": content, "created_at": moment, **more}
+
+
+LETTA: dict[str, Any] = {
+    "agents": [
+        {
+            "id": "agent-0",
+            "name": "Sam",
+            "system": "You are helpful.",
+            "block_ids": ["block-0", "block-1"],
+            "messages": [
+                letta("system", [{"type": "text", "text": "You are helpful."}]),
+                letta("user", [{"type": "text", "text": "I sail on Sundays."}]),
+                letta("assistant", [{"type": "text", "text": "With whom?"}], 1),
+                letta("tool", [{"type": "text", "text": "ok"}], 1),
+                letta("user", '{"type": "user_message", "message": "Alone.", "time": "now"}', 2),
+                letta("user", '{"type": "heartbeat", "reason": "tool"}', 2),
+                letta(
+                    "assistant",
+                    "I shall praise.",
+                    3,
+                    tool_calls=[{"function": {"name": "send_message", "arguments": '{"message": "Brave."}'}}],
+                ),
+            ],
+            "passages": [{"text": "The boat is red.", "created_at": "2025-10-31T22:56:56Z", "tags": ["boat"]}],
+        }
+    ],
+    "blocks": [
+        {"id": "block-0", "label": "human", "value": "\nFirst name: Chad\n"},
+        {"id": "block-1", "label": "persona", "value": "I am Sam."},
+    ],
+    "tools": [{"id": "tool-0", "name": "send_message"}],
+    "files": [],
+}
+
+
 def write(folder: Path, name: str, content: Any) -> Path:
     """A file with a text or a JSON tree."""
     path = folder / name
