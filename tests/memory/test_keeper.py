@@ -88,6 +88,17 @@ async def test_the_archive_is_found_when_asked_or_when_nothing_else_is_good(bare
     assert (await texts(bare, "wombat zoology ate lunch"))[0] == "The wombat ate my passport in Sydney"
 
 
+async def test_a_summary_goes_with_what_it_was_made_of(bare: Assistant, clock: FakeClock) -> None:
+    """When something is forgotten that was summarised, no summary keeps its words; the others stay."""
+    old, other = await tell(bare, "Tom broke his left arm", "Nina sold the red boat")
+    clock.advance(31 * DAY)
+    assert (await bare.keeper.visit(ADA)).summaries == 1
+    await bare.memories.forget(ADA, [old])
+    left = await everything(bare)
+    assert set(left) == {other}
+    assert not any("arm" in text for text in await texts(bare, "Who broke an arm?"))
+
+
 async def test_what_leaves_the_working_layer_is_summarised(bare: Assistant, clock: FakeClock) -> None:
     """Beyond 100 items of a session, and at its end; what matters or was recalled becomes episodic instead."""
     session, _ = await bare.sessions.create(ADA)
