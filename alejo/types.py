@@ -240,7 +240,8 @@ class FactDraft(Value, frozen=True):
     """What is stated, before it is recorded. None and empty texts leave the choice to the memory plugin and the host.
 
     `valid_from` left open is when it was said, or no beginning where the fact was over by then or is for good.
-    `corrects` says that what it contradicts was never true.
+    `since` are words that tell when it began, such as "last summer", if `valid_from` is left open. `corrects` says that
+    what it contradicts was never true.
     """
 
     subject: str
@@ -258,6 +259,7 @@ class FactDraft(Value, frozen=True):
     sources: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
     corrects: bool = False
+    since: str = ""
 
 
 class FactChange(Value, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from datetime import UTC
 
 import msgspec
 
@@ -13,6 +14,7 @@ from alejo.memory.entities import FactIndex, normal
 from alejo.memory.indexes import Indexes
 from alejo.memory.recall import sound
 from alejo.memory.timeline import Stated, Timeline
+from alejo.memory.when import resolve
 from alejo.storage.rows import put_memory
 from alejo.storage.store import Store, Writer
 from alejo.storage.tables import FACTS
@@ -82,6 +84,7 @@ class Statements:
         Returns the id of the memory that says so, and whether it did before. Raises InvalidArgument, NotFound.
         """
         index = await self._index()
+        draft = _dated(draft, now)
         fact = state(draft, now)
         if draft.corrects and not replaces:
             replaces = self._timeline(index, [fact]).contradicted(fact)
@@ -135,6 +138,16 @@ def _change(before: Memory, after: Memory) -> str:
     if before.fact and after.fact and before.fact.standing != after.fact.standing:
         return "restoration" if after.fact.standing is Standing.HELD else "correction"
     return "supersession" if after.superseded_by else "restoration"
+
+
+def _dated(draft: FactDraft, now: int) -> FactDraft:
+    """The draft with the beginning that its words tell, if that is not yet to come."""
+    said = now if draft.sent_at is None else draft.sent_at
+    if draft.since and draft.valid_from is None:
+        for span in resolve(draft.since, said, UTC):
+            if span.start <= said and (draft.valid_to is None or span.start < draft.valid_to):
+                return msgspec.structs.replace(draft, valid_from=span.start)
+    return draft
 
 
 def state(draft: FactDraft, now: int, old: Fact | None = None) -> Fact:

@@ -16,7 +16,7 @@ import msgspec
 
 from alejo import errors, hooks, roles, types
 
-VERSION = "2.0"
+VERSION = "2.1"
 
 
 def surface(names: Iterable[str]) -> dict[str, list[str]]:

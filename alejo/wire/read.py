@@ -201,6 +201,7 @@ def fact_draft(proto: facts_pb2.FactDraft) -> FactDraft:
         tuple(proto.sources),
         dict(proto.metadata),
         proto.corrects,
+        proto.since,
     )
 
 

@@ -379,6 +379,7 @@ TABLE: dict[str, Rules] = {
             "sources": items(100, identifier),
             "metadata": labels,
             "corrects": anything,
+            "since": text(256),
         },
         required=("object",),
     ),

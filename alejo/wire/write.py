@@ -187,6 +187,7 @@ def fact_draft(value: FactDraft) -> facts_pb2.FactDraft:
         sources=value.sources,
         metadata=value.metadata,
         corrects=value.corrects,
+        since=value.since,
     )
 
 

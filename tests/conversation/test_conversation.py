@@ -208,7 +208,7 @@ async def test_what_was_accepted_is_recalled_though_nobody_answered(settings: Se
         async with aclosing(assistant.conversation.stream(ADA, Ask("My dog is called Luna."))) as stream:
             assert isinstance(await anext(stream), Accepted)
         hits, _, _ = await assistant.memories.recall(ADA, "what is my dog called", Page())
-        assert [hit.memory.text for hit in hits] == ["My dog is called Luna."]
+        assert "My dog is called Luna." in [hit.memory.text for hit in hits]
 
 
 async def test_pictures_are_seen(assistant: Assistant) -> None:

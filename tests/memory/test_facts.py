@@ -16,11 +16,25 @@ import alejo
 from alejo import Assistant, testing
 from alejo.clock import FakeClock
 from alejo.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from alejo.hooks import hookimpl
 from alejo.memory.entities import key, normal
 from alejo.memory.index import Index
 from alejo.memory.timeline import PAST, Stated, Timeline
 from alejo.settings import Settings
-from alejo.types import Cardinality, Fact, FactDraft, Filter, Memory, MemoryDraft, Page, Standing
+from alejo.types import (
+    Ask,
+    Cardinality,
+    Fact,
+    FactDraft,
+    Filter,
+    Memory,
+    MemoryDraft,
+    Message,
+    MessageDraft,
+    Page,
+    RecallPlan,
+    Standing,
+)
 
 from ..conftest import ADA, BOB
 
@@ -267,6 +281,72 @@ def test_a_name_has_one_form(name: str) -> None:
     """Whatever its characters, a name in its one form stays as it is, and has the key of what it came from."""
     assert normal(normal(name)) == normal(name)
     assert key(normal(name)) == key(name)
+
+
+async def told(assistant: Assistant, **wanted: Any) -> list[tuple[str, str, str]]:
+    """The facts of Ada's as subject, relation and object, in the order of these."""
+    memories, _ = await assistant.facts.list(ADA, Page(), **wanted)
+    return sorted((each.fact.subject, each.fact.relation, each.fact.object) for each in memories if each.fact)
+
+
+async def test_what_a_user_states_is_a_fact_at_once(assistant: Assistant, clock: FakeClock) -> None:
+    """A statement is a fact once its turn is answered, closes what it contradicts, and goes with its message."""
+    await assistant.conversation.chat(ADA, Ask("I live in Rome. My dog is called Luna."))
+    clock.advance(400 * 86_400)
+    answer = await assistant.conversation.chat(ADA, Ask("I moved to Oslo two months ago."))
+    assert await told(assistant) == [("user", "dog", "Luna"), ("user", "lives in", "Oslo")]
+    (oslo,) = (await assistant.facts.list(ADA, Page(), entity="Oslo"))[0]
+    assert oslo.fact is not None
+    assert oslo.message_id == answer.user_message.id
+    assert oslo.fact.valid_from is not None
+    assert 31 * DAY <= clock.now() - oslo.fact.valid_from <= 93 * DAY
+    assert await told(assistant, relation="lives in", as_of=oslo.fact.valid_from - 1) == [("user", "lives in", "Rome")]
+    hits, _, _ = await assistant.memories.recall(ADA, "Who is Luna?", Page())
+    assert ("dog", "Luna") in {(hit.memory.fact.relation, hit.memory.fact.object) for hit in hits if hit.memory.fact}
+    await assistant.memories.forget(ADA, list(oslo.sources))
+    assert await told(assistant, relation="lives in") == []
+    await assistant.conversation.chat(ADA, Ask("No, I live in Bonn."))
+    assert await told(assistant, relation="lives in") == [("user", "lives in", "Bonn")]
+
+
+async def test_what_is_brought_in_is_of_who_said_it(assistant: Assistant) -> None:
+    """An imported message speaks for its speaker, as does each of many at once, in their order."""
+    session, _ = await assistant.sessions.create(ADA)
+    said = [("Mel", "I live in Rome."), ("Mel", "I moved to Oslo."), ("Caro", "I'm from Sweden. How are you?")]
+    drafts = [MessageDraft(session.id, text, speaker=name, sent_at=n) for n, (name, text) in enumerate(said)]
+    await assistant.memories.remember_many(ADA, [("", draft) for draft in drafts])
+    assert await told(assistant) == [("Caro", "is from", "Sweden"), ("Mel", "lives in", "Oslo")]
+    assert await told(assistant, as_of=0) == [("Caro", "is from", "Sweden"), ("Mel", "lives in", "Rome")]
+    kept = await assistant.memories.remember(ADA, MemoryDraft("My sister is called Eva."))
+    assert [memory.fact.object for memory in kept.memories if memory.fact] == ["Eva"]
+    assert await told(assistant, entity="my sister") == [("user", "sister", "Eva")]
+
+
+async def test_a_broken_reader_of_facts_is_named(settings: Settings) -> None:
+    """A plugin whose facts fail keeps the message, and the answer says what was missing."""
+
+    class Broken:
+        async def keep(self, message: Message) -> Sequence[MemoryDraft]:
+            return [MemoryDraft(message.text)]
+
+        async def complete(self, draft: MemoryDraft) -> MemoryDraft:
+            return draft
+
+        async def plan(self, query: str) -> RecallPlan:
+            return RecallPlan()
+
+        async def facts(self, message: Message) -> Sequence[FactDraft]:
+            return [FactDraft("", "likes", "tea")]
+
+        def alejo_register_memory(self, settings: dict[str, Any]) -> Any:
+            return self
+
+    Broken.alejo_register_memory = hookimpl(Broken.alejo_register_memory)  # type: ignore[method-assign]
+    async with testing.assistant(Broken()) as assistant:
+        answer = await assistant.conversation.chat(ADA, Ask("I like tea."))
+        assert "memory" in {missing.role for missing in answer.degraded}
+        assert await told(assistant) == []
+        assert len((await assistant.memories.list(ADA, Page()))[0]) == 1
 
 
 class Told(NamedTuple):

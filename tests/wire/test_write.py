@@ -76,6 +76,8 @@ CARRIED = (
     values.Answer,
     values.Kept,
     values.Hit,
+    values.FactDraft,
+    values.FactChange,
     values.Vacancy,
 )
 

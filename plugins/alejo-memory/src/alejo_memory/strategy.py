@@ -8,10 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from alejo.types import Layer, MemoryDraft, Message, RecallPlan, Role
+from alejo.types import FactDraft, Layer, MemoryDraft, Message, RecallPlan, Role
 
+from .facts import stated
 from .importance import importance_of
 from .reading import Sort, first_person, plain, sort, words
+from .relations import complete
 
 # A message recorded this much later than it was said was said elsewhere and is being imported.
 IMPORTED_AFTER = 3_600 * 1_000_000
@@ -123,6 +125,14 @@ class Judgement:
     async def plan(self, query: str) -> RecallPlan:
         """The fitted weights; recency counts when the words ask for it."""
         return self._latest if _RECENT.search(query) else self._plain
+
+    async def facts(self, message: Message) -> Sequence[FactDraft]:
+        """What a message simply states of its speaker and theirs."""
+        return stated(message)
+
+    async def complete_fact(self, draft: FactDraft) -> FactDraft:
+        """The draft with its relation in the word for it, and what was left open as that relation has it."""
+        return complete(draft)
 
     @staticmethod
     def _is_told(message: Message) -> bool:
