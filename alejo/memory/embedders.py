@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Protocol
 
+import structlog
+
 from alejo import __version__
 from alejo._core import StaticEmbedder
 from alejo.cache import Namespace, Vault
@@ -100,7 +102,7 @@ class PluginEmbedder:
             raise PluginFailed("", "embedder", "vacant")
         made = await self._plugins.call(slot, "embed", texts)
         if len(made) != len(texts):
-            raise PluginFailed(slot.plugin, "embedder", "rejected")
+            raise _rejected(slot, f"it made {len(made)} vectors of {len(texts)} texts")
         return [self._checked(slot, vector) for vector in made]
 
     def _key(self, text: str) -> str:
@@ -118,11 +120,11 @@ class PluginEmbedder:
     def _checked(self, slot: Slot, vector: bytes) -> bytes | None:
         """The vector at length 1, or None for one of no length. Raises PluginFailed for what the model cannot make."""
         if len(vector) != 4 * self.dimensions:
-            raise PluginFailed(slot.plugin, "embedder", "rejected")
+            raise _rejected(slot, f"a vector has {len(vector)} bytes, not 4 for each of {self.dimensions} numbers")
         numbers = array("f", vector)
         length = math.hypot(*numbers)
         if not math.isfinite(length):
-            raise PluginFailed(slot.plugin, "embedder", "rejected")
+            raise _rejected(slot, "a vector holds what is no number, or too large a one")
         return array("f", [number / length for number in numbers]).tobytes() if length else None
 
 
@@ -130,5 +132,11 @@ async def model_of(plugins: PluginHost, slot: Slot) -> EmbeddingModel:
     """The model of a plugin that embeds. Raises PluginFailed if it has none that can be used."""
     model: EmbeddingModel = await plugins.call(slot, "model")
     if not model.name or not 1 <= model.dimensions <= _MOST_DIMENSIONS:
-        raise PluginFailed(slot.plugin, "embedder", "rejected")
+        raise _rejected(slot, f"its model has no name, or not 1 to {_MOST_DIMENSIONS:,} dimensions")
     return model
+
+
+def _rejected(slot: Slot, why: str) -> PluginFailed:
+    """The error for an answer that cannot be used, which the log explains: never by a text."""
+    structlog.get_logger().warning("embedder_rejected", plugin=slot.plugin, why=why)
+    return PluginFailed(slot.plugin, "embedder", "rejected")

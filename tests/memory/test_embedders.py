@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import structlog
 
 from alejo import Assistant, testing
 from alejo.hooks import hookimpl
@@ -150,3 +151,18 @@ async def test_a_model_without_sense_is_not_used() -> None:
             await assistant.memories.remember(ADA, MemoryDraft("our hound barks"))
             assert await texts(assistant, "hound") == ["our hound barks"]
             assert (await assistant.indexes.get(ADA)).embedder.name.startswith("shipped")
+
+
+async def test_the_log_says_what_is_wrong_with_a_vector() -> None:
+    """It names the plugin and what was wrong, and nothing of the text."""
+    topics = Topics()
+    async with testing.assistant(topics) as assistant:
+        topics.answer = lambda texts: [b"1234" for _ in texts]
+        with structlog.testing.capture_logs() as logs:
+            await assistant.memories.remember(ADA, MemoryDraft("our hound barks"))
+            await texts(assistant, "hound")
+        told = [each for each in logs if each["event"] == "embedder_rejected"]
+        assert told
+        assert {each["why"] for each in told} == {"a vector has 4 bytes, not 4 for each of 4 numbers"}
+        assert "hound" not in str(told)
+        topics.answer = None
