@@ -100,7 +100,7 @@ class _Assembly:
         self._open: set[tuple[str, str]] = set()  # headings that are paid for: sections, and their days
         self._ids: set[str] = set()  # memories and messages that are taken
         self._seen: set[str] = set()  # or may be
-        self._told: dict[str, list[tuple[str, ...]]] = {}  # by speaker, in words
+        self._told: dict[str, list[_Words]] = {}  # by speaker
         self._dropped: list[ContextDrop] = []
         self._waiting: list[tuple[_Piece, str]] = []  # what may still come in, and why it did not
 
@@ -190,7 +190,7 @@ class _Assembly:
     def _note(self, piece: _Piece) -> None:
         self._seen |= {piece.memory_id, piece.message_id} - {""}
         speaker, _, words = piece.line.partition(": ")
-        self._told.setdefault(speaker, []).append(_words(words))
+        self._told.setdefault(speaker, []).append(_Words(words))
 
     def _repeats(self, piece: _Piece) -> bool:
         """Whether its message is shown, or the same speaker is shown to say as much."""
@@ -199,8 +199,8 @@ class _Assembly:
         if not piece.memory_id:
             return False  # what was said twice in a conversation was said twice
         speaker, _, words = piece.line.partition(": ")
-        here = _words(words)
-        return any(_says(told, here) for told in self._told.get(speaker, ()))
+        here = _Words(words)
+        return any(told.says(here) for told in self._told.get(speaker, ()))
 
     def _drop(self, piece: _Piece, reason: str) -> None:
         self._dropped.append(ContextDrop(piece.id, reason, piece.tokens))
@@ -260,27 +260,26 @@ class _Assembly:
         return Context(tuple(items), sum(item.tokens for item in items), tuple(self._dropped))
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(_WORDS.findall(text))
+class _Words:
+    """The words of a text, as they are and on one folded line."""
 
+    __slots__ = ("line", "words")
 
-def _says(told: tuple[str, ...], words: tuple[str, ...]) -> bool:
-    """Whether what is told says these words: the same but for their forms, or among others."""
-    if len(told) == len(words):
-        return all(map(_form, told, words))
-    count = len(words)
-    return count >= _CONTAINED and any(
-        all(map(_same, told[start : start + count], words)) for start in range(len(told) - count + 1)
-    )
+    def __init__(self, text: str) -> None:
+        self.words = _WORDS.findall(text)
+        self.line = f" {' '.join(self.words).casefold()} "
 
-
-def _same(one: str, other: str) -> bool:
-    return one == other or one.casefold() == other.casefold()
+    def says(self, other: _Words) -> bool:
+        """Whether it says another's words: the same but for their forms, or among others."""
+        count = len(other.words)
+        if count == len(self.words):
+            return all(map(_form, self.words, other.words))
+        return _CONTAINED <= count < len(self.words) and other.line in self.line
 
 
 def _form(one: str, other: str) -> bool:
     """Whether two words are the same, or forms of one: of names and numbers only the same are."""
-    if _same(one, other):
+    if one == other or one.casefold() == other.casefold():
         return True
     stem = max(len(one), len(other)) - _ENDING
     return stem > _ENDING and one[:stem] == other[:stem] and one[0].islower() and other[0].islower()

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,7 +93,8 @@ def resolve(text: str, moment: int, zone: tzinfo, anchors: Anchors | None = None
     for language in languages:
         spans: list[Span] = []
         found = language.read(words, now, anchor)
-        places = [match.span() for match in TOKEN.finditer(folded)] if found else []
+        ends = max((last for _, last, _, _ in found), default=-1) + 1
+        places = [match.span() for match in islice(TOKEN.finditer(folded), ends)]
         for first, last, period, calendar in found:
             with contextlib.suppress(ValueError, OverflowError):
                 here = calendar.bare(period)

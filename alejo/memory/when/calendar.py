@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from .periods import (
@@ -31,8 +32,8 @@ from .periods import (
     whole,
 )
 
-_BEHIND = 12  # cycles back that are looked at: leap days may be eight years apart
-_AHEAD = 2  # and cycles to come, for what begins before its own cycle
+_FURTHEST = 12  # cycles that are looked at: leap days may be eight years apart
+_ASIDE = 2  # and so many the other way, for what begins in another cycle than its own
 
 
 class Calendar:
@@ -49,16 +50,16 @@ class Calendar:
 
     # Occurrences of a period, seen from now.
 
-    def _around(self, period: Period, ahead: int = 0) -> Iterator[Range]:
-        """Occurrences from the latest to the earliest that matters."""
+    def _around(self, period: Period, way: int = -1) -> Iterator[Range]:
+        """Occurrences from the present cycle on, backwards or, with 1, forwards."""
         if not period.unit:
             found = period.make(self.now)
             if found:
                 yield found
             return
         here = floor(self.now, period.unit)
-        for place in range(_AHEAD if period.moved else ahead, -_BEHIND - 1, -1):
-            found = period.make(step(here, period.unit, place) if place else here)
+        for place in range(-_ASIDE if period.moved else 0, _FURTHEST + 1):
+            found = period.make(step(here, period.unit, way * place) if place else here)
             if found:
                 yield found
 
@@ -72,12 +73,11 @@ class Calendar:
         return next((each for each in self._around(period) if each[0] <= moment), None)
 
     def _next(self, period: Period) -> Range | None:
-        coming = [each for each in self._around(period, _BEHIND) if each[0] > self.now]
-        return min(coming, default=None)
+        return next((each for each in self._around(period, 1) if each[0] > self.now), None)
 
     def _ended(self, period: Period, count: int) -> Range | None:
-        over = [each for each in self._around(period) if each[1] <= self.now]
-        return over[count - 1] if len(over) >= count else None
+        over = (each for each in self._around(period) if each[1] <= self.now)
+        return next(islice(over, count - 1, None), None)
 
     def _pin(self, found: Range | None) -> Period:
         return fixed(*found) if found else UNKNOWN
@@ -322,7 +322,7 @@ class Calendar:
         if not inner.unit:
             return None
         cycle = floor(moment, inner.unit)
-        for place in range(-1, _BEHIND):
+        for place in range(-1, _FURTHEST):
             found = inner.make(step(cycle, inner.unit, way * place))
             if found and (found[1] <= moment if way < 0 else found[0] >= moment):
                 return found

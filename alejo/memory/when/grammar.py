@@ -90,7 +90,12 @@ class Language:
         self._stages = [self._stage(stage) for stage in stages]
         self._codes.update({word: self._word(one) + self._word(two) for word, (one, two) in self._joined.items()})
         self.triggers = frozenset(self._joined).union(
-            *(word.split()[-1:] for name, words in self._classes.items() if name not in data["weak"] for word in words)
+            *(
+                [part for part in word.split() if part != "'s"][-1:]
+                for name, words in self._classes.items()
+                if name not in data["weak"]
+                for word in words
+            )
         )
         telling = {self._codes[word] for word in self.triggers if word in self._codes}
         self._telling = re.compile(
