@@ -43,7 +43,7 @@ class Presence:
         names: set[str] = set()
         with locked(self._folder):
             for path in self._folder.iterdir():
-                if path.name != self.owner and _free(path):
+                if _free(path):
                     names.add(path.name)
         return names
 

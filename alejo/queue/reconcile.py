@@ -6,6 +6,7 @@ what a fault may have lost.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 
 import msgspec
@@ -43,6 +44,7 @@ class Reconciler:
                         mended += await self._queue.mend(scope, session.id, kind, session.message_count)
             if not after:
                 return mended
+            await asyncio.sleep(0)  # many sessions must not stop the others
 
     async def every(self) -> int:
         """Mends the lines of all users that ever had a job, and forgets those that are gone."""

@@ -25,7 +25,7 @@ from alejo.queue.rows import (
 )
 from alejo.storage import audit
 from alejo.storage.store import SYSTEM, Row, Store
-from alejo.storage.tables import Table
+from alejo.storage.tables import SESSIONS, Table
 from alejo.types import Page, Scope
 
 _TRIES = 8
@@ -87,6 +87,14 @@ class Register:
             for name in self._lines.kinds[kind]
         }
         return {name: row.value if row else Watermark() for name, row in rows.items()}
+
+    async def lag(self, scope: Scope, session_id: str, kind: str) -> int:
+        """How many messages of a session the slowest processor of a kind is behind. Raises NotFound."""
+        row = await self._store.get(scope, SESSIONS, raw(session_id, "session_id"))
+        if row is None:
+            raise NotFound("session", session_id)
+        marks = await self.watermarks(scope, session_id, kind)
+        return max((row.value.message_count - mark.seq for mark in marks.values()), default=0)
 
     async def requeue(
         self, scope: Scope, job_ids: Collection[str] = (), *, session_id: str = "", kind: str = ""

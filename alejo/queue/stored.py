@@ -240,6 +240,7 @@ class StoredQueue:
         while rows := await self._store.scan(SYSTEM, SIGNS, after=after, limit=_PAGE):
             there.update(row.key for row in rows)
             after = rows[-1].key
+            await asyncio.sleep(0)
         for entry in list(self._order.lines.values()):
             entry.keys = {key for key in entry.keys if key in there or key > last}
             if not entry.keys:
@@ -277,6 +278,7 @@ class StoredQueue:
             self._seen = rows[-1].key
             if len(rows) < _PAGE:
                 break
+            await asyncio.sleep(0)  # a long queue must not stop the others
 
     def _again(self, picked: list[tuple[Entry, int]]) -> None:
         """Puts back what was picked, but for lines of which something else is known by now."""

@@ -12,6 +12,7 @@ limits and chance. Opened again over the same store it is another process that h
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,7 +21,6 @@ from alejo.clock import FakeClock
 from alejo.errors import AlejoError, Conflict, FailedPrecondition, InvalidArgument, ResourceExhausted
 from alejo.ids import Ids
 from alejo.queue import Cause, Failure, Job, JobState, Limits, Priority, Queue
-from alejo.storage import Storage
 from alejo.storage.keyring import Keyring
 from alejo.storage.store import Store
 from alejo.storage.tables import Table
@@ -37,18 +37,18 @@ BAD = Failure(Cause.TRANSIENT, "bad_day")
 
 
 class Bench:
-    """A store in memory, or over another storage, a clock that stands still, and the queue under test."""
+    """An empty store, in memory if none is given, a clock that stands still, and the queue under test."""
 
-    def __init__(self, opener: Callable[..., Queue], storage: Callable[[], Storage] = MemoryStorage) -> None:
+    def __init__(self, opener: Callable[..., Queue], store: Callable[[], Store] | None = None) -> None:
         self._opener = opener
+        self._empty = store or (lambda: Store(MemoryStorage(), Keyring(bytes(32))))
         self.clock = FakeClock()
-        self._storage = storage
         self.store: Store
         self._ids = Ids(self.clock)
 
     def reset(self) -> None:
         """An empty store."""
-        self.store = Store(self._storage(), Keyring(bytes(32)))
+        self.store = self._empty()
 
     def open(self, **limits: Any) -> Any:
         """A queue over the store, with limits other than the usual."""
@@ -191,6 +191,21 @@ async def processors_are_done_one_by_one(bench: Bench) -> None:
     await bench.ack(queue, job)
     wanted = sorted(f"{ONE}:{name}:{span}" for name in KINDS["reflect"] for span in ("1-2", "3-4"))
     same(await bench.effects(ADA), wanted)
+
+
+@fact
+async def an_effect_is_kept_once(bench: Bench) -> None:
+    """Of two commits of the same processor at once, both by who holds the job, one is refused whole."""
+    queue = bench.open()
+    await bench.enqueue(queue, ADA, ONE, 2)
+    job = await bench.one(queue)
+    writers = [await bench.store.writer(ADA) for _ in range(2)]
+    for number, writer in enumerate(writers):
+        writer.put(EFFECTS, b"%d" % number, "")
+    calls = (queue.advance(writer, "episodic", job) for writer in writers)
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    same(len([each for each in results if each is None]), 1)
+    same(len(await bench.effects(ADA)), 1)
 
 
 @fact

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ import pytest
 
 from alejo.queue import Failure, Job, Limits
 from alejo.queue.stored import StoredQueue
+from alejo.storage.files import FilesStorage
+from alejo.storage.keyring import Keyring
 from alejo.storage.opener import open_lmdb
-from alejo.storage.store import Writer
+from alejo.storage.store import Store, Writer
 from alejo.testing.conformance import Check
 from alejo.testing.queue import Bench, checks
 
@@ -22,10 +26,19 @@ def test_in_memory(check: Check) -> None:
     check.run(Bench(StoredQueue))
 
 
-def test_over_lmdb(tmp_path: Path) -> None:
-    """And over real records."""
+def lmdb(folder: Path) -> Store:
+    return Store(open_lmdb(f"lmdb:{folder}", map_size=1 << 22), Keyring(bytes(32)))
+
+
+def files(folder: Path) -> Store:
+    return Store(FilesStorage.open(folder), Keyring(bytes(32)), plain=True)
+
+
+@pytest.mark.parametrize("opener", [lmdb, files])
+def test_over_disk(opener: Callable[[Path], Store], tmp_path: Path) -> None:
+    """And over the backends that keep records on disk, sealed or plain."""
     for check in checks():
-        check.run(Bench(StoredQueue, lambda name=check.name: open_lmdb(f"lmdb:{tmp_path / name}", map_size=1 << 22)))
+        check.run(Bench(StoredQueue, partial(opener, tmp_path / check.name)))
 
 
 def test_facts() -> None:

@@ -222,6 +222,20 @@ async def test_only_an_owner_that_is_gone_is_not_waited_for(house: House, tmp_pa
     await third.close()
 
 
+async def test_what_waits_behind_does_not_prolong_a_lease(house: House) -> None:
+    """A turn that comes just before a lease ends puts off nothing: it ends in its time."""
+    other = house.process()
+    await house.enqueue(ADA, ONE, 1)
+    await house.one()
+    assert await other.lease() == []
+    house.clock.advance(59.5)
+    await house.enqueue(ADA, ONE, 2)
+    assert await other.lease() == []
+    house.clock.advance(0.6)
+    await other.lease()
+    assert other.counts["expired"] == 1
+
+
 async def test_a_lease_is_not_ended_by_a_clock_that_is_set(house: House, tmp_path: Path) -> None:
     """Who shares the owner's boot goes by the clock that nobody sets; others by the time of day."""
     near, far = Presence(tmp_path / "near", "boot"), Presence(tmp_path / "far", "another boot")
@@ -247,6 +261,7 @@ async def test_what_nobody_was_promised_is_found(house: House) -> None:
     await house.enqueue(ADA, "4" * 32, 2)
     reconciler = Reconciler(house.store, house.queue, house.clock, KINDS)
     assert await reconciler.every() == 0  # they may be in a turn
+    assert [await house.register.lag(ADA, session_id, "reflect") for session_id in (ONE, "3" * 32)] == [4, 0]
     house.clock.advance(61)
     assert await reconciler.every() == 1
     system = await house.store.writer(SYSTEM)
@@ -261,6 +276,7 @@ async def test_what_nobody_was_promised_is_found(house: House) -> None:
     await house.queue.dead_letter(jobs[0], GONE)  # a gap is not behind
     for job in jobs[1:]:
         await house.ack(job)
+    assert await house.register.lag(ADA, ONE, "reflect") == 0
     assert await Reconciler(house.store, house.queue, house.clock, KINDS).every() == 0
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from alejo.clock import FakeClock
-from alejo.errors import InvalidArgument, PluginFailed, Unavailable
+from alejo.clock import FakeClock, SystemClock
+from alejo.errors import Conflict, InvalidArgument, PluginFailed, Unavailable
 from alejo.ids import Ids
 from alejo.metrics import Metrics
-from alejo.queue import Cause, JobState
+from alejo.queue import Cause, JobState, Limits
 from alejo.queue.register import Register
 from alejo.queue.stored import StoredQueue
 from alejo.reflection import Effects, Piece, Unfit, Worker
 from alejo.reflection.statistics import SESSION_LOGS, SessionLog, Statistics
 from alejo.storage.journal import message_key
 from alejo.storage.keyring import Keyring
+from alejo.storage.opener import open_lmdb
 from alejo.storage.store import Store, Writer
 from alejo.storage.tables import MESSAGES, Table
 from alejo.testing.storage import MemoryStorage
@@ -217,6 +221,45 @@ async def test_workers_run_until_they_are_stopped() -> None:
     await running
     assert await house.seen(ADA) == await house.seen(BOB) == {("notes", ONE): [(1, 2)]}
     assert (await house.queue.depth()).running == 0
+
+
+async def test_many_workers_do_everything_once(tmp_path: Path) -> None:
+    """Two processes' workers, three each, over the same records while turns are told: each message is seen once."""
+    clock, chance = SystemClock(), random.Random(5)
+    store = Store(open_lmdb(f"lmdb:{tmp_path / 'records'}", map_size=1 << 24), Keyring(bytes(32)))
+    kinds = {"reflect": ("one", "two")}
+    limits = Limits(attempts=1000, least_delay=0.001, most_delay=0.01)
+    workers, queues = [], []
+    for _ in range(2):
+        faults = [[chance.choice((None, Unavailable("Later.", retry_after=0))) for _ in range(20)] for _ in range(2)]
+        processors = [Notes(name, *some) for name, some in zip(kinds["reflect"], faults, strict=True)]
+        queues.append(StoredQueue(store, Ids(clock), clock, kinds, limits=limits))
+        workers.append(Worker(store, queues[-1], clock, {"reflect": processors}, batch=4))
+    running = [asyncio.create_task(worker.run(3)) for worker in workers]
+
+    async def tell(scope: Scope, session_id: str) -> None:
+        seq = 0
+        while seq < 12:
+            writer = await store.writer(scope)
+            message = Message(f"{seq + 1:032x}", session_id, seq + 1, Role.USER, "x", seq, 0)
+            writer.put(MESSAGES, message_key(session_id, seq, seq + 1), message)
+            await queues[0].enqueue(writer, scope, session_id, "reflect", seq + 1)
+            with contextlib.suppress(Conflict):  # what waited was taken
+                await writer.commit()
+                seq += 1
+
+    await asyncio.gather(*(tell(scope, session) for scope in (ADA, BOB) for session in (ONE, TWO)))
+    while (depth := await queues[1].depth()).queued + depth.delayed + depth.running:
+        await queues[1].sweep()
+        await asyncio.sleep(0)  # the workers' turn
+    for worker in workers:
+        worker.stop()
+    await asyncio.gather(*running)
+    for scope in (ADA, BOB):
+        rows = [row.value for row in await store.scan(scope, SEEN, limit=1000)]
+        for place in itertools.product(kinds["reflect"], (ONE, TWO)):
+            assert [seq for *at, seqs in rows if tuple(at) == place for seq in seqs] == list(range(1, 13))
+    await store.close()
 
 
 async def test_metrics_tell_the_queue() -> None:
