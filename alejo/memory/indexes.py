@@ -45,6 +45,7 @@ class _Seat:
         self.index = Index(embedder)
         self.lock = asyncio.Lock()
         self.loaded = False
+        self.loading: asyncio.Task[None] | None = None
         self.changed = 0  # memories since the snapshot
         self.withdrawn = False  # something in it was changed or forgotten, so it is none any more
         self.bytes = 0
@@ -106,12 +107,12 @@ class Indexes:
             self._seats.move_to_end(scope)
         seat.used = self._clock.monotonic()
         async with seat.lock:
-            if self._plugins is not None:
+            if self._plugins is not None and seat.loading is None:
                 await self._choose(seat, self._plugins)
             if seat.index.embedder.vault is None:
                 seat.index.embedder.vault = await self._store.vault(scope)
             if not seat.loaded:
-                await self._load(scope, seat)
+                await self._loaded(scope, seat)
             await self._follow(scope, seat)
         if seat.index.pending and seat not in self._embeddings:
             task = asyncio.get_running_loop().create_task(self._embed(scope, seat))
@@ -143,6 +144,16 @@ class Indexes:
 
     def _worth(self, seat: _Seat) -> bool:
         return seat.changed >= _WORTH or (seat.withdrawn and len(seat.index.entries) >= _WORTH)
+
+    async def _loaded(self, scope: Scope, seat: _Seat) -> None:
+        # It goes on when its caller has gone: on a slow machine nobody else would ever see the end of a long one.
+        if seat.loading is None:
+            seat.loading = asyncio.get_running_loop().create_task(self._load(scope, seat))
+        try:
+            await asyncio.shield(seat.loading)
+        finally:
+            if seat.loading.done():
+                seat.loading = None
 
     async def _load(self, scope: Scope, seat: _Seat) -> None:
         index = await self._snapshot(scope, seat.index.embedder)
@@ -355,7 +366,8 @@ class Indexes:
         for scope, seat in self._seats.items():
             if self._worth(seat):
                 self._save_later(scope, seat)
-        for task in list(self._embeddings.values()):
+        loading = [seat.loading for seat in self._seats.values() if seat.loading is not None]
+        for task in (*self._embeddings.values(), *loading):
             task.cancel()
         if self._saves:
             _, late = await asyncio.wait(self._saves.values(), timeout=_AT_END)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -226,3 +227,16 @@ async def test_files_that_nothing_reads_are_deleted(bare: Assistant) -> None:
     await bare.memories.forget(ADA, ids[:1])
     await bare.keeper.round()
     assert list(folder.glob("*")) == []
+
+
+async def test_an_index_is_made_to_its_end(bare: Assistant) -> None:
+    """Whoever asked for an index may go before it is there: it is made all the same, once, for whoever asks next."""
+    await fill(bare)
+    for _ in range(3):
+        asked = asyncio.ensure_future(bare.indexes.get(ADA))
+        while bare.indexes.made == 0:  # noqa: ASYNC110  a count tells no event
+            await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.wait([asked])
+    assert len((await bare.indexes.get(ADA)).entries) == MANY
+    assert bare.indexes.made == 1
