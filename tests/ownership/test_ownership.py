@@ -25,12 +25,13 @@ from alejo.settings import read as read_settings
 from alejo.storage import tables
 from alejo.storage.redaction import note_quote
 from alejo.storage.rows import put_memory
-from alejo.types import Ask, Image, Layer, Memory, MemoryDraft, MessageDraft, Page, Role, Scope
+from alejo.types import Ask, FactDraft, Image, Layer, Memory, MemoryDraft, MessageDraft, Page, Role, Scope
 
 from ..conftest import ADA, BOB
 
 WORDS = st.text(min_size=1, max_size=40)
 TIMES = st.integers(-(10**15), 4 * 10**15)
+NAMES = st.sampled_from(["Ana", "Ben", "Rome", "Brest"])
 LABELS = st.dictionaries(WORDS, st.text(max_size=20), max_size=2)
 IMAGES = st.builds(Image, st.binary(max_size=40), st.just("image/png"), st.text(max_size=9))
 STEPS = st.lists(
@@ -40,6 +41,8 @@ STEPS = st.lists(
             st.just("message"), WORDS, st.sampled_from(Role), TIMES, st.lists(IMAGES, max_size=2), st.integers(0, 9)
         ),
         st.tuples(st.just("memory"), WORDS, st.sampled_from(Layer), TIMES, LABELS, st.floats(0, 1)),
+        st.tuples(st.just("fact"), NAMES, st.sampled_from(["lives in", "likes"]), NAMES, st.none() | TIMES),
+        st.tuples(st.just("prefer"), st.sampled_from(["de", "en"])),
         st.tuples(st.just("update"), WORDS, st.integers(0, 9)),
         st.tuples(st.just("derive"), WORDS, st.integers(0, 9)),
         st.tuples(st.just("quote"), st.integers(0, 9), st.integers(0, 9)),
@@ -81,6 +84,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.R
         runner.run(context.__aexit__(None, None, None))
 
 
+async def state(assistant: Assistant, scope: Scope, kind: str, what: list[Any]) -> None:
+    """States a fact, or what is preferred."""
+    if kind == "fact":
+        await assistant.facts.add(scope, FactDraft(*what[:3], valid_from=what[3]))
+    else:
+        await assistant.profiles.update(scope, {"language": what[0]})
+
+
 async def live(assistant: Assistant, scope: Scope, steps: list[tuple[Any, ...]]) -> None:
     """Makes what the steps say."""
     session = ""
@@ -99,6 +110,8 @@ async def live(assistant: Assistant, scope: Scope, steps: list[tuple[Any, ...]])
             draft_ = MemoryDraft(what[0], what[1], sent_at=what[2], metadata=what[3], importance=what[4])
             kept = await assistant.memories.remember(scope, draft_, request_id=f"memory-{number}")
             memories.append(kept.memories[0].id)
+        elif kind in {"fact", "prefer"}:
+            await state(assistant, scope, kind, what)
         elif memories and kind == "update":
             await assistant.memories.update(scope, memories[what[1] % len(memories)], {"text": what[0]})
         elif memories and kind == "derive":
@@ -136,6 +149,8 @@ def test_an_export_brought_in_is_the_same_user(folder: tuple[asyncio.Runner, Ass
             assert await body(assistant, there) == await body(assistant, here)
 
         runner.run(there_and_back())
+
+    same()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import struct
 import zlib
@@ -15,7 +16,7 @@ from google.protobuf.message import Message
 import alejo
 from alejo.settings import Settings
 from alejo.types import Ask, Image, MemoryDraft, MessageDraft, Scope
-from alejo.v1 import chat_pb2, memory_pb2, plugins_pb2, sessions_pb2
+from alejo.v1 import chat_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
 
 from .caller import Caller
 from .canaries import Canaries, garble
@@ -169,10 +170,20 @@ async def _trouble(caller: Caller) -> bytes:
                 return reply.raw
 
 
+def _exports(word: str) -> list[bytes]:
+    """An export that holds a word, and some that are wrong about it."""
+    header = {"type": "export", "version": 1, "alejo": word, "at": 1}
+    memory = {"type": "memory", "id": "0" * 32, "layer": "semantic", "kind": word, "text": word}
+    times = {"sent_at": 1, "recorded_at": 1}
+    trees = ([header, memory | times, {"type": "end", "lines": 2}], [header, memory | {word: word}], [{"type": word}])
+    return [b"".join(json.dumps(line).encode() + b"\n" for line in tree) for tree in trees]
+
+
 def _said(canaries: Canaries) -> list[tuple[str, Message]]:
     """Requests that hold canaries, good ones and wrong ones."""
     word, other = canaries.word(), canaries.word()
     chat, memory, sessions = "ChatService/Chat", "MemoryService/", "SessionsService/"
+    ownership = "OwnershipService/"
     draft = memory_pb2.MemoryDraft(text=f"{word} sings", kind=word, speaker=word, metadata={word: word}, origin=word)
     filter_ = memory_pb2.MemoryFilter(speaker=word, kinds=[word], metadata={word: word})
     return [
@@ -190,6 +201,10 @@ def _said(canaries: Canaries) -> list[tuple[str, Message]]:
         (memory + "Recall", memory_pb2.RecallRequest(query=word, page_token=word)),
         (memory + "BuildContext", memory_pb2.BuildContextRequest(query=word, token_budget=1)),
         (memory + "Forget", memory_pb2.ForgetRequest(memory_ids=[word], request_id=word)),
+        (memory + "PreviewForget", memory_pb2.PreviewForgetRequest(query=word, filter=filter_)),
+        (memory + "Forget", memory_pb2.ForgetRequest(preview=word)),
+        *[(ownership + "ImportUser", ownership_pb2.ImportUserRequest(data=each)) for each in _exports(other)],
+        (ownership + "ExportUser", ownership_pb2.ExportUserRequest()),
         (sessions + "CreateSession", sessions_pb2.CreateSessionRequest(title=word, origin=word, metadata={word: word})),
         (sessions + "CreateSession", sessions_pb2.CreateSessionRequest(title=word * 20, parent_id=word)),
         ("PluginsService/GetPlugin", plugins_pb2.GetPluginRequest(name=word)),
