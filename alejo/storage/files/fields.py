@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Container, Mapping
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ _MOMENT = timedelta(microseconds=1)
 def write(value: msgspec.Struct, without: Container[str] = ()) -> dict[str, Any]:
     """The fields of a value that are not as they would be anyway."""
     found = {}
-    for field in msgspec.structs.fields(value):
+    for field in _fields(type(value)):
         given = getattr(value, field.name)
         if field.name not in without and (field.required or given != _default(field)):
             found[field.name] = _written(field, given)
@@ -41,7 +42,7 @@ def read(
     What they do not tell is as `known` or `otherwise`; what is `fixed` they must not tell. Raises Wrong, naming line
     and field.
     """
-    wanted = {field.name: field for field in msgspec.structs.fields(kind) if field.name not in fixed}
+    wanted = {field.name: field for field in _fields(kind) if field.name not in fixed}
     values = otherwise | dict(known) | dict(fixed)
     for name, (line, given) in fields.items():
         if name not in wanted:
@@ -54,6 +55,11 @@ def read(
         if field.required and name not in values:
             raise Wrong(1, f"{name} is missing")
     return kind(**values)
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:

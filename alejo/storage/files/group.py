@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -19,7 +18,7 @@ from . import pages
 from .log import Entry, Files
 from .names import alike, safe
 from .rows import Rows
-from .tree import USERS, Place, Tree, digest
+from .tree import USERS, Place, Tree, digest, folder_of, name_of
 
 USUAL = "local"  # the tenant that a user's folder does not name
 _ORDER = (SCOPES.name, SESSIONS.name, MESSAGES.name, MEMORIES.name)  # as the places of the later depend on the earlier
@@ -84,9 +83,9 @@ class Group:
             for path, _ in entry.files.files if entry.files else ():
                 self._paths[path] = place
             if entry.files and entry.table == SESSIONS.name:
-                self._folders[entry.key] = str(PurePosixPath(entry.files.files[0][0]).parent)
+                self._folders[entry.key] = folder_of(entry.files.files[0][0])
             elif entry.files and entry.table == SCOPES.name:
-                self._homes[entry.key] = str(PurePosixPath(entry.files.files[0][0]).parent)
+                self._homes[entry.key] = folder_of(entry.files.files[0][0])
 
     def _do(self, rows: dict[Place, Record | None], operation: Any, sequence: int, number: int) -> None:
         PREFIXES[operation.table]  # raises for what is no name
@@ -131,7 +130,7 @@ class Group:
         return files
 
     def _note(self, place: Place, value: Any, files: Files) -> None:
-        folder = str(PurePosixPath(files.files[0][0]).parent)
+        folder = folder_of(files.files[0][0])
         if isinstance(value, Session):
             self._folders[place[1]] = folder
         elif isinstance(value, Scope):
@@ -195,7 +194,7 @@ def _gives_back(value: Any, path: str, found: pages.Contents) -> bool:
     """Whether what is read from these files is the value."""
     if isinstance(value, Scope):
         return pages.parse_user(found[0][1]) == value
-    beside = {PurePosixPath(name).name: content for name, content in found}
+    beside = {name_of(name): content for name, content in found}
     page = pages.parse(path, found[0][1], {}, beside.__getitem__, getattr(value, "session_id", ""))
     return page is not None and page.value == value
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 import structlog
@@ -18,14 +17,16 @@ from . import pages
 from .edits import Edit, Edits, Refusal
 from .log import Files
 from .text import Wrong
-from .tree import Place, Stamp, Tree, digest
+from .tree import Place, Stamp, Tree, digest, folder_of, name_of
 
 
 class Outside:
     """Looks at the files of a user. `refused` are those that are no records as they are, by path."""
 
-    def __init__(self, tree: Tree, ids: Ids, now: Callable[[], int]) -> None:
+    def __init__(self, tree: Tree, ids: Ids, now: Callable[[], int], held: Callable[[Place], bool]) -> None:
+        """`held` tells whether a record is in storage: not so one whose file was wrong, or missing, at the start."""
         self.refused: dict[str, Refusal] = {}
+        self._held = held
         self._tree = tree
         self._ids = ids
         self._now = now
@@ -48,8 +49,8 @@ class Outside:
             if place[0] == SCOPES.name:
                 value: Any = pages.parse_user(contents[path])
             else:
-                beside = {PurePosixPath(each).name: content for each, content in contents.items()}
-                session = tree.sessions.get(str(PurePosixPath(path).parent), "")
+                beside = {name_of(each): content for each, content in contents.items()}
+                session = tree.sessions.get(folder_of(path), "")
                 page = pages.parse(path, contents[path], self._known(place, marks[path]), beside.__getitem__, session)
                 value = page.value if page else None
         except FileNotFoundError:
@@ -73,6 +74,10 @@ class Outside:
     def look(self, prefix: bytes) -> Edits:
         """What was done to this user's files since they were last looked at. Raises OSError."""
         tree, home = self._tree, self._tree.homes[prefix]
+        if not os.path.isdir(tree.root / home):
+            self.refuse(home, Wrong(1, "is missing; nothing in it is forgotten as long as all of it is"))
+            return Edits([], [])
+        self.refused.pop(home, None)
         found = dict(tree.walk(home))
         missing = {path for path in tree.owners if path.startswith(f"{home}/") and path not in found}
         missing = {path for path in missing if not tree.waits(path)}
@@ -119,7 +124,7 @@ class Outside:
         if owner is not None and tree.places[owner].files[0][0] != path:
             tree.stamps[path] = mark
             return None if (path, seen) in tree.places[owner].files else tree.places[owner].files[0][0]
-        if owner is not None and self._same(owner, path, seen):
+        if owner is not None and self._same(owner, path, seen) and self._held(owner):
             tree.stamps[path] = mark
             self.refused.pop(path, None)
             return None
@@ -177,7 +182,7 @@ class Outside:
 
     def _session(self, path: str, put: list[Edit]) -> str:
         """The session whose folder a path lies in."""
-        folder = str(PurePosixPath(path).parent)
+        folder = folder_of(path)
         for edit in put:
             if edit.place[0] == SESSIONS.name and edit.files.files[0][0] == f"{folder}/{pages.SESSION}":
                 return str(edit.value.id)
@@ -185,7 +190,7 @@ class Outside:
 
     def _reader(self, path: str, files: list[tuple[str, str]]) -> pages.Reader:
         def read(name: str) -> bytes:
-            beside = str(PurePosixPath(path).with_name(name))
+            beside = f"{folder_of(path)}/{name}"
             try:
                 content, mark = self._tree.read(beside)
             except OSError:
@@ -202,7 +207,7 @@ class Outside:
             place = self._tree.owners[path]
             if self._tree.places[place].files[0][0] != path:
                 continue
-            folder = f"{PurePosixPath(path).parent}/"
+            folder = f"{folder_of(path)}/"
             if place[0] == SESSIONS.name and any(
                 each.startswith(folder) and each not in missing for each in self._tree.owners
             ):

@@ -131,7 +131,7 @@ def parse(path: str, content: bytes, known: Mapping[str, Any], reader: Reader, s
 
     `known` is what of it is known beside the file, `reader` gives the pictures, `session_id` is that of its folder.
     """
-    parts = PurePosixPath(path).parts[2:]
+    parts = path.split("/")[2:]
     if parts[0] == "memories" and path.endswith(".md"):
         return _read_memory(path, content, known)
     if parts[0] == "sessions" and len(parts) == 3 and parts[2] == SESSION:
@@ -177,7 +177,8 @@ def _read_memory(path: str, content: bytes, known: Mapping[str, Any]) -> Page:
 
 def _layer(path: str) -> Layer | None:
     """The layer that a memory's folder tells."""
-    return LAYERS.get(PurePosixPath(path).parts[3]) if len(PurePosixPath(path).parts) == 5 else None
+    parts = path.split("/")
+    return LAYERS.get(parts[3]) if len(parts) == 5 else None
 
 
 def _read_message(content: bytes, reader: Reader, session_id: str) -> Page:

@@ -33,7 +33,7 @@ from alejo.storage.tables import CHANGES, MEMORIES_BY_TIME, SCOPES, TURNS, VERSI
 from alejo.types import Scope
 
 from . import pages
-from .edits import Refusal, batches
+from .edits import Edits, Refusal, batches
 from .group import USUAL, Group
 from .log import DAMAGED, NO_ROOM, Entry, Files, Line, Log
 from .outside import Outside
@@ -75,6 +75,7 @@ class FilesStorage:
         self._flight: asyncio.Task[None] | None = None
         self._closing = self._closed = self._failed = self._current = False
         self._due: dict[bytes, float] = {}
+        self._commits = self._groups = 0
         self._entries = 0  # of the log
         self._stale = 0  # since when the log has words of a record that is gone, in µs
         try:
@@ -155,6 +156,10 @@ class FilesStorage:
         """Keeps every other process out for the block. Raises FailedPrecondition if one has the folder open."""
         return self._presence.alone()
 
+    def stats(self) -> dict[str, int]:
+        """Counts since the start: batches committed, and the groups they went in; records now."""
+        return {"commits": self._commits, "groups": self._groups, "records": len(self._rows)}
+
     @property
     def refused(self) -> list[Refusal]:
         """The files that are no records as they are; they are left alone."""
@@ -200,7 +205,7 @@ class FilesStorage:
     def _load(self) -> None:
         """Reads the whole log, and every file it names. What is not as it says is left for a look."""
         self._rows, self._tree = Rows(), Tree(self.root)
-        self._outside = Outside(self._tree, self._ids, self._clock.now)
+        self._outside = Outside(self._tree, self._ids, self._clock.now, self._holds)
         self._entries = 0
         self._due.clear()
         lines = self._log.read()
@@ -208,6 +213,9 @@ class FilesStorage:
         self._tree.recover()
         for place, version in versions.items():
             self._read(place, version)
+
+    def _holds(self, place: Place) -> bool:
+        return self._rows.get(_stored(place)) is not None
 
     def _replay(self, lines: list[Line]) -> dict[Place, int]:
         """Takes up lines of the log; returns the records among them that are in files, with their versions."""
@@ -255,13 +263,22 @@ class FilesStorage:
         """Takes up what was done to a user's files. The lock is held, and the log followed."""
         began = time.perf_counter()
         edits = self._outside.look(prefix)
+        try:
+            self._take_over(prefix, edits)
+        except BaseException as error:
+            self._tree.unsee(edit.files for edit in edits.put)  # the next look finds them again
+            if not isinstance(error, OSError) or error.errno not in NO_ROOM:
+                raise
+            structlog.get_logger().warning("edits wait until there is room", folder=str(self.root))
+        ended = time.perf_counter()
+        self._due[prefix] = ended + (ended - began) * self.rest
+
+    def _take_over(self, prefix: bytes, edits: Edits) -> None:
         if edits.put or edits.gone:
             ready = {edit.place: edit.files for edit in edits.put}
             for error in self._write(batches(edits, self._rows, prefix, self._clock.now(), self.versions), ready):
                 if isinstance(error, Exception):
                     raise error
-        ended = time.perf_counter()
-        self._due[prefix] = ended + (ended - began) * self.rest
 
     def _look_at_all(self) -> None:
         with self._locked():
@@ -356,6 +373,8 @@ class FilesStorage:
                 self._tree.sync_new(written)
             if lines:
                 self._log.append(lines, reserve=reserve)
+                self._commits += len(lines)
+                self._groups += 1
         except BaseException:
             for temporary in written:
                 temporary.unlink(missing_ok=True)
@@ -471,10 +490,13 @@ class FilesStorage:
         if self._closed or self._closing:
             raise self._gone()
         prefix = key[:PREFIX_BYTES]
-        if table in _WATCHED and self._is_due(prefix):
-            await self._run(self._look_if_due, prefix)
-        elif not self._current and self._log.behind():
-            await self._run(self._follow_locked)
+        try:
+            if table in _WATCHED and self._is_due(prefix):
+                await self._run(self._look_if_due, prefix)
+            elif not self._current and self._log.behind():
+                await self._run(self._follow_locked)
+        except OSError as error:
+            raise Unavailable(f"The files cannot be read: {error.strerror}.", retry_after=30.0) from error
 
     def _follow_locked(self) -> None:
         with self._locked():

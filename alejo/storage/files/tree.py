@@ -12,7 +12,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from alejo.storage.disk import sync
@@ -44,6 +44,16 @@ class Stamp(NamedTuple):
         return self[:3] == (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
+def folder_of(path: str) -> str:
+    """The folder that a path of a file lies in."""
+    return path.rpartition("/")[0]
+
+
+def name_of(path: str) -> str:
+    """The last part of a path."""
+    return path.rpartition("/")[2]
+
+
 def digest(content: bytes) -> str:
     """What tells one content from another: 16 bytes in hexadecimal."""
     return blake2b(content, digest_size=16).hexdigest()
@@ -59,6 +69,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._base = str(root)
         self.new = root / OWN / "new"
         self.places: dict[Place, Files] = {}
         self.versions: dict[Place, int] = {}  # of the records that have a place
@@ -91,7 +102,7 @@ class Tree:
             for path, _ in files.files:
                 self.owners[path] = place
                 self._leaving.pop(path, None)
-            parent = str(PurePosixPath(files.files[0][0]).parent)
+            parent = folder_of(files.files[0][0])
             if table == SCOPES.name:
                 self.homes[key] = parent
             elif table == SESSIONS.name:
@@ -108,9 +119,11 @@ class Tree:
             self.stamps.pop(path, None)
         self._leaving.clear()
 
-    def home_of(self, path: str) -> str:
-        """The user's folder that a path lies in."""
-        return "/".join(path.split("/")[:2])
+    def unsee(self, every: Iterable[Files]) -> None:
+        """Lets files look as if they had changed."""
+        for files in every:
+            for path, _ in files.files:
+                self.stamps.pop(path, None)
 
     def taken(self, path: str, place: Place) -> bool:
         """Whether something else than this record has the path, in the log or on the disk."""
@@ -172,7 +185,7 @@ class Tree:
 
     def sync_names(self) -> None:
         """Syncs the names of all files: nothing is left to be finished, by whatever process it was begun."""
-        for folder in {str(PurePosixPath(path).parent) for path in self.owners}:
+        for folder in {folder_of(path) for path in self.owners}:
             with contextlib.suppress(FileNotFoundError):
                 sync(self.root / folder)
 
@@ -240,7 +253,7 @@ class Tree:
 
     def read(self, path: str) -> tuple[bytes, Stamp]:
         """A file and its stamp. Raises OSError if it is not there, or not a file."""
-        place = self._arriving[path][0] if path in self._arriving else self.root / path
+        place = self._arriving[path][0] if path in self._arriving else os.path.join(self._base, path)
         descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)

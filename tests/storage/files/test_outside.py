@@ -252,3 +252,26 @@ async def test_what_is_derived_follows(opened: Opener, notes: Path) -> None:
         assert pages(notes) == []
         for table in (MEMORIES, MEMORIES_BY_TIME, VERSIONS, DERIVED):
             assert await assistant.store.scan(LOCAL, table) == []
+
+
+@pytest.mark.parametrize("running", [True, False])
+async def test_a_folder_that_is_away_is_not_forgotten(opened: Opener, notes: Path, running: bool) -> None:
+    """As long as all of a user's folder is missing it is named and nothing is forgotten; back again, all is there."""
+
+    async def check(assistant: alejo.Assistant) -> None:
+        await texts(assistant, "tea")
+        assert "is missing; nothing in it is forgotten" in refused(assistant)[0]
+        (notes / "away").rename(notes / "users/me")
+        assert await texts(assistant, "tea") == ["green tea"]
+        assert (await assistant.memories.get(LOCAL, memory.id)).text == "green tea"
+        assert refused(assistant) == []
+
+    async with opened() as assistant:
+        memory = await assistant.remember("green tea")
+        if running:
+            (notes / "users/me").rename(notes / "away")
+            await check(assistant)
+    if not running:
+        (notes / "users/me").rename(notes / "away")
+        async with opened() as assistant:
+            await check(assistant)
