@@ -31,6 +31,7 @@ def opened(environment: dict[str, str], notes: Path) -> Opener:
         async with alejo.open(settings=settings, entry_points=[]) as assistant:
             assert isinstance(assistant.storage, FilesStorage)
             assistant.storage.rest = 0.0
+            await assistant.storage.look()  # from now on; those before were followed by a rest
             yield assistant
 
     return opened
