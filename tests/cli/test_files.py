@@ -21,7 +21,7 @@ def test_a_folder_of_files_is_served(home: Home) -> None:
     assert "plain text" in "\n".join(banner)
     assert [key["name"] for key in home.json("keys", "list")] == ["app"], "beside a running server"
     home.run("chat", lines="My cat is called Miso.\n")
-    (page,) = (notes / "users/me/memories").rglob("*Miso*.md")
+    page = next((notes / "users/me/memories").rglob("*Miso*.md"))
     (page.parent / "broken.md").write_text("---\nkind: note\n")
     told = doctor(home)
     assert "plain text" in told[0]
