@@ -126,7 +126,7 @@ async def test_sessions_are_changed_and_deleted(client: Client) -> None:
     assert (changed.title, changed.state, changed.message_count) == ("Luna", SessionState.PAUSED, 2)
     with pytest.raises(errors.FailedPrecondition):
         await client.update_session(answer.session_id, state=SessionState.CREATED)
-    assert await client.delete_session(answer.session_id) == (2, 1)
+    assert await client.delete_session(answer.session_id) == (2, 2)  # what was said, and the fact in it
     with pytest.raises(errors.NotFound):
         await client.session(answer.session_id)
 

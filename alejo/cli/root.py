@@ -24,6 +24,7 @@ MODULES = {
     "config": "config",
     "doctor": "doctor",
     "export": "exporting",
+    "facts": "facts",
     "forget": "forgetting",
     "help": "guide",
     "import": "importing",

@@ -97,6 +97,17 @@ async def _memories(talk: Talk, words: str, show: Show) -> None:
         show(f"{number:>2}. {output.date(memory.sent_at)}  {memory.layer.name.lower():<10}  {text}")
 
 
+async def _facts(talk: Talk, entity: str, show: Show) -> None:
+    memories, _ = await talk.link.client.facts(_NEWEST, entity=entity)
+    talk.memories = memories
+    if not memories:
+        show("Nothing is known of that." if entity else "Nothing is known yet.")
+    for number, memory in enumerate(memories, 1):
+        since = memory.fact.valid_from if memory.fact else None
+        when = "" if since is None else f" (since {output.date(since)})"
+        show(f"{number:>2}. {output.shorten(memory.text, 90)}{when}")
+
+
 async def _forget(talk: Talk, which: str, show: Show) -> None:
     if not which:
         raise InvalidArgument("Which? /memories lists them; then /forget 2, or /forget 1 3, or an identifier.")
@@ -156,6 +167,7 @@ COMMANDS = {
     "help": Slash("/help", "Shows this.", _help),
     "why": Slash("/why", "Shows what the last answer rests on.", _why),
     "memories": Slash("/memories [WORDS]", "Lists the newest memories, or those that match.", _memories),
+    "facts": Slash("/facts [NAME]", "Lists the newest facts, or those about somebody.", _facts),
     "forget": Slash("/forget NUMBER…", "Forgets memories of the last list and redacts their messages.", _forget),
     "session": Slash("/session [show | list | switch NUMBER | new]", "Shows or changes the session.", _session),
     "quit": Slash("/quit", "Leaves.", _quit),

@@ -27,6 +27,11 @@ CALLS = {
     "config show": [],
     "doctor": [],
     "export": ["-o", "{}/ada.jsonl"],
+    "facts add": ["user", "likes", "tea"],
+    "facts around": ["user"],
+    "facts correct": ["0" * 32, "tea"],
+    "facts list": [],
+    "facts restore": ["0" * 32],
     "forget": ["train", "--yes"],
     "import": ["{}/talk.jsonl"],
     "keys add": ["app"],
@@ -86,6 +91,7 @@ OPENING = having("--data", without=("config show", "doctor", "plugins list", "pl
 # These start a server, or are one, and so make the folder.
 MAKING = {"chat", "import", "keys add", "plugins disable", "plugins enable", "serve", "sessions list"}
 MAKING |= {"compact", "export", "forget", "memories history", "memories list", "memories tidy", "preferences"}
+MAKING |= {"facts add", "facts around", "facts correct", "facts list", "facts restore"}
 SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]
 
 
