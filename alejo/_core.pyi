@@ -646,6 +646,7 @@ class Recall:
         meaning: Buffer | None = None,
         classes: Sequence[tuple[float, float] | None] = ...,
         spans: Sequence[tuple[int, int]] = ...,
+        delay: float = 1.0,
         asks_when: bool = False,
         asks_name: bool = False,
         after: int | None = None,
@@ -662,9 +663,9 @@ class Recall:
         bytes, are what is asked, without whom it names; `otherwise` is looked for if no memory has a word of it, and
         `known` is what the table reads. `classes` are by the kind under which the index has a memory: how much its
         speaker is whom the question is about, -1 to 1, and the logarithm of what its kind weighs; None is left out,
-        one beyond them is (0, 0). `spans` are times the question names, each from one on and before another;
-        `asks_when` and `asks_name` say what it asks for. Recency halves with each `half_life`; all times are in one
-        unit.
+        one beyond them is (0, 0). `spans` are times the question names, each from one on and before another; after one
+        it counts half as much with each `delay`; `asks_when` and `asks_name` say what it asks for. Recency halves with
+        each `half_life`; all times are in one unit.
 
         Found are memories from `after` on, before `before`, of `session`, among `only`, and not of the message `but`,
         as far as each is given. By words those are found that cover `min_coverage` of the question with their

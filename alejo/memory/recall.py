@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import NamedTuple
 
 import msgspec
@@ -11,11 +12,13 @@ from alejo._core import EVIDENCE
 from alejo.errors import DataLoss
 from alejo.memory import signs
 from alejo.memory.index import Index, Question, message_number
+from alejo.memory.when import resolve
 from alejo.storage.store import Row, Store
 from alejo.storage.tables import MEMORIES
 from alejo.types import Evidence, Filter, Hit, Memory, RecallPlan, Scope
 
 _SECOND = 1_000_000
+_DELAY = 7 * 86400.0  # seconds after which half as much is told of what happened, about
 _HELD = 0.6  # of a query's information: what says so much of it is what "forget …" means
 _TOLD = 0.05  # of all shares of a hit together: what is smaller is told in sum
 
@@ -57,6 +60,8 @@ def _rank(
         known=asked.known,
         meaning=asked.meaning,
         classes=index.classes(wanted, plan, asked.named),
+        spans=[(span.start, span.end) for span in resolve(query, now, UTC)],
+        delay=_DELAY * _SECOND,
         asks_when=signs.asks_when(query),
         asks_name=signs.asks_name(query),
         after=wanted.sent_after,

@@ -8,13 +8,16 @@
 mod vocabulary;
 mod wordpiece;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use memmap2::Mmap;
 use serde_json::Value;
 
+use crate::dot::BLOCK;
 use crate::error::{Error, Result};
 use wordpiece::Room;
 pub use wordpiece::WordPiece;
@@ -34,7 +37,16 @@ pub struct Embedder {
     file: Mmap,
     rows: Range<usize>,
     scales: Vec<f32>,
+    shapes: OnceLock<Vec<Shape>>,
     dimensions: usize,
+}
+
+/// What is known of the numbers of a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// 1 / their length, infinite for a row of zeros; below 0 if its scale is.
+    pub(crate) inverse: f32,
+    pub(crate) sum: i32,
 }
 
 impl Embedder {
@@ -55,7 +67,7 @@ impl Embedder {
             return Err(Error::Table(format!("it has {} rows for {} words", table.scales.len(), pieces.len())));
         }
         let Table { rows, scales, dimensions, .. } = table;
-        Ok(Self { pieces, file, rows, scales, dimensions })
+        Ok(Self { pieces, file, rows, scales, shapes: OnceLock::new(), dimensions })
     }
 
     /// How many numbers a vector has.
@@ -91,25 +103,43 @@ impl Embedder {
         vectors
     }
 
-    /// The distinct pieces of a text, ascending, and how long the sum of all its pieces' rows is. Of a table of more rows only
-    /// the first 65,536 count.
-    pub fn pieces(&self, text: &str) -> (Vec<u16>, f32) {
-        let mut room = Room::default();
-        self.pieces.cut(text, &mut room);
-        let mut sum = vec![0.0; self.dimensions];
-        self.add(&room.ids, &mut sum);
-        let mut pieces: Vec<u16> = room.ids.iter().filter_map(|&id| u16::try_from(id).ok()).collect();
+    /// The distinct pieces of a text, ascending. Of a table of more rows only the first 65,536 count.
+    pub fn pieces(&self, text: &str) -> Vec<u16> {
+        let ids = self.pieces.ids(text);
+        let mut pieces: Vec<u16> = ids.into_iter().filter_map(|id| u16::try_from(id).ok()).collect();
         pieces.sort_unstable();
         pieces.dedup();
-        (pieces, length_of(&sum))
+        pieces
     }
 
-    /// The row of a piece: its numbers, and what one of each counts.
-    pub(crate) fn row(&self, piece: u16) -> (&[i8], f32) {
+    /// What a piece counts for: the length of its row.
+    pub fn weight(&self, piece: u16) -> f32 {
+        (self.scales[usize::from(piece)] / self.shape(piece).inverse).abs()
+    }
+
+    /// The numbers of a piece's row, filled up to whole blocks.
+    pub(crate) fn row(&self, piece: u16) -> Cow<'_, [i8]> {
         let at = self.rows.start + usize::from(piece) * self.dimensions;
         let row = &self.file[at..at + self.dimensions];
         // SAFETY: a byte is a signed byte.
-        (unsafe { std::slice::from_raw_parts(row.as_ptr().cast(), row.len()) }, self.scales[usize::from(piece)])
+        let row: &[i8] = unsafe { std::slice::from_raw_parts(row.as_ptr().cast(), row.len()) };
+        if row.len().is_multiple_of(BLOCK) {
+            return row.into();
+        }
+        let mut padded = row.to_vec();
+        padded.resize(row.len().next_multiple_of(BLOCK), 0);
+        padded.into()
+    }
+
+    /// The shape of a piece's row; all are measured when the first is asked for.
+    pub(crate) fn shape(&self, piece: u16) -> Shape {
+        let shape = |(row, scale): (&[u8], &f32)| {
+            let numbers = row.iter().map(|&number| i32::from(number as i8));
+            let square: i32 = numbers.clone().map(|number| number * number).sum();
+            Shape { inverse: (square as f32).sqrt().recip().copysign(*scale), sum: numbers.sum() }
+        };
+        let all = || self.file[self.rows.clone()].chunks_exact(self.dimensions).zip(&self.scales).map(shape).collect();
+        self.shapes.get_or_init(all)[usize::from(piece)]
     }
 
     fn pool(&self, ids: &[u32], vector: &mut [f32]) {

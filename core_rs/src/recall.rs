@@ -31,8 +31,6 @@ pub const EVIDENCE: [&str; KINDS] = [
     "pieces",
     "pieces_asked",
     "dense",
-    "dense_before",
-    "dense_around",
     "speaker",
     "date",
     "time",
@@ -44,19 +42,19 @@ pub const EVIDENCE: [&str; KINDS] = [
     "kind",
 ];
 /// How many kinds of evidence there are.
-pub const KINDS: usize = 17;
+pub const KINDS: usize = 15;
 const LEXICAL: usize = 0;
 const PIECES: usize = 3;
 const DENSE: usize = 5;
-const SPEAKER: usize = 8;
-const DATE: usize = 9;
-const TIME: usize = 10;
-const NAMES: usize = 11;
-const QUESTION: usize = 12;
-const LENGTH: usize = 13;
-const IMPORTANCE: usize = 14;
-const RECENCY: usize = 15;
-const KIND: usize = 16;
+const SPEAKER: usize = 6;
+const DATE: usize = 7;
+const TIME: usize = 8;
+const NAMES: usize = 9;
+const QUESTION: usize = 10;
+const LENGTH: usize = 11;
+const IMPORTANCE: usize = 12;
+const RECENCY: usize = 13;
+const KIND: usize = 14;
 
 /// So many of the best by words are weighed together, with those that are found otherwise.
 pub const BY_WORDS: usize = 100;
@@ -94,8 +92,6 @@ pub struct Traits {
 
 struct Memory {
     traits: Traits,
-    /// How long the sum of its pieces' rows is.
-    strength: f32,
     /// Its distinct pieces, ascending.
     pieces: Box<[u16]>,
 }
@@ -159,6 +155,8 @@ pub struct Question<'a> {
     pub meaning: Option<&'a [f32]>,
     /// The times it names, each from one on and before another.
     pub spans: &'a [(i64, i64)],
+    /// What happened is told so much later, about.
+    pub delay: f64,
     /// Whether it asks for a time.
     pub asks_when: bool,
     /// Whether it asks for a name.
@@ -202,8 +200,8 @@ pub struct Hit {
 impl Recall {
     /// Notes what is known of a memory, new or changed; `text` is what the table shall read of it.
     pub fn upsert(&mut self, table: &Embedder, number: u64, text: &str, traits: Traits) {
-        let (pieces, strength) = if text.is_empty() { (Vec::new(), 0.0) } else { table.pieces(text) };
-        self.memories.insert(number, Memory { traits, strength, pieces: pieces.into_boxed_slice() });
+        let pieces = table.pieces(text).into_boxed_slice();
+        self.memories.insert(number, Memory { traits, pieces });
     }
 
     /// Forgets it; false if nothing was known of it.
@@ -312,7 +310,7 @@ impl Recall {
             |least: f32, passes: &dyn Fn(u64) -> bool| sources.vectors.nearest(meaning, BY_MEANING, least, passes);
         let mut near = nearest(filter.min_similarity, &|number| find(number).is_some())?;
         if !question.spans.is_empty() {
-            let then = |number: u64| find(number).is_some_and(|choice| question.dated(choice.time) > 0.0);
+            let then = |number: u64| find(number).is_some_and(|choice| question.dated(choice.time) >= 0.5);
             near.extend(nearest(f32::NEG_INFINITY, &then)?);
         }
         let mut docs: Vec<u64> = near.into_iter().map(|(doc, _)| doc).collect();
@@ -331,7 +329,6 @@ impl Recall {
         for (&number, memory) in &self.memories {
             holds(sources.lexical.document(number).is_some(), "a memory that is known is indexed")?;
             holds(memory.pieces.is_sorted_by(|one, next| one < next), "pieces are distinct and ascend")?;
-            holds(memory.strength.is_finite(), "a strength is a number")?;
         }
         Ok(())
     }
@@ -349,8 +346,13 @@ impl Question<'_> {
         if time < self.now { (-(self.now.abs_diff(time) as f64) / self.half_life).exp2() as f32 } else { 1.0 }
     }
 
-    /// How well a time fits those asked for, 0 to 1.
+    /// How well a time fits those asked for: 1 within one, and after it half as much with each `delay`.
     fn dated(&self, time: i64) -> f32 {
-        f32::from(u8::from(self.spans.iter().any(|&(start, end)| (start..end).contains(&time))))
+        let fits = |&(start, end): &(i64, i64)| match time {
+            _ if time < start => 0.0,
+            _ if time < end => 1.0,
+            _ => (-(time.abs_diff(end) as f64) / self.delay).exp2() as f32,
+        };
+        self.spans.iter().map(fits).fold(0.0, f32::max)
     }
 }

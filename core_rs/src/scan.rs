@@ -255,14 +255,6 @@ impl Scan {
         Some(product as f32 * (self.bounds[place].scale * asked.coded.scale))
     }
 
-    /// A vector it holds, to compare others with.
-    pub(crate) fn held(&self, id: u64) -> Option<Asked> {
-        let place = *self.places.get(&id)? as usize;
-        let steps: Vec<i8> = self.codes.row(place).iter().map(|&code| code.wrapping_sub(ZERO).cast_signed()).collect();
-        let over = i32::from(ZERO) * steps.iter().map(|&step| i32::from(step)).sum::<i32>();
-        Some(Asked { steps, coded: self.bounds[place], over, kernel: ByteDot::detect() })
-    }
-
     /// The codes of vectors, to compare them with each other; zeros for a number there is no vector of.
     pub fn rows(&self, ids: &[u64]) -> Rows {
         let mut codes = vec![0_i8; ids.len() * self.dimensions];

@@ -120,7 +120,6 @@ impl Kept {
         let around = self.around(number, 1);
         let beside = |offset: i32| around.iter().find(|each| each.0 == offset).map(|each| each.1);
         let asked = beside(-1).filter(|before| self.model[before].traits.asks);
-        let dense = |offsets: &[i32]| cosine(question, &self.together(offsets.iter().filter_map(|&at| beside(at))));
         let is = |condition: bool| f64::from(u8::from(condition));
         let traits = memory.traits;
         let own = |number: u64| self.bm25(&self.counts(number, |_| 0.0), question.text);
@@ -131,11 +130,9 @@ impl Kept {
             "lexical_wide" => self.bm25(&self.counts(number, |_| 0.3), question.text),
             "pieces" => alike(question.text, &memory.text),
             "pieces_asked" => asked.map_or(0.0, |asked| alike(question.text, &self.model[&asked].text)),
-            "dense" => dense(&[0]),
-            "dense_before" => dense(&[0, -1]),
-            "dense_around" => dense(&[0, -1, 1]),
+            "dense" => cosine(question, &memory.text),
             "speaker" => class.map_or(0.0, |class| class.speaker.into()),
-            "date" => is(question.spans.iter().any(|&(start, end)| (start..end).contains(&memory.time))),
+            "date" => dated(question, memory.time),
             "time" => is(question.asks_when && traits.dated),
             "names" => is(question.asks_name) * f64::from(traits.names).ln_1p(),
             "question" => is(traits.asks),
@@ -146,11 +143,6 @@ impl Kept {
             _ => unreachable!("every evidence is named"),
         };
         EVIDENCE.map(evidence)
-    }
-
-    /// The text of several memories in one.
-    fn together(&self, numbers: impl Iterator<Item = u64>) -> String {
-        numbers.map(|number| self.model[&number].text.clone()).collect::<Vec<_>>().join(" ")
     }
 
     fn passes(&self, number: u64, filter: &Filter) -> bool {
@@ -171,7 +163,7 @@ impl Kept {
         }
         let heard = self.heard(number);
         let covered = self.bm25(&heard.keys().map(|&word| (word, 1.0)).collect(), question.text);
-        let dated = question.spans.iter().any(|&(start, end)| (start..end).contains(&self.model[&number].time));
+        let dated = dated(question, self.model[&number].time) >= 0.5;
         let text = &self.model[&number].text;
         let similar = cosine(question, text);
         let there = question.meaning.is_some() && !text.is_empty();
@@ -185,6 +177,12 @@ impl Kept {
     }
 }
 
+fn dated(question: &Question, time: i64) -> f64 {
+    let late = |end: i64| 0.5_f64.powf((time - end).max(0) as f64 / question.delay);
+    let spans = question.spans.iter().filter(|(start, _)| time >= *start);
+    spans.map(|&(_, end)| if time < end { 1.0 } else { late(end) }).fold(0.0, f64::max)
+}
+
 fn cosine(question: &Question, text: &str) -> f64 {
     let Some(meaning) = question.meaning.filter(|_| !text.trim().is_empty()) else { return 0.0 };
     meaning.iter().zip(TABLE.embed(text)).map(|(a, b)| f64::from(*a) * f64::from(b)).sum()
@@ -195,10 +193,12 @@ fn alike(question: &str, text: &str) -> f64 {
     let pieces = |text: &str| PIECES.ids(text).into_iter().collect::<BTreeSet<_>>();
     let vocabulary = std::fs::read_to_string(FOLDER.join("vocab.txt")).unwrap();
     let lines: Vec<&str> = vocabulary.lines().collect();
-    let row = |id: u32| (TABLE.embed(lines[id as usize]), f64::from(TABLE.pieces(lines[id as usize]).1));
+    let row = |id: u32| (TABLE.embed(lines[id as usize]), f64::from(TABLE.weight(id as u16)));
     let others: Vec<_> = pieces(text).into_iter().map(row).collect();
     let (mut sum, mut whole) = (0.0, 0.0);
-    for (vector, length) in pieces(question).into_iter().map(row) {
+    let asked: Vec<_> = pieces(question).into_iter().map(row).collect();
+    let heaviest = asked.iter().map(|(_, length)| *length).fold(0.0, f64::max);
+    for (vector, length) in asked.into_iter().filter(|(_, length)| *length >= heaviest / 8.0) {
         let product = |other: &[f32]| vector.iter().zip(other).map(|(a, b)| f64::from(a * b)).sum::<f64>();
         let best = others.iter().map(|(other, _)| product(other)).fold(0.0, f64::max);
         sum += length * if best >= 0.4 { best } else { 0.0 };
@@ -266,7 +266,8 @@ proptest! {
         let meaning = has_meaning.then(|| TABLE.embed(&text));
         let spans: Vec<_> = span.into_iter().map(|(start, long)| (start, start + long)).collect();
         let question = Question {
-            text: &text, otherwise: "", known: if has_meaning { &text } else { "" }, meaning: meaning.as_deref(), spans: &spans, asks_when: asks.0, asks_name: asks.1, now: NOW,
+            text: &text, otherwise: "", known: if has_meaning { &text } else { "" }, meaning: meaning.as_deref(), spans: &spans,
+            delay: 3.0, asks_when: asks.0, asks_name: asks.1, now: NOW,
             half_life: HALF_LIFE,
         };
         let weights: [f32; KINDS] = weights.try_into().unwrap();
@@ -311,6 +312,7 @@ fn a_longer_list_begins_as_a_shorter_one() {
         known: "dog rain",
         meaning: Some(&meaning),
         spans: &[(30, 90)],
+        delay: 9.0,
         asks_when: false,
         asks_name: false,
         now: 700,

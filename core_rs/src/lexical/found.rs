@@ -125,6 +125,13 @@ impl Found<'_> {
             })
             .collect();
         let (tf, heard) = self.matches.columns();
+        // Most postings are of documents that nobody asks for.
+        let mut wanted = vec![0_u64; index.documents.end() / 64 + 1];
+        for &slot in slots.iter().chain(around.iter().flatten()).filter(|&&slot| slot != NOBODY) {
+            wanted[slot as usize / 64] |= 1 << (slot % 64);
+        }
+        let is_wanted = |slot: Slot| wanted[slot as usize / 64] >> (slot % 64) & 1 > 0;
+        let mut held: Vec<Slot> = Vec::new();
         let mut counts = vec![[0.0_f32; 2]; slots.len()];
         for &(term, idf) in &self.terms {
             let postings = index.terms.postings(term);
@@ -132,10 +139,11 @@ impl Found<'_> {
             for group in &index.groups {
                 let own = index.codes.table(term, |counts| (index.params.own(group, counts) / WHOLE) as f32);
                 let hear = index.codes.table(term, |counts| index.params.heard(group, counts, 1000) / WHOLE);
-                for posting in postings {
+                for posting in postings.iter().filter(|posting| is_wanted(posting.slot())) {
                     let (slot, code) = (posting.slot(), posting.code());
                     tf[slot as usize] = own(slot, code);
                     heard[slot as usize] = hear(slot, code);
+                    held.push(slot);
                 }
                 let norm = index.lengths.norm(group, index.len());
                 for ((&slot, around), counts) in slots.iter().zip(&around).zip(&mut counts) {
@@ -144,9 +152,9 @@ impl Found<'_> {
                     counts[0] += tf[slot as usize] / norm_of;
                     counts[1] += (f64::from(tf[slot as usize]) + WIDE_WEIGHT * said) as f32 / norm_of;
                 }
-                for posting in postings {
-                    tf[posting.slot() as usize] = 0.0;
-                    heard[posting.slot() as usize] = 0.0;
+                for slot in held.drain(..) {
+                    tf[slot as usize] = 0.0;
+                    heard[slot as usize] = 0.0;
                 }
             }
             for (words, counts) in words.iter_mut().zip(&counts) {

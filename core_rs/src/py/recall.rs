@@ -101,12 +101,12 @@ impl Recall {
     /// The best memories, each with its shares.
     #[expect(clippy::too_many_arguments, reason = "named ones, in Python")]
     #[pyo3(signature = (
-        text, limit, *, weights, now, half_life, otherwise = "", known = "", meaning = None, classes = Vec::new(), spans = Vec::new(), asks_when = false,
+        text, limit, *, weights, now, half_life, otherwise = "", known = "", meaning = None, classes = Vec::new(), spans = Vec::new(), delay = 1.0, asks_when = false,
         asks_name = false, after = None, before = None, session = None, only = None, but = 0, min_coverage = 0.0,
         min_similarity = -1.0,
     ))]
     #[pyo3(
-        text_signature = "($self, text, limit, *, weights, now, half_life, otherwise='', known='', meaning=None, classes=(), spans=(), asks_when=False, \
+        text_signature = "($self, text, limit, *, weights, now, half_life, otherwise='', known='', meaning=None, classes=(), spans=(), delay=1.0, asks_when=False, \
         asks_name=False, after=None, before=None, session=None, only=None, but=0, min_coverage=0.0, min_similarity=-1.0)"
     )]
     fn rank<'py>(
@@ -122,6 +122,7 @@ impl Recall {
         meaning: Option<Vector>,
         classes: Vec<Option<(f32, f32)>>,
         spans: Vec<(i64, i64)>,
+        delay: f64,
         asks_when: bool,
         asks_name: bool,
         after: Option<i64>,
@@ -132,8 +133,8 @@ impl Recall {
         min_coverage: f32,
         min_similarity: f32,
     ) -> PyResult<Vec<Found<'py>>> {
-        if half_life.is_nan() || half_life <= 0.0 || min_coverage.is_nan() || min_similarity.is_nan() {
-            return Err(Error::Meaningless("a half-life is a number above 0, and a bound is a number").into());
+        if !(half_life > 0.0 && delay > 0.0) || min_coverage.is_nan() || min_similarity.is_nan() {
+            return Err(Error::Meaningless("a half-life or delay is a number above 0, and a bound is a number").into());
         }
         let weights = weights_of(weights)?;
         let classes = classes.into_iter().map(|class| class.map(class_of).transpose()).collect::<Result<_>>()?;
@@ -142,7 +143,7 @@ impl Recall {
         let only = only.map(|docs| docs.into_iter().collect());
         let filter = Filter { classes, after, before, session, only, but, min_coverage, min_similarity };
         let question =
-            Question { text, otherwise, known, meaning, spans: &spans, asks_when, asks_name, now, half_life };
+            Question { text, otherwise, known, meaning, spans: &spans, delay, asks_when, asks_name, now, half_life };
         let hits = self.read(py, |recall, sources| recall.rank(sources, &question, &filter, &weights, limit))??;
         let found = |hit: Hit| Ok((hit.doc, hit.score, hit.coverage, PyTuple::new(py, hit.shares)?));
         hits.into_iter().map(found).collect()

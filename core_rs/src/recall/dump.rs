@@ -9,19 +9,19 @@ use crate::error::Result;
 
 const MAGIC: [u8; 8] = *b"ALEJORC1";
 /// Of a memory beside its pieces.
-const ROOM: usize = 48;
+const ROOM: usize = 40;
 
 impl Recall {
     /// Everything it knows, for [`Recall::load`].
     pub fn dump(&self) -> Vec<u8> {
         let mut dump = Dump::new(MAGIC, self.memories.values().map(|memory| ROOM + 2 * memory.pieces.len()).sum());
         dump.number(self.memories.len() as u32);
-        for (&number, Memory { traits, strength, pieces }) in &self.memories {
+        for (&number, Memory { traits, pieces }) in &self.memories {
             let Traits { asks, dated, names, tokens, importance, session, message } = *traits;
             dump.column([number, session, message]);
             dump.column([names, tokens]);
             dump.column([u8::from(asks), u8::from(dated)]);
-            dump.column([importance, *strength]);
+            dump.number(importance);
             dump.number(pieces.len() as u32);
             dump.column(pieces.iter().copied());
         }
@@ -40,14 +40,14 @@ impl Recall {
             let (number, session, message) = (load.number()?, load.number()?, load.number()?);
             let (names, tokens) = (load.number()?, load.number()?);
             let (asks, dated) = (load.number::<u8>()? > 0, load.number::<u8>()? > 0);
-            let (importance, strength) = (load.number::<f32>()?, load.number::<f32>()?);
+            let importance = load.number::<f32>()?;
             let pieces = load.count()?;
             let pieces: Box<[u16]> = load.column(pieces)?.collect();
             let known = pieces.last().is_none_or(|&piece| usize::from(piece) < table.len());
             sound(known && pieces.is_sorted_by(|one, next| one < next), "pieces are of the table, and ascend")?;
-            sound(importance.is_finite() && strength.is_finite(), "evidence is a number")?;
+            sound(importance.is_finite(), "an importance is a number")?;
             let traits = Traits { asks, dated, names, tokens, importance, session, message };
-            memories.insert(number, Memory { traits, strength, pieces });
+            memories.insert(number, Memory { traits, pieces });
         }
         load.done()?;
         sound(memories.len() == count, "each memory has a number of its own")?;

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::error::Result;
 use crate::lexical::{Choice, Found};
-use crate::scan::Asked;
 
 /// What the evidence of one question is made from.
 pub(super) struct Columns<'a> {
@@ -25,7 +24,7 @@ impl<'a> Columns<'a> {
         question: &'a Question<'a>,
         filter: &'a Filter,
     ) -> Self {
-        let pieces = if question.known.is_empty() { Vec::new() } else { sources.table.pieces(question.known).0 };
+        let pieces = sources.table.pieces(question.known);
         Self { recall, sources, question, filter, pieces }
     }
 
@@ -49,9 +48,8 @@ impl<'a> Columns<'a> {
             evidence[LEXICAL..LEXICAL + 3].copy_from_slice(&counts.map(|bm25| bm25 / unit));
             evidence[PIECES] = pieces.found(&memory.pieces, &mut room);
             evidence[PIECES + 1] = asked[at].map_or(0.0, |asked| pieces.found(&asked.pieces, &mut room));
-            if let Some(meaning) = &meaning {
-                evidence[DENSE..DENSE + 3].copy_from_slice(&self.dense(doc, beside[at], meaning));
-            }
+            evidence[DENSE] =
+                meaning.as_ref().and_then(|meaning| self.sources.vectors.product(doc, meaning)).unwrap_or(0.0);
             hits.push(hit(doc, words[at].coverage, &evidence, weights));
         }
         hits.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then(one.doc.cmp(&other.doc)));
@@ -79,28 +77,6 @@ impl<'a> Columns<'a> {
         evidence[IMPORTANCE] = traits.importance;
         evidence[RECENCY] = self.question.recency(choice.time);
         evidence
-    }
-
-    /// The cosines of the question to a memory, to it with what was said before it, and to it with both its neighbours: that of
-    /// a text put together is that of the sum of its parts' rows.
-    fn dense(&self, doc: u64, beside: [Option<u64>; 2], meaning: &Asked) -> [f32; 3] {
-        let scan = self.sources.vectors;
-        let (mut product, mut square) = (0.0, 0.0);
-        let mut parts: Vec<(Asked, f32)> = Vec::with_capacity(3);
-        let mut cosines = [0.0; 3];
-        for (cosine, number) in cosines.iter_mut().zip([Some(doc), beside[0], beside[1]]) {
-            if let Some(((number, memory), held)) =
-                number.and_then(|number| Some(((number, self.memory(number)?), scan.held(number)?)))
-            {
-                let strength = if memory.strength > 0.0 { memory.strength } else { 1.0 };
-                let with = |(part, other): &(Asked, f32)| 2.0 * other * scan.product(number, part).unwrap_or(0.0);
-                product += strength * scan.product(number, meaning).unwrap_or(0.0);
-                square += strength * (strength + parts.iter().map(with).sum::<f32>());
-                parts.push((held, strength));
-            }
-            *cosine = product / f32::sqrt(square).max(f32::MIN_POSITIVE);
-        }
-        cosines
     }
 }
 

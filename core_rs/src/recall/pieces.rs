@@ -4,12 +4,14 @@
 //! its row, which is what the table takes a piece to be worth. After Khattab and Zaharia, "ColBERT" (2020), with a table in the
 //! place of a model.
 
-use crate::dot::{BLOCK, ByteDot};
-use crate::embed::Embedder;
-use crate::scan::lifted;
+use crate::dot::ByteDot;
+use crate::embed::{Embedder, Shape};
+use crate::scan::{ZERO, lifted};
 
 /// Pieces that are less similar are not taken for each other.
 const ALIKE: f32 = 0.4;
+/// What weighs so many times less than the heaviest piece of a query is none of what it asks for.
+const LIGHT: f32 = 8.0;
 const NONE: u16 = u16::MAX;
 
 /// The pieces of a query beside all that they are compared with.
@@ -34,35 +36,17 @@ impl Pieces {
                 all.push(piece);
             }
         }
-        let stride = table.dimensions().next_multiple_of(BLOCK);
+        let (rows, weights) = asked(table, query);
         let kernel = ByteDot::detect();
-        let rows: Vec<(Vec<u8>, f32)> = query.iter().map(|&piece| lift(table, piece, stride)).collect();
-        let lengths: Vec<f32> = rows
-            .iter()
-            .zip(query)
-            .map(|((row, _), &piece)| {
-                let (numbers, scale) = table.row(piece);
-                length(kernel, row, &padded(numbers, stride)) * scale.abs()
-            })
-            .collect();
-        let sum: f32 = lengths.iter().sum();
-        let mut alike = Vec::with_capacity(all.len() * query.len());
-        let ones = vec![1_u8; stride];
-        let mut lift = vec![0_u8; stride];
+        let mut alike = Vec::with_capacity(all.len() * rows.len());
         for &piece in &all {
-            let (numbers, scale) = table.row(piece);
-            let numbers = padded(numbers, stride);
-            lift.iter_mut().zip(numbers.iter()).for_each(|(to, &number)| *to = lifted(number));
-            let over = 128 * kernel.of(&ones, &numbers);
-            let own = ((kernel.of(&lift, &numbers) - over) as f32).sqrt();
-            let sign = scale.signum();
-            for ((row, query_scale), length) in rows.iter().zip(&lengths) {
-                let product = (kernel.of(row, &numbers) - over) as f32 * query_scale;
-                let cosine = product * sign / (own * length).max(f32::MIN_POSITIVE);
+            let (numbers, Shape { inverse, sum }) = (table.row(piece), table.shape(piece));
+            for (row, length) in &rows {
+                let product = (kernel.of(row, &numbers) - i32::from(ZERO) * sum) as f32;
+                let cosine = product * length * inverse;
                 alike.push(if cosine >= ALIKE { cosine.min(1.0) } else { 0.0 });
             }
         }
-        let weights = lengths.iter().map(|length| length / sum.max(f32::MIN_POSITIVE)).collect();
         Self { places, alike, weights }
     }
 
@@ -80,22 +64,13 @@ impl Pieces {
     }
 }
 
-/// A row above 0, with its scale.
-fn lift(table: &Embedder, piece: u16, stride: usize) -> (Vec<u8>, f32) {
-    let (numbers, scale) = table.row(piece);
-    (padded(numbers, stride).iter().map(|&number| lifted(number)).collect(), scale)
-}
-
-fn length(kernel: ByteDot, lifted: &[u8], numbers: &[i8]) -> f32 {
-    let over: i32 = 128 * numbers.iter().map(|&number| i32::from(number)).sum::<i32>();
-    ((kernel.of(lifted, numbers) - over) as f32).sqrt()
-}
-
-fn padded(numbers: &[i8], stride: usize) -> std::borrow::Cow<'_, [i8]> {
-    if numbers.len() == stride {
-        return numbers.into();
-    }
-    let mut row = numbers.to_vec();
-    row.resize(stride, 0);
-    row.into()
+/// The rows of a query's pieces that weigh something, above 0, each with the inverse of its length; and what each weighs.
+fn asked(table: &Embedder, query: &[u16]) -> (Vec<(Vec<u8>, f32)>, Vec<f32>) {
+    let heaviest = query.iter().map(|&piece| table.weight(piece)).fold(0.0, f32::max);
+    let heavy = |piece: &&u16| heaviest > 0.0 && table.weight(**piece) >= heaviest / LIGHT;
+    let query: Vec<u16> = query.iter().filter(heavy).copied().collect();
+    let sum: f32 = query.iter().map(|&piece| table.weight(piece)).sum();
+    let row = |piece: u16| table.row(piece).iter().map(|&number| lifted(number)).collect();
+    let rows = query.iter().map(|&piece| (row(piece), table.shape(piece).inverse)).collect();
+    (rows, query.iter().map(|&piece| table.weight(piece) / sum).collect())
 }

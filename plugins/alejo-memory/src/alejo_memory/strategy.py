@@ -42,6 +42,15 @@ _RECENT = re.compile(
     r"this\s+(?:morning|afternoon|evening|week|month)|these\s+days|at\s+the\s+moment|so\s+far)\b",
     re.IGNORECASE,
 )
+# Who asks so asks for the assistant's own words: English, German, Spanish.
+_YOU_SAID = re.compile(
+    r"\byou\s+(?:\w+\s+)?(?:t[eo]ll|told|sa(?:y|id)|suggest|recommend|advi[sc]e|propose|g[ia]ve|mention|explain|show|warn|"
+    r"promise|offer|came?\s+up|come\s+up)\w*|\byour\s+(?:advice|suggestion|recommendation|idea|tip|answer|recipe|plan|trick)\b|"
+    r"\b(?:hast|hattest)\s+du\b|\bdu\s+mir\b|\bdein\w*\s+(?:rat|vorschlag|tipp|empfehlung|idee|rezept|trick)\b|"
+    r"\b(?:dijiste|recomendaste|sugeriste|aconsejaste|propusiste|explicaste|diste|contaste|mencionaste|pasaste)\b|"
+    r"\btu\s+(?:consejo|sugerencia|recomendaci[oó]n|idea|receta|truco)\b",
+    re.IGNORECASE,
+)
 _SIMPLE = 24  # words; a longer message tells what happened, whatever it says about its speaker besides
 
 _LAYERS = {
@@ -52,6 +61,7 @@ _LAYERS = {
     "question": Layer.WORKING,
     "remark": Layer.WORKING,
 }
+_ASSISTANT = {"Assistant": 1.0}
 _SPEAKERS = {Role.ASSISTANT: "Assistant", Role.TOOL: "Tool"}
 
 _WEIGHTS: dict[str, float] = msgspec.json.decode((Path(__file__).parent / "weights.json").read_bytes())
@@ -128,8 +138,9 @@ class Judgement:
         return msgspec.structs.replace(draft, layer=layer, importance=importance)
 
     async def plan(self, query: str) -> RecallPlan:
-        """The fitted weights; recency counts when the words ask for it."""
-        return self._latest if _RECENT.search(query) else self._plain
+        """The fitted weights; recency counts when the words ask for it, and so does what the assistant said."""
+        chosen = self._latest if _RECENT.search(query) else self._plain
+        return msgspec.structs.replace(chosen, speakers=_ASSISTANT) if _YOU_SAID.search(query) else chosen
 
     async def facts(self, message: Message) -> Sequence[FactDraft]:
         """What a message simply states of its speaker and theirs."""
