@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from alejo.cli import options
-from alejo_bench import core, memory, overhead, plugins, quotes, recall, replay, report
+from alejo_bench import core, fit, memory, overhead, plugins, quotes, recall, replay, report
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -26,6 +26,7 @@ class Options(msgspec.Struct, frozen=True):
 BENCHES: dict[str, ModuleType] = {
     "cache-replay": replay,
     "core": core,
+    "fit": fit,
     "memory": memory,
     "overhead": overhead,
     "plugins": plugins,

@@ -61,7 +61,7 @@ _LAYERS = {
     "question": Layer.WORKING,
     "remark": Layer.WORKING,
 }
-_ASSISTANT = {"Assistant": 1.0}
+_ASSISTANT = {"Assistant": 1.0, "ALEJO": 1.0}
 _SPEAKERS = {Role.ASSISTANT: "Assistant", Role.TOOL: "Tool"}
 
 _WEIGHTS: dict[str, float] = msgspec.json.decode((Path(__file__).parent / "weights.json").read_bytes())

@@ -1,0 +1,160 @@
+"""How much each evidence of a recall weighs: `alejo bench fit`, which writes the weights that ALEJO ships.
+
+Conversations are imported and asked about as `recall` does it; the evidence is what the shipped code makes of each
+candidate. The weights are those under which the turns that answer a question are likeliest, where the chance of a turn
+is the softmax of its score over all candidates of its question (ListNet: Cao et al., "Learning to Rank: From Pairwise
+Approach to Listwise Approach", 2007), by gradient descent (Adam: Kingma and Ba, 2015) with a small ridge. Each question
+counts the same. They are fitted on benchmarks/corpora/recall, and on what `--data` adds to it, but for LoCoMo's
+category 5: what it asks of one person was said by the other.
+
+    recall@5, recall@10, mrr   of each corpus, its conversations ranked by weights that were fitted on all others
+    weight                     of each evidence, fitted on everything
+
+The weights are written to `weights.json` of the installed memory plugin, unless `--quick`, which asks one question of
+five.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import alejo_memory
+import click
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from alejo import __version__
+from alejo._core import EVIDENCE
+from alejo.memory import recall
+from alejo.types import EVERYTHING, Scope
+
+from . import corpora, found, recall_ours
+from .corpora import Conversation, Corpus, Question
+from .report import Row, figures
+
+__all__ = ["run"]
+
+METRICS = ("recall@5", "recall@10", "mrr")
+FITTED = tuple(name for name in EVIDENCE if name not in ("recency", "kind"))  # those are the plan's to choose
+RECENCY = 0.1  # between memories that are alike the fresher comes first
+WEIGHTS = Path(alejo_memory.__file__).parent / "weights.json"
+_MOST = 150  # candidates: beyond them a recall looks at words alone
+_EVERY = 5
+_ASTRAY = "5"
+_STEPS = 400
+_RATE = 0.05
+_RIDGE = 1e-3
+
+Matrix = NDArray[np.float64]
+
+
+class Asked(NamedTuple):
+    """A question with its candidates: the turn and the evidence of each, best first by the plain plan."""
+
+    corpus: str
+    conversation: str
+    question: Question
+    turns: list[str]
+    evidence: Matrix
+
+
+def run(options: Any) -> list[Row]:
+    """Fits, writes the weights and tells what they find."""
+    asked: list[Asked] = []
+    for path in (None, options.data) if options.data else (None,):
+        corpus = corpora.read(path)
+        asked += evidence(corpus.part(_EVERY) if options.quick else corpus)
+    click.echo(f"fit: {len(asked)} questions", err=True)
+    rows = [row for name in dict.fromkeys(each.corpus for each in asked) for row in _left_out(name, asked)]
+    weights = fit(asked)
+    if not options.quick:
+        told = {name: round(float(weight), 2) for name, weight in zip(FITTED, weights, strict=True)}
+        WEIGHTS.write_bytes(msgspec.json.format(msgspec.json.encode(told | {"recency": RECENCY})) + b"\n")
+        click.echo(f"fit: wrote {WEIGHTS}", err=True)
+    for name, weight in zip(FITTED, weights, strict=True):
+        rows.append(_row(name, "weight", (float(weight),) * 3, len(asked)))
+    return rows
+
+
+def evidence(corpus: Corpus) -> list[Asked]:
+    """Every question of a corpus with its candidates."""
+    with tempfile.TemporaryDirectory(prefix="alejo-bench-") as folder:
+        turns = asyncio.run(recall_ours.fill(corpus, Path(folder)))
+        return asyncio.run(_evidence(corpus, Path(folder), turns))
+
+
+async def _evidence(corpus: Corpus, folder: Path, turns: recall_ours.Turns) -> list[Asked]:
+    clock, asked = recall_ours.Calendar(), list[Asked]()
+    async with recall_ours.opened(folder, clock) as assistant:
+        for each in corpus.conversations:
+            index = await assistant.indexes.get(Scope("bench", each.id))
+            for question in each.questions:
+                clock.moment = question.asked
+                plan, _ = await assistant.memories.plan(question.text)
+                plan = msgspec.structs.replace(plan, weights=dict.fromkeys(FITTED, 1.0))
+                hits, _ = recall.rank(index, question.text, EVERYTHING, plan, clock.now(), most=_MOST)
+                places = [turns[each.id].get(index.entries[hit.doc].id, "") for hit in hits]
+                asked.append(_asked(corpus, each, question, places, [hit.shares for hit in hits]))
+    return asked
+
+
+def _asked(
+    corpus: Corpus, conversation: Conversation, question: Question, turns: list[str], shares: Sequence[Sequence[float]]
+) -> Asked:
+    columns = [EVIDENCE.index(name) for name in FITTED]
+    rows = np.array(shares, dtype=np.float64).reshape(-1, len(EVIDENCE))[:, columns]
+    return Asked(corpus.name, conversation.id, question, turns, rows)
+
+
+def fit(asked: Sequence[Asked]) -> Matrix:
+    """The weights under which the answers are likeliest."""
+    told = [each for each in asked if _ASTRAY not in each.question.cases and each.question.gold & set(each.turns)]
+    rows = np.concatenate([each.evidence for each in told])
+    scale = rows.std(axis=0) + 1e-9
+    rows /= scale
+    sizes = np.array([len(each.turns) for each in told])
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    gold = np.concatenate([[turn in each.question.gold for turn in each.turns] for each in told]).astype(np.float64)
+    wanted = (gold / np.repeat(np.add.reduceat(gold, starts), sizes)) @ rows / len(told)
+    weights, first, second = (np.zeros(rows.shape[1]) for _ in range(3))
+    for step in range(1, _STEPS + 1):
+        scores = rows @ weights
+        chances = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), sizes))
+        chances /= np.repeat(np.add.reduceat(chances, starts), sizes)
+        slope = chances @ rows / len(told) - wanted + _RIDGE * weights
+        first = 0.9 * first + 0.1 * slope
+        second = 0.99 * second + 0.01 * slope**2
+        weights -= _RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
+    fitted: Matrix = weights / scale
+    return fitted
+
+
+def _left_out(name: str, asked: Sequence[Asked]) -> list[Row]:
+    """What is found in each conversation of a corpus by the weights of all the others, by case."""
+    values: dict[str, list[tuple[float, ...]]] = {}
+    for conversation in dict.fromkeys(each.conversation for each in asked if each.corpus == name):
+        weights = fit([each for each in asked if each.conversation != conversation])
+        for each in asked:
+            if each.conversation == conversation:
+                order = np.argsort(-(each.evidence @ weights), kind="stable")
+                measured = found.measures([each.turns[place] for place in order], each.question.gold)
+                for case in each.question.cases:
+                    values.setdefault(case, []).append(measured)
+    rows = []
+    for case, measures in values.items():
+        intervals = found.intervals(np.array(measures), found.draws(len(measures)))
+        rows += [
+            _row(f"{name} {case}", metric, bounds, len(measures))
+            for metric, bounds in zip(found.METRICS, intervals, strict=True)
+            if metric in METRICS
+        ]
+    return rows
+
+
+def _row(case: str, metric: str, bounds: tuple[float, float, float], n: int) -> Row:
+    return figures("fit", case, "alejo", __version__, metric, "", bounds, n)
