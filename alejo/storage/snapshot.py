@@ -6,6 +6,7 @@ Only for a process that has not opened the same file otherwise, as LMDB allows o
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -34,12 +35,10 @@ def records(path: Path) -> Iterator[tuple[bytes, bytes]]:
     if not data.exists():  # the folder was made, and nothing kept in it yet
         return
     try:
-        presence = Presence(path)  # so that nobody puts another file in its place
-        size = data.stat().st_size
         with (
-            contextlib.closing(presence),
+            _staying(path),
             lmdb.open(
-                str(path), readonly=True, create=False, map_size=size, mode=0o600, max_readers=512
+                str(path), readonly=True, create=False, map_size=data.stat().st_size, mode=0o600, max_readers=512
             ) as environment,
             _begun(environment) as txn,
             txn.cursor() as cursor,
@@ -51,6 +50,20 @@ def records(path: Path) -> Iterator[tuple[bytes, bytes]]:
             hint="alejo doctor, and your backup",
             exit_code=DAMAGED,
         ) from None
+
+
+@contextlib.contextmanager
+def _staying(path: Path) -> Iterator[None]:
+    """Keeps others from putting another file in the place of the one that is read; on a read-only disk nobody can."""
+    try:
+        presence = Presence(path)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        yield
+    else:
+        with contextlib.closing(presence):
+            yield
 
 
 def _begun(environment: lmdb.Environment) -> lmdb.Transaction[bytes]:
