@@ -21,6 +21,7 @@ from alejo.memory.context import DEFAULT_BUDGET, QUOTAS, Material, build
 from alejo.memory.forgetting import Forgetting
 from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
+from alejo.memory.recall import Found
 from alejo.memory.remember import Item, Remember
 from alejo.plugins import PluginHost
 from alejo.storage import audit
@@ -167,14 +168,23 @@ class Memories:
     async def recall_for(
         self, scope: Scope, query: str, size: int, message_id: str
     ) -> tuple[builtins.list[Hit], builtins.list[Degraded]]:
-        """What a turn recalls: like `recall`, without the message that is just being said. Raises PluginFailed."""
+        """What a turn recalls: like `recall`, without the message that is just being said. Raises PluginFailed.
+
+        The same question, asked before, is left out: it would crowd out what answers it.
+        """
         slot = self._plugins.one("memory")
         if slot is None:
             raise PluginFailed("", "memory", "vacant")
         plan: RecallPlan = await self._plugins.call(slot, "plan", query)
-        hits, blind = await self._find(scope, query, plan, size, message_id)
-        self._activity.recalled(scope, hits)
-        return hits, blind
+        index, found, blind = await self._found(scope, query, plan, _MOST, message_id)
+        hits: builtins.list[Hit] = []
+        for start in range(0, len(found), size):
+            read = await recall.read(self._store, scope, index, query, found[start : start + size])
+            hits += [hit for hit in read if not _asks(hit.memory, query)]
+            if len(hits) >= size:
+                break
+        self._activity.recalled(scope, hits[:size])
+        return hits[:size], blind
 
     async def plan(self, query: str) -> tuple[RecallPlan, builtins.list[Degraded]]:
         """The memory plugin's plan, or the plain one and the reason."""
@@ -189,10 +199,16 @@ class Memories:
     async def _find(
         self, scope: Scope, query: str, plan: RecallPlan, size: int, without_message: str = ""
     ) -> tuple[builtins.list[Hit], builtins.list[Degraded]]:
+        index, found, blind = await self._found(scope, query, plan, size, without_message)
+        return await recall.read(self._store, scope, index, query, found), blind
+
+    async def _found(
+        self, scope: Scope, query: str, plan: RecallPlan, size: int, without_message: str
+    ) -> tuple[Index, builtins.list[Found], builtins.list[Degraded]]:
         index = await self._indexes.get(scope)
         blind = await self._indexes.prepare(index, query)
         found, _ = archive.rank(index, query, EVERYTHING, plan, self._clock.now(), most=size, but=without_message)
-        return await recall.read(self._store, scope, index, query, found), blind
+        return index, found, blind
 
     async def context(
         self, scope: Scope, query: str, *, session_id: str = "", token_budget: int = 0
@@ -378,6 +394,11 @@ class Memories:
 def _changed(memory: Memory, changes: Mapping[str, Any]) -> Memory:
     """The memory with the changes; new words are not stale."""
     return msgspec.structs.replace(memory, **changes, **({"stale": False} if "text" in changes else {}))
+
+
+def _asks(memory: Memory, query: str) -> bool:
+    """Whether a memory is this very question."""
+    return memory.kind == "question" and memory.text.split() == query.split()
 
 
 def format_etag(version: int) -> str:

@@ -249,3 +249,11 @@ async def test_forgetting_what_was_remembered_by_command(assistant: Assistant) -
     assert [hit.memory.message_id for hit in hits] == [told.user_message.id]
     await assistant.memories.forget(ADA, [hits[0].memory.id])
     assert "heron" not in repr((await assistant.sessions.messages(ADA, told.session_id, Page()))[0])
+
+
+async def test_a_question_asked_again_and_again_is_still_answered(assistant: Assistant) -> None:
+    """However often a question was asked in the same words, what answers it is recalled."""
+    told = await assistant.conversation.chat(ADA, Ask("My locker code is heron."))
+    for _ in range(12):
+        asked = await assistant.conversation.chat(ADA, Ask("What is my locker code?", told.session_id))
+        assert "heron" in asked.message.text
