@@ -86,7 +86,7 @@ class Model:
         self.rows: dict[Place, Row] = {}
         self.marks: dict[tuple[str, str, str], Mark] = {}
         self.dead: dict[str, Work] = {}
-        self.ended: dict[str, JobState] = {}
+        self.ended: dict[str, tuple[JobState, int]] = {}  # and when
         self.paused: set[str] = set()
         self.gone: set[str] = set()
         self.live: dict[str, Work] = {}
@@ -194,7 +194,7 @@ class Model:
     def ack(self, process: Process, job: Work, now: int) -> None:
         process.served[self.level(job)] = now
         self._end(process, job, S.DONE)
-        self.ended[job.id] = S.DONE
+        self.ended[job.id] = S.DONE, now
 
     def fail(self, process: Process, job: Work, failure: Failure, now: int) -> None:
         limits = self.limits
@@ -232,9 +232,9 @@ class Model:
         row.changed += 1
         self.live[job.id] = job
 
-    def discard(self, job: Work) -> None:
+    def discard(self, job: Work, now: int) -> None:
         del self.dead[job.id]
-        self.ended[job.id] = S.CANCELLED
+        self.ended[job.id] = S.CANCELLED, now
         for name in self.kinds[job.place[2]]:
             self.marks.setdefault((job.place[0], job.place[1], name), Mark()).gaps.pop(job.id, None)
 

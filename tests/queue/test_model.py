@@ -76,7 +76,7 @@ class Drive:
         self.chance = chance
         self.folder = folder
         self.clock = FakeClock()
-        self.limits = Limits(ended=1e6)
+        self.limits = Limits(ended=7_200.0)
         self.model = Model(KINDS, self.limits, FRACTION, ties)
         self.storage = MemoryStorage()
         self.ids = Ids(self.clock)
@@ -279,7 +279,7 @@ class Drive:
             if again:
                 self.model.requeue(work, self.clock.now())
             else:
-                self.model.discard(work)
+                self.model.discard(work, self.clock.now())
         self.seen["requeued" if again else "discarded"] += len(works)
 
     async def pause(self) -> None:
@@ -339,9 +339,9 @@ class Drive:
                     }
                     wanted = {name: self.model.marks.get((user, session, name)) for name in names}
                     assert told == {name: (mark.seq, mark.gaps) if mark else (0, {}) for name, mark in wanted.items()}
-        for job_id, state in list(self.model.ended.items())[-3:]:
-            found = [each for user in USERS if (each := await self.find(user, job_id))]
-            assert [job.state for job in found] == [state]
+        for job_id, (state, at) in list(self.model.ended.items())[-3:]:
+            found = [each.state for user in USERS if (each := await self.find(user, job_id))]
+            assert found == [state] or now - at >= self.limits.ended * 1e6
 
     async def find(self, user: str, job_id: str) -> Job | None:
         try:
