@@ -13,10 +13,10 @@ from alejo.embedding import shipped
 
 
 def test_texts_are_the_same_in_each_run() -> None:
-    """Memories end in their number, a longer list begins like a shorter one, and no question comes twice."""
+    """A longer list begins like a shorter one, of another user it is another, and no question comes twice."""
     texts = memory_texts.memories("ada", 300)
     assert texts[:50] == memory_texts.memories("ada", 50) != memory_texts.memories("bob", 50)
-    assert [text.split()[-1] for text in texts[:3]] == ["0", "1", "2"]
+    assert len(set(texts)) == 300
     asked = memory_texts.questions("ada", texts, 100, seed=1)
     assert asked == memory_texts.questions("ada", texts, 100, seed=1)
     assert len({*asked, *memory_texts.questions("ada", texts, 100, seed=2)}) == 200

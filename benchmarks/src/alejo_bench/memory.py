@@ -9,7 +9,7 @@ case says how much that is.
     tenant_recall@10       the share of the ten nearest of one user's memories that are found among those of a hundred;
                            `alejo` weighs meaning alone for it, as nothing else has one right answer
     remember_s             memories a second that are filled in, a hundred at a time where a system takes them so
-    ram_bytes_per_memory   what the process grew by, filled and asked
+    ram_bytes_per_memory   what the process grew by (RssAnon: pages of mapped files are not its own), filled and asked
     disk_bytes_per_memory  what its folder takes
     restart_s, restart_mb  ALEJO opened anew over that folder: seconds until the first question is answered, and by how
                            many MB it grew

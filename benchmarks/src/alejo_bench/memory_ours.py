@@ -38,8 +38,8 @@ class Ours:
         return self._loop.run(work)
 
     def fill(self, user: str, ids: list[str], texts: list[str], language: str) -> None:
-        """Adds memories of a user, on disk when it returns. Each text ends in its id."""
-        drafts = [("", MemoryDraft(text)) for text in texts]
+        """Adds memories of a user, on disk when it returns. Their ids are labels, as a user would give."""
+        drafts = [("", MemoryDraft(text, metadata={"place": each})) for each, text in zip(ids, texts, strict=True)]
         for kept in self._run(self._assistant.memories.remember_many(_scope(user), drafts)):
             if isinstance(kept, Exception):
                 raise kept
@@ -54,7 +54,7 @@ class Ours:
             began = time.perf_counter()
             hits, _, _ = await self._assistant.memories.recall(scope, query, page)
             seconds.append(time.perf_counter() - began)
-            items.append([hit.memory.text.rpartition(" ")[2] for hit in hits])
+            items.append([hit.memory.metadata["place"] for hit in hits])
         return items, seconds
 
     def forget(self, user: str, count: int) -> tuple[list[float], list[float]]:

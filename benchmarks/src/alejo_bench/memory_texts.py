@@ -1,7 +1,7 @@
 """What is remembered and asked in `alejo bench memory`: lines of words as popular as words are, the same for each run.
 
-Memories have 7 to 31 words, some 120 characters, and their number at the end; a question has six words of one memory
-and two of none.
+Memories have 8 to 31 words, some 120 characters; a question has six words of one memory and two of none. All are words
+of the embedding's vocabulary and nothing else, so that everybody makes the same vectors of them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ def words() -> list[str]:
 
 
 def memories(user: str, count: int) -> list[str]:
-    """The first so many of a user, each with its number at the end."""
+    """The first so many of a user."""
     chance = random.Random(f"memories of {user}")
-    lines = (f"{_line(chance, chance.randint(7, 31))} {number}" for number in range(count))
-    return [line.capitalize() for line in lines]
+    return [_line(chance, chance.randint(8, 31)).capitalize() for _ in range(count)]
 
 
 def questions(user: str, held: Sequence[str], count: int, seed: int = 0) -> list[str]:
@@ -38,7 +37,7 @@ def questions(user: str, held: Sequence[str], count: int, seed: int = 0) -> list
     found = []
     for _ in range(count):
         about = chance.choice(held).lower().split()
-        found.append(" ".join((*chance.sample(about, 6), *(_word(chance) for _ in range(2)))) + "?")
+        found.append(" ".join((*chance.sample(about, 6), *(_word(chance) for _ in range(2)))))
     return found
 
 

@@ -14,7 +14,6 @@ import importlib
 import importlib.metadata
 import json
 import os
-import resource
 import sqlite3
 import sys
 import time
@@ -281,10 +280,11 @@ def table() -> Embed:
 
 
 def resident() -> int:
-    """The bytes of memory the process holds, once what is free was given back."""
+    """The bytes of memory that are the process's own (RssAnon), once what is free was given back."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
-    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) * 1024
 
 
 def fill(system: Any, request: dict[str, Any]) -> dict[str, Any]:
