@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from alejo.settings import Settings, read
+import alejo.settings
+from alejo.settings import Settings
 from tests.memory.test_memories import *  # noqa: F403
+from tests.ownership.test_ownership import *  # noqa: F403
 from tests.test_sessions import *  # noqa: F403
 
 # What is sealed, and how many records fit a step, is no matter of the backend.
@@ -17,4 +19,5 @@ del test_an_altered_memory_does_not_hide_the_others, test_any_number_of_changes_
 @pytest.fixture
 def settings(environment: dict[str, str], tmp_path: Path) -> Settings:
     """The settings of the tests, over a folder of files."""
-    return read(environment, {"server.address": "127.0.0.1:0", "data.path": f"files:{tmp_path / 'notes'}"})
+    over = {"server.address": "127.0.0.1:0", "data.path": f"files:{tmp_path / 'notes'}"}
+    return alejo.settings.read(environment, over)
