@@ -157,8 +157,8 @@ def _read_memory(path: str, content: bytes, known: Mapping[str, Any]) -> Page:
     if len(text) > TEXT:
         raise Wrong(1, f"has more than {TEXT:,} characters")
     layer = _layer(path)
-    if layer and "layer" in said:
-        raise Wrong(said["layer"][0], "layer: the folder tells it")
+    if layer:
+        said.pop("layer", None)  # the folder tells it, also of a file that was moved here
     given = {name: value for name, value in known.items() if name not in said}
     memory = fields.read(Memory, said, given, {"text": text, "version": 0}, layer=layer or Layer.EPISODIC)
     found: list[tuple[str, str]] = []
