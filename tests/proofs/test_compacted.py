@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from alejo.storage.keyring import NONCE_BYTES
 from alejo.storage.tables import MEMORIES, MESSAGES, VERSIONS, Table
 from alejo.types import MemoryDraft, Page, Scope
 
-from .house import House
+from .house import SECONDS, House
 
 ADA = Scope("acme", "ada")
 
@@ -81,4 +82,16 @@ async def test_beside_a_server(house: House) -> None:
                 await other.compact()
         await client.compact()
         assert [each.text for each in (await client.memories())[0]] == ["The mill is old."]
+    await house.stop()
+
+
+async def test_a_server_does_it_by_itself(house: House) -> None:
+    """So long after something was forgotten as is set, a server makes its files anew unasked."""
+    house.environment["ALEJO_DATA_COMPACT_HOURS"] = "0.00001"
+    await house.start()
+    async with house.client("ada") as client, asyncio.timeout(SECONDS):
+        kept = await client.remember(MemoryDraft("The code of the gate is 1234."))
+        await client.forget([kept.memories[0].id])
+        while not any('"compacted"' in line for line in house.log):
+            await client.info()
     await house.stop()
