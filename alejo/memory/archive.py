@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from alejo._core import EVIDENCE
 from alejo.memory import recall
 from alejo.memory.index import Index
 from alejo.memory.recall import Found
+from alejo.memory.when import Span
 from alejo.types import Filter, RecallPlan
 
 _LOOKED_AT = 3  # hits, of which one has to be good
@@ -17,17 +20,25 @@ _DENSE = EVIDENCE.index("dense")
 
 
 def rank(
-    index: Index, query: str, wanted: Filter, plan: RecallPlan, now: int, *, most: int, but: str = ""
+    index: Index,
+    query: str,
+    wanted: Filter,
+    plan: RecallPlan,
+    now: int,
+    *,
+    most: int,
+    but: str = "",
+    spans: Sequence[Span] | None = None,
 ) -> tuple[list[Found], bool]:
     """What `recall.rank` finds; with the archive, if none of the best three that are in the hot layers is good.
 
     A good one covers half of what the query says, by the rarity of its words, or means much the same.
     """
-    found, more = recall.rank(index, query, wanted, plan, now, most=most, but=but)
+    found, more = recall.rank(index, query, wanted, plan, now, most=most, but=but, spans=spans)
     if wanted.include_archived or not index.hidden or any(_good(each, plan) for each in found[:_LOOKED_AT]):
         return found, more
     everything = msgspec.structs.replace(wanted, include_archived=True)
-    return recall.rank(index, query, everything, plan, now, most=most, but=but)
+    return recall.rank(index, query, everything, plan, now, most=most, but=but, spans=spans)
 
 
 def _good(found: Found, plan: RecallPlan) -> bool:

@@ -18,11 +18,13 @@ from alejo.ids import raw
 from alejo.memory import archive, recall
 from alejo.memory.activity import Activity
 from alejo.memory.context import DEFAULT_BUDGET, QUOTAS, Material, build
+from alejo.memory.entities import SELF
 from alejo.memory.forgetting import Forgetting
 from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
 from alejo.memory.recall import Found
 from alejo.memory.remember import Item, Remember
+from alejo.memory.when import Span, resolve
 from alejo.plugins import PluginHost
 from alejo.storage import audit
 from alejo.storage.journal import Journal
@@ -128,10 +130,11 @@ class Memories:
         blind = await self._indexes.prepare(index, query)
         moment = int(now / (plan.recency_half_life * 1_000_000 * _DRIFT))
         sight = index.embedder.name, len(index.pending), bool(blind)
-        key = digest((__version__, question, page, plan, index.version, moment, sight)).hex()
+        spans = await self._spans(scope, index, query, now)
+        key = digest((__version__, question, page, plan, index.version, moment, sight, spans)).hex()
 
         async def load() -> bytes:
-            return _ENCODER.encode(await self._page(scope, index, question, cursor, plan, page.size, now))
+            return _ENCODER.encode(await self._page(scope, index, question, cursor, plan, page.size, now, spans))
 
         hits, token = _ANSWER.decode(await self._cache["responses"].fetch(scope, key, load))
         if not cursor:
@@ -147,10 +150,11 @@ class Memories:
         plan: RecallPlan,
         size: int,
         now: int,
+        spans: Sequence[Span],
     ) -> tuple[builtins.list[Hit], str]:
         _, query, wanted = question
         start, last = int.from_bytes(cursor[8:12], "big"), cursor[12:].hex()
-        found, more = archive.rank(index, query, wanted, plan, now, most=start + size)
+        found, more = archive.rank(index, query, wanted, plan, now, most=start + size, spans=spans)
         places = [index.entries[each.doc].id for each in found]
         if last in places:
             start = places.index(last) + 1
@@ -197,17 +201,31 @@ class Memories:
             return RecallPlan(), [Degraded("memory", failure.plugin, failure.why)]
 
     async def _find(
-        self, scope: Scope, query: str, plan: RecallPlan, size: int, without_message: str = ""
+        self,
+        scope: Scope,
+        query: str,
+        plan: RecallPlan,
+        size: int,
+        without_message: str = "",
+        session: Session | None = None,
     ) -> tuple[builtins.list[Hit], builtins.list[Degraded]]:
-        index, found, blind = await self._found(scope, query, plan, size, without_message)
+        index, found, blind = await self._found(scope, query, plan, size, without_message, session)
         return await recall.read(self._store, scope, index, query, found), blind
 
     async def _found(
-        self, scope: Scope, query: str, plan: RecallPlan, size: int, without_message: str
+        self,
+        scope: Scope,
+        query: str,
+        plan: RecallPlan,
+        size: int,
+        without_message: str,
+        session: Session | None = None,
     ) -> tuple[Index, builtins.list[Found], builtins.list[Degraded]]:
         index = await self._indexes.get(scope)
         blind = await self._indexes.prepare(index, query)
-        found, _ = archive.rank(index, query, EVERYTHING, plan, self._clock.now(), most=size, but=without_message)
+        now = self._clock.now()
+        spans = await self._spans(scope, index, query, now, session)
+        found, _ = archive.rank(index, query, EVERYTHING, plan, now, most=size, but=without_message, spans=spans)
         return index, found, blind
 
     async def context(
@@ -229,7 +247,7 @@ class Memories:
         """
         plan, degraded = await self.plan(query)
         most = max(_FEWEST, min(budget // _TOKENS, _MOST))
-        hits, blind = await self._find(scope, query, plan, most, but) if query else ([], [])
+        hits, blind = await self._find(scope, query, plan, most, but, given.session) if query else ([], [])
         index = await self._indexes.get(scope)
         pinned = await self.pinned(scope)
         procedural = await self._sound(scope, sorted(index.procedural, reverse=True)[:_FEWEST])
@@ -249,6 +267,20 @@ class Memories:
         self._activity.recalled(scope, [hit for hit in hits if hit.memory.id in shown])
         memories = {memory.id: memory for memory in (*pinned, *procedural, *(hit.memory for hit in hits))}
         return context, [memory for each, memory in memories.items() if each in shown], degraded + blind
+
+    async def _spans(
+        self, scope: Scope, index: Index, query: str, now: int, session: Session | None = None
+    ) -> builtins.list[Span]:
+        """The times that a query names where the user is; days of their life by their facts."""
+
+        def named(zone: tzinfo) -> builtins.list[Span]:
+            def anchor(name: str) -> Span | None:
+                days = (each.fact.object for each in index.facts.find(entity=SELF, relation=name))
+                return next((span for day in days for span in resolve(day, now, zone)), None)
+
+            return resolve(query, now, zone, anchor)
+
+        return named(await self._zone_of(scope, session)) if named(UTC) else []  # most name none wherever they are
 
     async def _zone_of(self, scope: Scope, session: Session | None) -> tzinfo:
         """Where the user is: as the session's label says, else as they prefer, else as it is set."""

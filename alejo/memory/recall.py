@@ -12,7 +12,7 @@ from alejo._core import EVIDENCE
 from alejo.errors import DataLoss
 from alejo.memory import signs
 from alejo.memory.index import Index, Question, message_number
-from alejo.memory.when import resolve
+from alejo.memory.when import Span, resolve
 from alejo.storage.store import Row, Store
 from alejo.storage.tables import MEMORIES
 from alejo.types import Evidence, Filter, Hit, Memory, RecallPlan, Scope
@@ -33,19 +33,35 @@ class Found(NamedTuple):
 
 
 def rank(
-    index: Index, query: str, wanted: Filter, plan: RecallPlan, now: int, *, most: int, but: str = ""
+    index: Index,
+    query: str,
+    wanted: Filter,
+    plan: RecallPlan,
+    now: int,
+    *,
+    most: int,
+    but: str = "",
+    spans: Sequence[Span] | None = None,
 ) -> tuple[list[Found], bool]:
     """The best `most` memories that may be found, best first, and whether there are more.
 
     Those are the memories that cover enough of the query's words, the nearest in meaning if they are near enough, and
     those of the time that the query names; see `alejo._core.Recall`. `now` is in µs; `but` is a message whose memories
-    are left out.
+    are left out. `spans` are the times the query names, or those it names in UTC.
     """
-    return _rank(index, index.asked(query), query, wanted, plan, now, most, but)
+    return _rank(index, index.asked(query), query, wanted, plan, now, most, but, spans)
 
 
 def _rank(
-    index: Index, asked: Question, query: str, wanted: Filter, plan: RecallPlan, now: int, most: int, but: str = ""
+    index: Index,
+    asked: Question,
+    query: str,
+    wanted: Filter,
+    plan: RecallPlan,
+    now: int,
+    most: int,
+    but: str = "",
+    spans: Sequence[Span] | None = None,
 ) -> tuple[list[Found], bool]:
     session = index.session(wanted.session_id) if wanted.session_id else None
     if wanted.session_id and session is None:
@@ -60,7 +76,7 @@ def _rank(
         known=asked.known,
         meaning=asked.meaning,
         classes=index.classes(wanted, plan, asked.named),
-        spans=[(span.start, span.end) for span in resolve(query, now, UTC)],
+        spans=[(span.start, span.end) for span in (resolve(query, now, UTC) if spans is None else spans)],
         delay=_DELAY * _SECOND,
         asks_when=signs.asks_when(query),
         asks_name=signs.asks_name(query),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from alejo import Assistant
 from alejo.clock import FakeClock
 from alejo.errors import NotFound, StartupError
 from alejo.settings import read
-from alejo.types import Ask, Layer, MemoryDraft, MessageDraft
+from alejo.types import Ask, Layer, MemoryDraft, MessageDraft, Page
 
 from ..conftest import ADA, BOB
 
+HOUR = 3_600_000_000
 NEW_YEAR = 1_704_067_200_000_000  # 1 January 2024, 0:00 UTC
 
 
@@ -87,3 +89,32 @@ async def test_a_setting_that_cannot_be_meant_is_named(environment: dict[str, st
     with pytest.raises(StartupError, match=name):
         async with alejo.open(settings=read(environment, {name: value}), clock=FakeClock(), entry_points=[]):
             pass
+
+
+async def first(assistant: Assistant, query: str, texts: str) -> int:
+    """When the first of the hits with this text was said."""
+    hits, _, _ = await assistant.memories.recall(ADA, query, Page())
+    return next(hit.memory.sent_at for hit in hits if hit.memory.text == texts)
+
+
+async def test_a_question_names_its_times_where_the_user_is(assistant: Assistant) -> None:
+    """What a question calls yesterday is the day before where the user is, also when it was answered before."""
+    at = assistant.clock.now() - 40 * HOUR  # 13 November 2023, 6:13 UTC; now is the 14th, and the 15th in Tokyo
+    await assistant.memories.remember(ADA, MemoryDraft("I ate soup", sent_at=at))
+
+    async def dated() -> bool:
+        hits, _, _ = await assistant.memories.recall(ADA, "What did I eat yesterday?", Page())
+        return any(each.name == "date" and each.share > 0 for each in hits[0].evidence)
+
+    assert await dated()
+    await assistant.profiles.update(ADA, {"time_zone": "Asia/Tokyo"})
+    assert not await dated()
+
+
+async def test_a_question_may_name_the_birthday(assistant: Assistant) -> None:
+    """A question about the user's birthday finds what was said then, if they have told the day."""
+    days = [int(datetime(2023, month, 12, 9, tzinfo=UTC).timestamp()) * 1_000_000 for month in (4, 6, 9)]
+    for day in days:
+        await assistant.memories.remember(ADA, MemoryDraft("I ate cake", sent_at=day))
+    await assistant.conversation.chat(ADA, Ask("My birthday is on 12 June."))
+    assert await first(assistant, "What did I eat on my birthday?", "I ate cake") == days[1]
