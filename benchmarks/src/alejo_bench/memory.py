@@ -167,8 +167,7 @@ def _one(homes: dict[str, Path], size: Size) -> Iterator[Row]:
                 filling = [system for system in filling if system.held == step]
             for system in systems:
                 yield from system.rows()
-            yield from _forgetting(systems[0], size)
-        yield from _again(Path(folder), texts)
+        yield from _again(Path(folder), texts, size)
 
 
 def _step(systems: list[System], texts: Sequence[str], size: Size) -> None:
@@ -187,24 +186,20 @@ def _step(systems: list[System], texts: Sequence[str], size: Size) -> None:
     _all(systems, System.weigh)
 
 
-def _forgetting(system: System, size: Size) -> Iterator[Row]:
-    taken = system.peer.ask("forget", user=_ONE, count=size.forgotten)
-    for name, version, values in (
-        ("alejo", system.peer.version, taken["seconds"]),
-        ("lmdb", lmdb.__version__, taken["bare"]),
-    ):
-        about = ("memory", system.case, name, version)
-        yield row(*about, "forget_p50_ms", "ms", [median(values) * 1e3])
-        yield row(*about, "forget_p99_ms", "ms", [ninety_ninth(values) * 1e3])
-
-
-def _again(folder: Path, texts: Sequence[str]) -> Iterator[Row]:
+def _again(folder: Path, texts: Sequence[str], size: Size) -> Iterator[Row]:
+    """ALEJO opened anew, and what forgetting costs there: it throws away what makes the next start quick."""
     with peers.Peer("alejo", HERE, folder=folder) as peer:
         asked = memory_texts.questions(_ONE, texts, 1, seed=-1)
         (first,) = peer.ask("search", user=_ONE, queries=asked, limit=BEST)["seconds"]
-        about = ("memory", str(len(texts)), "alejo", peer.version)
-        yield row(*about, "restart_s", "s", [first])
-        yield row(*about, "restart_mb", "MB", [(peer.ask("resident")["bytes"] - peer.started) / 1e6])
+        grown = peer.ask("resident")["bytes"] - peer.started
+        yield row("memory", str(len(texts)), "alejo", peer.version, "restart_s", "s", [first])
+        yield row("memory", str(len(texts)), "alejo", peer.version, "restart_mb", "MB", [grown / 1e6])
+        taken = peer.ask("forget", user=_ONE, count=size.forgotten)
+        ours, bare = ("alejo", peer.version, taken["seconds"]), ("lmdb", lmdb.__version__, taken["bare"])
+        for name, version, values in (ours, bare):
+            about = ("memory", str(len(texts)), name, version)
+            yield row(*about, "forget_p50_ms", "ms", [median(values) * 1e3])
+            yield row(*about, "forget_p99_ms", "ms", [ninety_ninth(values) * 1e3])
 
 
 def _many(homes: dict[str, Path], size: Size) -> Iterator[Row]:
