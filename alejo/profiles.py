@@ -47,7 +47,7 @@ class Profiles:
         if unknown := sorted(set(changes) - set(CHANGEABLE)):
             raise InvalidArgument.field("update_mask", f"cannot change {', '.join(unknown)}")
         check(changes)
-        body = digest(("preferences.update", dict(changes), version))
+        body = digest(("preferences.update", dict(changes), f"{version:x}"))  # whatever number a client made up
         for _ in range(_TRIES):
             before = await self.get(scope)
             if await self._requests.find(scope, request_id, "preferences.update", body) is not None:
