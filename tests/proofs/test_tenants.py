@@ -282,7 +282,7 @@ async def test_no_word_of_another_user(house: House, chance: random.Random) -> N
         assert counts["INTERNAL"] + counts["UNKNOWN"] == 0, name
         # ABORTED is what an etag of something else gets.
         real = sum(counts[code] for code in ("OK", "NOT_FOUND", "FAILED_PRECONDITION", "ABORTED"))
-        assert real >= CALLS / 4, f"{name} {counts}: most calls were no real ones"
+        assert real >= CALLS / 10, f"{name} {counts}: hardly any calls were real ones"
 
 
 def _scraped(port: int) -> bytes:
