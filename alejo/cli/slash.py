@@ -114,7 +114,7 @@ async def _forget(talk: Talk, which: str, show: Show) -> None:
     chosen = [_chosen(word, [memory.id for memory in talk.memories], "memory") for word in which.split()]
     forgotten, redacted = await talk.link.client.forget(chosen)
     talk.memories = [memory for memory in talk.memories if memory.id not in chosen]
-    show(f"Forgotten: {forgotten} of {len(chosen)}; messages redacted: {redacted}.")
+    show(f"Forgotten, with what was made of it: {forgotten}; messages redacted: {redacted}.")
 
 
 async def _session(talk: Talk, words: str, show: Show) -> None:

@@ -95,7 +95,7 @@ def test_why_forget_and_sessions_work_by_line(home: Home) -> None:
     session = next(line for line in told.splitlines() if line.startswith("Now in ")).split()[2]
     assert home.run("chat", "--session", session, lines="/session\n").stderr.startswith(session)
     forgotten = home.run("chat", lines="/memories Luna\n/forget 1\n/memories Luna\n").stderr
-    assert "Forgotten: 1 of 1; messages redacted: " in forgotten
+    assert "Forgotten, with what was made of it: 2; messages redacted: " in forgotten
     assert "Luna" not in home.run("chat", lines="What is my dog called?\n").stdout
 
 
