@@ -127,15 +127,15 @@ async def test_messages_list_by_the_time_they_were_said(bare: Assistant) -> None
 
 async def test_delete_takes_messages_and_memories(assistant: Assistant, clock: FakeClock) -> None:
     """After a delete nothing of the session is got, listed or recalled; other sessions keep theirs."""
-    kept = await assistant.conversation.chat(ADA, Ask("My cat is called Minka."))
-    gone = await assistant.conversation.chat(ADA, Ask("My dog is called Luna."))
+    kept = await assistant.conversation.chat(ADA, Ask("The cat slept on the piano."))
+    gone = await assistant.conversation.chat(ADA, Ask("The dog slept under the table."))
     messages, memories = await assistant.sessions.delete(ADA, gone.session_id)
     assert (messages, memories) == (2, 1)
     with pytest.raises(NotFound):
         await assistant.sessions.get(ADA, gone.session_id)
     with pytest.raises(NotFound):
         await assistant.sessions.messages(ADA, gone.session_id, Page())
-    hits, _, _ = await assistant.memories.recall(ADA, "what is my dog or cat called", Page())
+    hits, _, _ = await assistant.memories.recall(ADA, "where did the dog or the cat sleep", Page())
     assert [hit.memory.session_id for hit in hits] == [kept.session_id]
 
 

@@ -86,6 +86,8 @@ class Statements:
         index = await self._index()
         draft = _dated(draft, now)
         fact = state(draft, now)
+        if draft.since and fact.stated_to is None:
+            fact = self._present(index, draft, fact, now)
         if draft.corrects and not replaces:
             replaces = self._timeline(index, [fact]).contradicted(fact)
         old = await self.get(replaces) if replaces else None
@@ -98,6 +100,13 @@ class Statements:
             self._made[new.id] = _memory(new.id, draft, fact, now, message)
         self._take(timeline, now)
         return made, made != new.id
+
+    def _present(self, index: FactIndex, draft: FactDraft, fact: Fact, now: int) -> Fact:
+        """The fact, which is so now: where another was said to have begun after it, it begins when it was said."""
+        said = msgspec.structs.replace(fact, valid_from=now if draft.sent_at is None else draft.sent_at)
+        rival = self._timeline(index, [fact]).contradicted(said)
+        known = self._changed.get(rival) or index.get(rival)
+        return said if known and known.begin > Stated("", fact).begin else fact
 
     async def restore(self, stated: Stated, now: int) -> None:
         """Takes back what superseded a fact that is there."""

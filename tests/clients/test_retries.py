@@ -41,21 +41,21 @@ async def served(assistant: Assistant) -> AsyncIterator[Server]:
 
 
 async def chat(client: Client) -> object:
-    return (await client.chat(Ask("My dog is called Luna."))).message.text
+    return (await client.chat(Ask("The train to Porto was late."))).message.text
 
 
 async def stream(client: Client) -> object:
-    *_, answer = [frame async for frame in client.stream(Ask("My dog is called Luna."))]
+    *_, answer = [frame async for frame in client.stream(Ask("The train to Porto was late."))]
     assert isinstance(answer, Answer)
     return answer.message.text
 
 
 async def remember(client: Client) -> object:
-    return (await client.remember(MemoryDraft("My dog is called Luna."))).memories[0].text
+    return (await client.remember(MemoryDraft("The train to Porto was late."))).memories[0].text
 
 
 async def remember_many(client: Client) -> object:
-    (kept,) = [one async for one in client.remember_many([("", MemoryDraft("My dog is called Luna."))])]
+    (kept,) = [one async for one in client.remember_many([("", MemoryDraft("The train to Porto was late."))])]
     assert not isinstance(kept, alejo.errors.AlejoError)
     return kept.memories[0].text
 

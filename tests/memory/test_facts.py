@@ -309,6 +309,15 @@ async def test_what_a_user_states_is_a_fact_at_once(assistant: Assistant, clock:
     assert await told(assistant, relation="lives in") == [("user", "lives in", "Bonn")]
 
 
+async def test_what_is_said_last_is_so_now(assistant: Assistant, clock: FakeClock) -> None:
+    """Who lived somewhere this morning and says to have moved last month is there now, and was where they said."""
+    first = await assistant.conversation.chat(ADA, Ask("I live in Porto."))
+    clock.advance(3600)
+    await assistant.conversation.chat(ADA, Ask("I moved to Lisbon last month."))
+    assert await told(assistant) == [("user", "lives in", "Lisbon")]
+    assert await told(assistant, as_of=first.user_message.sent_at + 1) == [("user", "lives in", "Porto")]
+
+
 async def test_what_is_brought_in_is_of_who_said_it(assistant: Assistant) -> None:
     """An imported message speaks for its speaker, as does each of many at once, in their order."""
     session, _ = await assistant.sessions.create(ADA)

@@ -67,7 +67,14 @@ def test_every_method_has_its_room() -> None:
     rooms = {room: {one.name for one in METHODS if one.room is room} for room in Room}
     assert rooms[Room.FREE] == {"Check", "List"}
     assert rooms[Room.TURN] == {"Chat", "ChatStream"}
-    assert rooms[Room.STREAM] == {"Converse", "RememberStream", "RecallStream", "Watch", "ServerReflectionInfo"}
+    assert rooms[Room.STREAM] == {
+        "Converse",
+        "RememberStream",
+        "RecallStream",
+        "ImportUser",
+        "Watch",
+        "ServerReflectionInfo",
+    }
 
 
 async def test_turns_leave_room_for_other_calls(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from alejo_brain.choosing import answers, best, clear, told
 
 from alejo.types import Hit, Layer, Memory
@@ -45,6 +46,15 @@ def test_a_question_of_general_words_goes_by_coverage() -> None:
 def test_the_same_words_are_quoted_once() -> None:
     """Memories that differ only in case and punctuation count as one."""
     assert texts(told([hit("I like tea.", 3, 1), hit("i like tea!", 3, 1)], "")) == ["I like tea."]
+
+
+def test_what_was_derived_tells_nothing_beside_its_source() -> None:
+    """A fact is quoted where what somebody said is not found, and not beside it."""
+    said = hit("My dog is called Luna.", 3, 1)
+    memory = msgspec.structs.replace(said.memory, id="fact", text="The user's dog is Luna.", sources=(said.memory.id,))
+    fact = msgspec.structs.replace(said, memory=memory)
+    assert list(told([said, fact], "")) == list(told([fact, said], "")) == [said]
+    assert list(told([fact], "")) == [fact]
 
 
 def test_weak_seconds_are_dropped() -> None:

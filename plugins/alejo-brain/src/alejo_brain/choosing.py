@@ -32,11 +32,18 @@ def answers(hits: Iterable[Hit], question: str, message_id: str = "") -> Iterato
 
 
 def told(hits: Iterable[Hit], message_id: str) -> Iterator[Hit]:
-    """The hits that tell something: not the questions, not the message itself, and the same words once."""
+    """The hits that tell something: not the questions, not the message itself, and the same only once.
+
+    What was derived from another hit tells nothing beside it.
+    """
     seen: set[str] = set()
+    hits = list(hits)
+    found = {hit.memory.id for hit in hits}
     for hit in hits:
         memory = hit.memory
         if memory.kind == "question" or (message_id and memory.message_id == message_id):
+            continue
+        if not found.isdisjoint(memory.sources):
             continue
         said = bare(memory.text)
         if said not in seen:
