@@ -93,12 +93,12 @@ def test_longmemeval_is_read(tmp_path: Path) -> None:
 
 
 def test_our_own_corpus_is_read() -> None:
-    """What ships has ten users in three languages, and every question its evidence."""
+    """What ships is of ten users and eight pairs of people in three languages, and every question its evidence."""
     corpus = corpora.read(None)
     assert corpus.name == "own"
-    assert len(corpus.conversations) == 10
+    assert len(corpus.conversations) == 18
     assert {"de", "en", "es", "multi", "temporal"} <= set(corpus.cases)
-    assert corpora.count(corpus.conversations) == "10 conversations, 1,497 turns, 283 questions"
+    assert corpora.count(corpus.conversations) == "18 conversations, 3,697 turns, 643 questions"
     assert all(
         each.gold <= each_turns.keys()
         for one in corpus.conversations

@@ -2,7 +2,7 @@
 
 LoCoMo       a sample with `conversation` and `qa`, a list of such, or a folder of such files; two speakers
 LongMemEval  a list of questions, each with a haystack of sessions; turns that hold the answer say `has_answer`
-our own      a user with an assistant, as in benchmarks/corpora/recall; the default
+our own      a user with an assistant, or two people, as in benchmarks/corpora/recall; the default
 
 An item is one turn. What a format tells of its questions becomes their cases, which only the figures know.
 """
@@ -186,8 +186,9 @@ def _longmemeval(item: _Haystack) -> Conversation:
 
 class _OwnTurn(msgspec.Struct):
     id: str
-    role: _Role
     text: str
+    role: _Role = "user"
+    speaker: str = ""
 
 
 class _OwnSession(msgspec.Struct):
@@ -201,17 +202,17 @@ class _OwnQuestion(msgspec.Struct):
     text: str
     kind: str
     evidence: list[str]
-    asked: datetime.datetime
+    asked: datetime.datetime | None = None
 
 
 class _User(msgspec.Struct):
     id: str
     language: str
-    user: str
-    assistant: str
     time_zone: str
     sessions: list[_OwnSession]
     questions: list[_OwnQuestion]
+    user: str = ""
+    assistant: str = ""
 
 
 def _own(item: _User) -> Conversation:
@@ -219,7 +220,13 @@ def _own(item: _User) -> Conversation:
     sessions = [
         Session(
             tuple(
-                Turn(turn.id, turn.text, names[turn.role], Role[turn.role.upper()], _moment(session.started))
+                Turn(
+                    turn.id,
+                    turn.text,
+                    turn.speaker or names[turn.role],
+                    Role[turn.role.upper()],
+                    _moment(session.started),
+                )
                 for turn in session.turns
             ),
             {"time_zone": item.time_zone},
@@ -228,7 +235,12 @@ def _own(item: _User) -> Conversation:
     ]
     there = {turn.id for session in sessions for turn in session.turns}
     questions = [
-        Question(each.text, frozenset(each.evidence), (item.language, each.kind, "all"), _moment(each.asked))
+        Question(
+            each.text,
+            frozenset(each.evidence),
+            (item.language, each.kind, "all"),
+            _moment(each.asked) if each.asked else None,
+        )
         for each in item.questions
     ]
     if astray := sorted({place for each in questions for place in each.gold} - there):
