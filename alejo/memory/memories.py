@@ -280,7 +280,11 @@ class Memories:
 
             return resolve(query, now, zone, anchor)
 
-        return named(await self._zone_of(scope, session)) if named(UTC) else []  # most name none wherever they are
+        found = named(UTC)
+        if not found:  # most name none wherever they are
+            return []
+        zone = await self._zone_of(scope, session)
+        return found if str(zone) == str(UTC) else named(zone)
 
     async def _zone_of(self, scope: Scope, session: Session | None) -> tzinfo:
         """Where the user is: as the session's label says, else as they prefer, else as it is set."""
