@@ -627,7 +627,8 @@ class Recall:
 
         `text` is what the table shall read of it. `asks`: it ends in a question; `dated`: it tells when something was;
         `names` and `tokens`, up to 65,535: how many it holds; `importance` is 0 to 1. The numbers of its session and of
-        the message it came from, 0 for none, are for filters. Raises InvalidValue for an importance that is no number.
+        the message it came from, or of what else it shall be left out with, 0 for none, are for filters. Raises
+        InvalidValue for an importance that is no number.
         """
 
     def remove(self, doc: int) -> bool:
@@ -653,7 +654,7 @@ class Recall:
         before: int | None = None,
         session: int | None = None,
         only: Sequence[int] | None = None,
-        but: int = 0,
+        but: Sequence[int] = ...,
         min_coverage: float = 0.0,
         min_similarity: float = -1.0,
     ) -> list[tuple[int, float, float, tuple[float, ...]]]:
@@ -667,7 +668,7 @@ class Recall:
         it counts half as much with each `delay`; `asks_when` and `asks_name` say what it asks for. Recency halves with
         each `half_life`; all times are in one unit.
 
-        Found are memories from `after` on, before `before`, of `session`, among `only`, and not of the message `but`,
+        Found are memories from `after` on, before `before`, of `session`, among `only`, and of no message in `but`,
         as far as each is given. By words those are found that cover `min_coverage` of the question with their
         neighbours, by meaning those of a cosine of `min_similarity`. Coverage is 0 to 1.
 

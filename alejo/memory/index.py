@@ -36,6 +36,7 @@ _FIELDS = [(1.0, 0.0, True), (1.0, 0.0, False), (0.5, 0.0, False)]  # text, spea
 _WINDOW = {-2: 0.25, -1: 0.5, 1: 0.3, 2: 0.15}
 _WORDS = re.compile(r"\w+")
 _PARTS = 4  # of a dump
+_ASKED = "question"  # the kind of what only asks
 _BEYOND_LATIN = "\u0250"
 
 
@@ -332,7 +333,7 @@ class Index:
             tokens=min(estimate_tokens(memory.text), _MOST),
             importance=memory.importance,
             session=session,
-            message=message_number(memory.message_id),
+            message=question_number(memory.text) if memory.kind == _ASKED else message_number(memory.message_id),
         )
         meaning = self.embedder.embed(memory.text, known)
         if meaning is not None:
@@ -387,7 +388,16 @@ class Index:
 
 def message_number(message_id: str) -> int:
     """A message as the core knows it; 0 for none."""
-    return int.from_bytes(blake2b(message_id.encode(), digest_size=8).digest(), "big") if message_id else 0
+    return _number(message_id) if message_id else 0
+
+
+def question_number(text: str) -> int:
+    """The same for every question of these words."""
+    return _number(f"? {' '.join(text.split())}")
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def _known(words: Iterable[str]) -> str:

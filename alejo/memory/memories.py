@@ -22,7 +22,6 @@ from alejo.memory.entities import SELF
 from alejo.memory.forgetting import Forgetting
 from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
-from alejo.memory.recall import Found
 from alejo.memory.remember import Item, Remember
 from alejo.memory.when import Span, resolve
 from alejo.plugins import PluginHost
@@ -172,7 +171,7 @@ class Memories:
     async def recall_for(
         self, scope: Scope, query: str, size: int, message_id: str
     ) -> tuple[builtins.list[Hit], builtins.list[Degraded]]:
-        """What a turn recalls: like `recall`, without the message that is just being said. Raises PluginFailed.
+        """What a turn recalls: like `recall`, without what is just being said. Raises PluginFailed.
 
         The same question, asked before, is left out: it would crowd out what answers it.
         """
@@ -180,15 +179,9 @@ class Memories:
         if slot is None:
             raise PluginFailed("", "memory", "vacant")
         plan: RecallPlan = await self._plugins.call(slot, "plan", query)
-        index, found, blind = await self._found(scope, query, plan, _MOST, message_id)
-        hits: builtins.list[Hit] = []
-        for start in range(0, len(found), size):
-            read = await recall.read(self._store, scope, index, query, found[start : start + size])
-            hits += [hit for hit in read if not _asks(hit.memory, query)]
-            if len(hits) >= size:
-                break
-        self._activity.recalled(scope, hits[:size])
-        return hits[:size], blind
+        hits, blind = await self._find(scope, query, plan, size, message_id)
+        self._activity.recalled(scope, hits)
+        return hits, blind
 
     async def plan(self, query: str) -> tuple[RecallPlan, builtins.list[Degraded]]:
         """The memory plugin's plan, or the plain one and the reason."""
@@ -209,24 +202,12 @@ class Memories:
         without_message: str = "",
         session: Session | None = None,
     ) -> tuple[builtins.list[Hit], builtins.list[Degraded]]:
-        index, found, blind = await self._found(scope, query, plan, size, without_message, session)
-        return await recall.read(self._store, scope, index, query, found), blind
-
-    async def _found(
-        self,
-        scope: Scope,
-        query: str,
-        plan: RecallPlan,
-        size: int,
-        without_message: str,
-        session: Session | None = None,
-    ) -> tuple[Index, builtins.list[Found], builtins.list[Degraded]]:
         index = await self._indexes.get(scope)
         blind = await self._indexes.prepare(index, query)
         now = self._clock.now()
         spans = await self._spans(scope, index, query, now, session)
         found, _ = archive.rank(index, query, EVERYTHING, plan, now, most=size, but=without_message, spans=spans)
-        return index, found, blind
+        return await recall.read(self._store, scope, index, query, found), blind
 
     async def context(
         self, scope: Scope, query: str, *, session_id: str = "", token_budget: int = 0
@@ -430,11 +411,6 @@ class Memories:
 def _changed(memory: Memory, changes: Mapping[str, Any]) -> Memory:
     """The memory with the changes; new words are not stale."""
     return msgspec.structs.replace(memory, **changes, **({"stale": False} if "text" in changes else {}))
-
-
-def _asks(memory: Memory, query: str) -> bool:
-    """Whether a memory is this very question."""
-    return memory.kind == "question" and memory.text.split() == query.split()
 
 
 def format_etag(version: int) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from alejo._core import EVIDENCE
 from alejo.errors import DataLoss
 from alejo.memory import signs
-from alejo.memory.index import Index, Question, message_number
+from alejo.memory.index import Index, Question, message_number, question_number
 from alejo.memory.when import Span, resolve
 from alejo.storage.store import Row, Store
 from alejo.storage.tables import MEMORIES
@@ -46,8 +46,9 @@ def rank(
     """The best `most` memories that may be found, best first, and whether there are more.
 
     Those are the memories that cover enough of the query's words, the nearest in meaning if they are near enough, and
-    those of the time that the query names; see `alejo._core.Recall`. `now` is in µs; `but` is a message whose memories
-    are left out. `spans` are the times the query names, or those it names in UTC.
+    those of the time that the query names; see `alejo._core.Recall`. `now` is in µs; `but` is a message that asks this:
+    its memories are left out, and so is the same question whenever it was asked. `spans` are the times the query names,
+    or those it names in UTC.
     """
     return _rank(index, index.asked(query), query, wanted, plan, now, most, but, spans)
 
@@ -84,7 +85,7 @@ def _rank(
         before=wanted.sent_before,
         session=session,
         only=index.only(wanted),
-        but=message_number(but),
+        but=(message_number(but), question_number(query)) if but else (),
         min_coverage=plan.min_coverage,
         min_similarity=plan.min_similarity,
     )
@@ -118,10 +119,11 @@ async def read(store: Store, scope: Scope, index: Index, query: str, chosen: Seq
 
 def evidence(shares: Sequence[float], words: str) -> tuple[Evidence, ...]:
     """What matters of the shares, the strongest first, and the rest in sum as "other"; together they are the score."""
-    named = sorted(zip(EVIDENCE, shares, strict=True), key=lambda each: -abs(each[1]))
-    least = _TOLD * sum(abs(share) for share in shares)
-    told = [Evidence(name, share, words if name == "lexical" else "") for name, share in named if abs(share) > least]
-    rest = sum(share for _, share in named[len(told) :])
+    least = _TOLD * sum(map(abs, shares))
+    named = [(share, name) for share, name in zip(shares, EVIDENCE, strict=True) if abs(share) > least]
+    named.sort(key=lambda each: -abs(each[0]))
+    told = [Evidence(name, share, words if name == "lexical" else "") for share, name in named]
+    rest = sum(share for share in shares if abs(share) <= least)
     return (*told, Evidence("other", rest)) if rest else tuple(told)
 
 

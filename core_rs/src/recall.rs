@@ -86,7 +86,7 @@ pub struct Traits {
     pub importance: f32,
     /// The number of its session, for filters; 0 for none.
     pub session: u64,
-    /// The number of the message it came from; 0 for none.
+    /// The number of the message it came from, or of what else it shall be left out with; 0 for none.
     pub message: u64,
 }
 
@@ -135,8 +135,8 @@ pub struct Filter {
     pub session: Option<u64>,
     /// These alone.
     pub only: Option<HashSet<u64>>,
-    /// Not those of the message of this number.
-    pub but: u64,
+    /// Not those of the messages of these numbers.
+    pub but: Vec<u64>,
     /// Those whose words, with their neighbours', cover less of the question are not found by words.
     pub min_coverage: f32,
     /// Those of a lower cosine are not found by meaning.
@@ -295,10 +295,10 @@ impl Recall {
             && filter.after.is_none_or(|after| choice.time >= after)
             && filter.before.is_none_or(|before| choice.time < before)
             && filter.only.as_ref().is_none_or(|only| only.contains(&choice.doc))
-            && (filter.session.is_none() && filter.but == 0
+            && (filter.session.is_none() && filter.but.is_empty()
                 || self.memories.get(&choice.doc).is_some_and(|memory| {
                     filter.session.is_none_or(|session| memory.traits.session == session)
-                        && (filter.but == 0 || memory.traits.message != filter.but)
+                        && !filter.but.contains(&memory.traits.message)
                 }))
     }
 

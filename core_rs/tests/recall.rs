@@ -152,7 +152,7 @@ impl Kept {
             && filter.before.is_none_or(|before| memory.time < before)
             && filter.session.is_none_or(|session| memory.traits.session == session)
             && filter.only.as_ref().is_none_or(|only| only.contains(&number))
-            && (filter.but == 0 || memory.traits.message != filter.but)
+            && !filter.but.contains(&memory.traits.message)
     }
 
     /// Whether it is a candidate; None where rounding decides.
@@ -224,8 +224,9 @@ fn filters() -> impl Strategy<Value = Filter> {
         prop::option::weighted(0.8, (-1.0_f32..1.0, -2.0_f32..2.0).prop_map(|(speaker, kind)| Class { speaker, kind }));
     let time = || prop::option::weighted(0.2, 0..30_i64);
     let only = prop::option::weighted(0.2, prop::collection::hash_set(0..24_u64, 0..12));
+    let but = prop::collection::vec(1..3_u64, 0..3);
     let bounds = (prop::sample::select(vec![0.0_f32, 0.3]), prop::sample::select(vec![-1.0_f32, 0.35]));
-    (prop::collection::vec(class, 3), time(), time(), prop::option::weighted(0.2, 0..3_u64), only, 0..2_u64, bounds)
+    (prop::collection::vec(class, 3), time(), time(), prop::option::weighted(0.2, 0..3_u64), only, but, bounds)
         .prop_map(|(classes, after, before, session, only, but, (min_coverage, min_similarity))| Filter {
             classes,
             after,

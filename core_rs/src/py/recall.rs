@@ -102,12 +102,12 @@ impl Recall {
     #[expect(clippy::too_many_arguments, reason = "named ones, in Python")]
     #[pyo3(signature = (
         text, limit, *, weights, now, half_life, otherwise = "", known = "", meaning = None, classes = Vec::new(), spans = Vec::new(), delay = 1.0, asks_when = false,
-        asks_name = false, after = None, before = None, session = None, only = None, but = 0, min_coverage = 0.0,
+        asks_name = false, after = None, before = None, session = None, only = None, but = Vec::new(), min_coverage = 0.0,
         min_similarity = -1.0,
     ))]
     #[pyo3(
         text_signature = "($self, text, limit, *, weights, now, half_life, otherwise='', known='', meaning=None, classes=(), spans=(), delay=1.0, asks_when=False, \
-        asks_name=False, after=None, before=None, session=None, only=None, but=0, min_coverage=0.0, min_similarity=-1.0)"
+        asks_name=False, after=None, before=None, session=None, only=None, but=(), min_coverage=0.0, min_similarity=-1.0)"
     )]
     fn rank<'py>(
         &self,
@@ -129,7 +129,7 @@ impl Recall {
         before: Option<i64>,
         session: Option<u64>,
         only: Option<Vec<u64>>,
-        but: u64,
+        but: Vec<u64>,
         min_coverage: f32,
         min_similarity: f32,
     ) -> PyResult<Vec<Found<'py>>> {
