@@ -34,7 +34,7 @@ TOO_MUCH = 5 << 20
 # page token may besides be none of this list, which only the list itself can tell.
 DOCUMENTED = {"OK", "NOT_FOUND", "FAILED_PRECONDITION", "ALREADY_EXISTS"}
 LOOKED_INTO = (b"page_token", b"preview", b"time_zone")
-ITS_LINE = re.compile(rb"\bline [0-9]+\b")
+ITS_LINE = re.compile(rb"line [0-9]+")
 LEAKS = (b".py", b"Traceback", b"Error", b"Exception", b"google.protobuf", b"object at 0x", b"/usr/", b"upb", b"line ")
 FRAMES = {
     "Converse": chat_pb2.ConverseResponse,
