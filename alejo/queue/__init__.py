@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from alejo.queue.jobs import Attempt, Cause, Depth, Failure, Job, JobState, Lease, Limits, Priority
+from alejo.jobs import Attempt, Cause, Depth, Failure, Job, JobState, Lease, Priority
+from alejo.queue.steps import Limits
 from alejo.storage.store import Writer
 from alejo.types import Scope
 

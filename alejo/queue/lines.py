@@ -16,7 +16,7 @@ import msgspec
 from alejo.clock import Clock
 from alejo.errors import FailedPrecondition, InvalidArgument, Unavailable
 from alejo.ids import Ids
-from alejo.queue.jobs import Cause, Failure, Job, JobState, Lease, Limits, Priority, failed, step
+from alejo.jobs import Cause, Failure, Job, JobState, Lease, Priority
 from alejo.queue.rows import (
     BEATS,
     DEAD_LETTERS,
@@ -37,6 +37,7 @@ from alejo.queue.rows import (
     line_key,
     mark_key,
 )
+from alejo.queue.steps import Limits, failed, step
 from alejo.storage.store import SYSTEM, Row, Store, Vault, Writer
 from alejo.types import Scope
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection
 
-from alejo.queue.jobs import JobState
+from alejo.jobs import JobState
 from alejo.queue.rows import Sign
 
 LOOK_AGAIN = 1_000_000  # µs until a line is looked at again that somebody else works on

@@ -11,7 +11,7 @@ from typing import Any
 from alejo import paging
 from alejo.errors import Conflict, InvalidArgument, NotFound
 from alejo.ids import raw
-from alejo.queue.jobs import Job, JobState
+from alejo.jobs import Job, JobState
 from alejo.queue.lines import Lines
 from alejo.queue.rows import (
     DEAD_LETTERS,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from alejo.ids import raw
-from alejo.queue.jobs import Job, JobState, Priority
+from alejo.jobs import Job, JobState, Priority
 from alejo.storage.tables import Table
 from alejo.types import Value
 

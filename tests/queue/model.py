@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from alejo.queue.jobs import Cause, Failure, JobState, Limits, Priority
+from alejo.queue import Cause, Failure, JobState, Limits, Priority
 
 S = JobState
 Place = tuple[str, str, str]  # user, session, kind

@@ -12,11 +12,11 @@ from alejo.clock import FakeClock
 from alejo.errors import InvalidArgument, NotFound
 from alejo.ids import Ids
 from alejo.queue import Cause, Failure, Job, JobState, Limits, Priority
-from alejo.queue.jobs import failed
 from alejo.queue.presence import Presence
 from alejo.queue.reconcile import Reconciler
 from alejo.queue.register import Register
 from alejo.queue.rows import SIGNS, UNDER_WAY, USERS, line_key
+from alejo.queue.steps import failed
 from alejo.queue.stored import StoredQueue
 from alejo.storage import Delete
 from alejo.storage.keyring import DATA_KEYS, Keyring

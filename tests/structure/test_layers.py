@@ -10,6 +10,7 @@ from .imports import ROOT, Import, environment, imports, rings, sources
 
 ROWS = (
     "errors types v1 _core __version__",
+    "jobs",
     "cache clock embedding entropy log metrics paging reasons roles settings wire",
     "hooks ids",
     "plugins storage",
@@ -43,7 +44,7 @@ DOORS = {
 ENVIRONMENT = ("settings",)
 
 # What a plugin may know of alejo; the built-in ones are held to what a stranger's may.
-PLUGIN_API = ("alejo.errors", "alejo.hooks", "alejo.roles", "alejo.types")
+PLUGIN_API = ("alejo.errors", "alejo.hooks", "alejo.jobs", "alejo.roles", "alejo.types")
 
 
 def room(module: str) -> str:

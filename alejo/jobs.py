@@ -1,4 +1,4 @@
-"""What a job is, the steps it may take, and when one that failed is tried again.
+"""What a job for later is: the values that the queue, the wire and plugins speak of. Times are microseconds, UTC.
 
 A job promises that what was said in a session, from one message to another, is worked through. It holds identifiers and
 numbers, never a word of what was said.
@@ -7,14 +7,8 @@ numbers, never a word of what was said.
 from __future__ import annotations
 
 import enum
-import random
 
-import msgspec
-
-from alejo.errors import FailedPrecondition
 from alejo.types import Scope, Value
-
-HISTORY = 32  # attempts that a job keeps
 
 
 class Priority(enum.IntEnum):
@@ -26,7 +20,7 @@ class Priority(enum.IntEnum):
 
 
 class JobState(enum.IntEnum):
-    """Where a job stands; the allowed steps are in `STEPS`."""
+    """Where a job stands; the allowed steps are in `alejo.queue.steps`."""
 
     QUEUED = 1
     RUNNING = 2
@@ -44,17 +38,6 @@ class Cause(enum.IntEnum):
     INVALID = 3  # the outcome cannot be right, such as none where there must be one
     DOWN = 4  # something the job depends on is down; the attempt does not count
     DEATH = 5  # the process that ran it ended, or was not heard in time
-
-
-S = JobState
-STEPS: dict[JobState, frozenset[JobState]] = {
-    S.QUEUED: frozenset({S.RUNNING, S.CANCELLED}),
-    S.RUNNING: frozenset({S.DONE, S.DELAYED, S.DEAD, S.CANCELLED}),
-    S.DELAYED: frozenset({S.RUNNING, S.CANCELLED}),
-    S.DEAD: frozenset({S.QUEUED, S.CANCELLED}),
-    S.DONE: frozenset(),
-    S.CANCELLED: frozenset(),
-}
 
 
 class Failure(Value, frozen=True):
@@ -134,50 +117,3 @@ class Depth(Value, frozen=True):
     running: int
     dead: int
     oldest: float
-
-
-class Limits(Value, frozen=True):
-    """What the queue allows, with its defaults; times in seconds.
-
-    `invalid` and `deaths` are attempts that may fail for that cause; `user_jobs` and `jobs` bound what is asked for,
-    never a turn.
-    """
-
-    lease: float = 60.0
-    attempts: int = 8
-    invalid: int = 2
-    deaths: int = 3
-    least_delay: float = 1.0
-    most_delay: float = 300.0
-    step: float = 10.0
-    user_jobs: int = 1_000
-    jobs: int = 100_000
-    ended: float = 86_400.0
-
-
-def step(job: Job, state: JobState, **changes: object) -> Job:
-    """The job in another state. Raises FailedPrecondition when the table has no such step."""
-    if state not in STEPS[job.state]:
-        raise FailedPrecondition(f"A job that is {job.state.name.lower()} cannot become {state.name.lower()}.")
-    return msgspec.structs.replace(job, state=state, **changes)
-
-
-def delay(attempt: int, limits: Limits, chance: random.Random) -> float:
-    """Seconds before the next attempt: "full jitter" of M. Brooker, Exponential Backoff And Jitter (AWS, 2015)."""
-    return chance.uniform(0.0, min(limits.most_delay, limits.least_delay * 2 ** (attempt - 1)))
-
-
-def failed(job: Job, failure: Failure, now: int, limits: Limits, chance: random.Random) -> Job:
-    """The job after an attempt that failed at `now`: delayed, or dead when it was the last of its kind."""
-    if failure.cause is Cause.DOWN:
-        attempt, attempts, wait = job.attempt - 1, job.attempts, failure.retry_after
-    else:
-        attempt, owner = job.attempt, job.lease.owner if job.lease else ""
-        attempts = (*job.attempts, Attempt(attempt, job.began_at, now, owner, failure))[-HISTORY:]
-        wait = max(failure.retry_after, delay(attempt, limits, chance))
-    after = msgspec.structs.replace(job, lease=None, attempt=attempt, attempts=attempts)
-    most = {Cause.DOWN: limits.attempts, Cause.PERMANENT: 1, Cause.INVALID: limits.invalid, Cause.DEATH: limits.deaths}
-    if attempt >= limits.attempts or after.failures(failure.cause) >= most.get(failure.cause, limits.attempts):
-        return step(after, S.DEAD, ended_at=now)
-    moment = now + round(wait * 1e6)
-    return step(after, S.DELAYED, not_before=moment, ready_at=moment)
