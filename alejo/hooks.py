@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pluggy
 
-from alejo.roles import Brain, Command, Embedder, EmotionModel, MemoryStrategy, Observer, Vision
+from alejo.roles import Brain, Command, Embedder, EmotionModel, Learner, MemoryStrategy, Observer, Vision
 
 if TYPE_CHECKING:
     from alejo.storage import Storage
@@ -54,6 +54,11 @@ class Specs:
     @hookspec
     def alejo_register_memory(self, settings: Any) -> MemoryStrategy:
         """Returns what judges memories."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_learners(self, settings: Any) -> Sequence[Learner]:
+        """Returns what learns from sessions that have ended."""
         raise NotImplementedError
 
     @hookspec

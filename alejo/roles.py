@@ -19,9 +19,12 @@ from alejo.types import (
     FactDraft,
     Hit,
     Image,
+    Judged,
+    Learned,
     Memory,
     MemoryDraft,
     Message,
+    Pair,
     Percept,
     Preferences,
     RecallPlan,
@@ -146,6 +149,42 @@ class FactStrategy(Protocol):
 
     async def complete_fact(self, draft: FactDraft) -> FactDraft:
         """The draft with its relation in the word for it, and cardinality, kinds and text where they were left open."""
+        ...
+
+
+class Lesson(msgspec.Struct, frozen=True):
+    """What a learner learns from when a session has ended, of its user alone. `now` is in microseconds.
+
+    `pairs` are the newest questions and answers, near duplicates left out, and `judged` what was recalled for questions
+    and how it was liked, both oldest first; each is empty unless the learner wants it. `evidence` names the columns of
+    what is judged, `weights` are those in use. `state` is what the learner returned the last time.
+    """
+
+    session: Session
+    state: bytes
+    now: int
+    pairs: tuple[Pair, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    evidence: tuple[str, ...] = ()
+    weights: dict[str, float] = {}
+
+
+class Learner(Protocol):
+    """Makes something better by what was said and how it was liked. `name` is one word that no other learner has.
+
+    `wants` are any of "pairs" and "judged". What it begins elsewhere may have been begun already when it is called
+    again with the same state: the host may have been killed in between.
+    """
+
+    name: str
+
+    @property
+    def wants(self) -> Sequence[str]:
+        """What it wants to be given."""
+        ...
+
+    async def learn(self, lesson: Lesson) -> Learned:
+        """What was learned of a session that has ended."""
         ...
 
 

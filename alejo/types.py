@@ -453,6 +453,50 @@ class Preferences(Value, frozen=True):
     version: int = 0
 
 
+class Pair(Value, frozen=True):
+    """A question of a user's and the answer it got. `at` is when it was asked; the ids are of its first message."""
+
+    question: str
+    answer: str
+    session_id: str
+    message_id: str
+    at: int
+
+
+class Judged(Value, frozen=True):
+    """What was recalled for one question, best first: the evidence of each memory, and how it was liked.
+
+    Evidence is by the names of `Lesson.evidence`; liking is -1 to 1, 0 where nobody said.
+    """
+
+    evidence: tuple[tuple[float, ...], ...]
+    liking: tuple[float, ...]
+
+
+class Metric(Value, frozen=True):
+    """A figure as it was before something was learned and after, each of `n` cases."""
+
+    name: str
+    before: float
+    after: float
+    n: int = 0
+
+
+class Learned(Value, frozen=True):
+    """What a learner made of a lesson. `state` comes back with its next one; `outcome` is a stable word for the log.
+
+    `weights` are proposed for recall, by the names of evidence: the host compares them with those in use on questions
+    that the learner has not seen. With `again`, seconds, the learner wants the same lesson then, as what it began
+    elsewhere goes on there; nothing of this counts as an attempt that failed.
+    """
+
+    state: bytes = b""
+    outcome: str = "learned"
+    weights: dict[str, float] = {}
+    metrics: tuple[Metric, ...] = ()
+    again: float | None = None
+
+
 class EmbeddingModel(Value, frozen=True):
     """What makes vectors: a name that no other model or version of it has, and how many numbers a vector has."""
 

@@ -19,6 +19,7 @@ ROLES = (  # those of scaffold.ROLES; held by a test
     "command",
     "embedder",
     "emotion",
+    "learner",
     "memory",
     "observer",
     "vision",

@@ -222,6 +222,31 @@ class {cls}:
         assert len(await host.call("embedder", "embed", ["a", "b"])) == 2
 """,
     ),
+    "learner": Role(
+        "from alejo.roles import Learner, Lesson\nfrom alejo.types import Learned, Metric\n",
+        '''
+class {cls}:
+    """Learns from sessions that have ended; here, how often the user said its word."""
+
+    name = "{word}"
+    wants = ("pairs",)
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    async def learn(self, lesson: Lesson) -> Learned:
+        """What was learned of a session."""
+        before = int(lesson.state or b"0")
+        said = sum(self._word in pair.question for pair in lesson.pairs if pair.session_id == lesson.session.id)
+        return Learned(b"%d" % (before + said), metrics=(Metric("said", before, before + said),))
+''',
+        '''def alejo_register_learners(settings: Settings) -> list[Learner]:
+    """What learns from sessions that have ended."""
+    return [{cls}(settings.word)]''',
+        """        learned = await host.call("learner", "learn", testing.lesson())
+        assert learned.state == b"0"
+""",
+    ),
     "memory": Role(
         "from collections.abc import Sequence\n\nfrom alejo.roles import MemoryStrategy\n"
         "from alejo.types import Layer, MemoryDraft, Message, RecallPlan\n",

@@ -35,6 +35,7 @@ HOOKS = {
     "alejo_register_vision": ("vision", False),
     "alejo_register_embedder": ("embedder", False),
     "alejo_register_memory": ("memory", False),
+    "alejo_register_learners": ("learner", True),
     "alejo_register_observers": ("observer", True),
     "alejo_register_storage": ("storage", False),
 }

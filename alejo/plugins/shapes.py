@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alejo._core import EVIDENCE
-from alejo.types import Appraisal, CommandSpec, EmbeddingModel, FactDraft, MemoryDraft, Percept, RecallPlan
+from alejo.types import Appraisal, CommandSpec, EmbeddingModel, FactDraft, Learned, MemoryDraft, Percept, RecallPlan
 
 from . import places
 from .states import Refusal
@@ -21,6 +21,11 @@ from .states import Refusal
 _MOST = 100  # the greatest weight of a plan
 _FACTS = 32  # of one message
 _EVIDENCE = frozenset(EVIDENCE)
+_NAME = 64
+_STATE = 1 << 20  # bytes that a learner may have kept
+_METRICS = 64
+_AGAIN = 86400.0
+_WANTED = frozenset({"pairs", "judged"})
 
 
 class WrongAnswer(Exception):
@@ -49,6 +54,7 @@ ROLES: dict[str, dict[str, Method]] = {
         "facts": Method(1, tuple[FactDraft, ...], optional=True),
         "complete_fact": Method(1, FactDraft, optional=True),
     },
+    "learner": {"learn": Method(1, Learned)},
     "observer": {
         "message_received": Method(1, None),
         "response_generated": Method(2, None),
@@ -67,6 +73,16 @@ def check_object(role: str, value: object) -> None:
         if method is None:
             raise Refusal(f"Its {role} has no method {name}.", f"See alejo.roles for what a {role} is.")
         _check_method(f"{role}.{name}", getattr(value, name), wanted)
+    if role == "learner":
+        _check_learner(value)
+
+
+def _check_learner(value: object) -> None:
+    name, wants = getattr(value, "name", None), getattr(value, "wants", None)
+    if not (isinstance(name, str) and name.isidentifier() and len(name) <= _NAME):
+        raise Refusal(f"The learner name {name!r} is not one word.", 'Give it an attribute name = "a_word".')
+    if not (isinstance(wants, (tuple, list)) and set(wants) <= _WANTED):
+        raise Refusal(f"The learner {name} wants {wants!r}.", f"Its wants are any of {', '.join(sorted(_WANTED))}.")
 
 
 def check_openers(value: object) -> dict[str, Callable[[str], Any]]:
@@ -122,6 +138,15 @@ def _check_meaning(value: Any) -> Any:
         and all(0 <= weight <= _MOST for weight in value.kind_weights.values())
     ):
         raise WrongAnswer("memory.plan returned a number without a meaning")
+    if isinstance(value, Learned) and not (
+        len(value.state) <= _STATE
+        and 0 < len(value.outcome) <= _NAME
+        and value.weights.keys() <= _EVIDENCE
+        and all(abs(weight) <= _MOST for weight in value.weights.values())
+        and len(value.metrics) <= _METRICS
+        and (value.again is None or 0 <= value.again <= _AGAIN)
+    ):
+        raise WrongAnswer("learner.learn returned something without a meaning, or too much")
     if isinstance(value, (tuple, list)) and len(value) > _FACTS and isinstance(value[0], FactDraft):
         raise WrongAnswer(f"memory.facts returned more than {_FACTS} facts")
     for draft in value if isinstance(value, (tuple, list)) else (value,):

@@ -29,6 +29,7 @@ __all__ = [
     "assistant",
     "checks",
     "host",
+    "lesson",
     "message",
     "turn",
 ]
@@ -44,6 +45,7 @@ _PLACES = {
     "assistant": "alejo.testing.hosting",
     "checks": "alejo.testing.storage",
     "host": "alejo.testing.hosting",
+    "lesson": "alejo.testing.desk",
     "message": "alejo.testing.desk",
     "turn": "alejo.testing.desk",
 }

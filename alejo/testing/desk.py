@@ -8,8 +8,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from alejo.errors import NotFound
-from alejo.roles import Command, Desk, Turn
-from alejo.types import Context, ContextItem, Hit, Layer, Memory, MemoryDraft, Message, Role, Session, SessionState
+from alejo.roles import Command, Desk, Lesson, Turn
+from alejo.types import (
+    Context,
+    ContextItem,
+    Hit,
+    Judged,
+    Layer,
+    Memory,
+    MemoryDraft,
+    Message,
+    Pair,
+    Role,
+    Session,
+    SessionState,
+)
 
 DAY = 86_400_000_000
 NOW = 1_683_640_980_000_000  # 9 May 2023, 14:03 UTC
@@ -42,6 +55,21 @@ def turn(text: str, desk: Desk | None = None, *, images: Sequence[Any] = (), **f
     if isinstance(desk, ListDesk):
         desk.turn = made
     return made
+
+
+def lesson(**fields: Any) -> Lesson:
+    """A lesson of a session with one question that was answered and judged; `fields` are those of Lesson."""
+    session = Session("s1", SessionState.COMPLETED, NOW, NOW)
+    given: dict[str, Any] = {
+        "session": session,
+        "state": b"",
+        "now": NOW,
+        "pairs": (Pair("Who likes the garden?", "Luna does.", session.id, "m1", NOW),),
+        "judged": (Judged(((0.2, 0.9), (0.8, 0.1)), (1.0, -1.0)),),
+        "evidence": ("lexical", "dense"),
+        "weights": {"lexical": 1.0, "dense": 0.5},
+    }
+    return Lesson(**(given | fields))
 
 
 class ListDesk:

@@ -24,7 +24,7 @@ from alejo.plugins.shapes import ROLES
 from alejo.settings import read
 from alejo.types import FactDraft, Image, MemoryDraft, PluginState, PluginStatus, Session, SessionState
 
-from .desk import NOW, message, turn
+from .desk import NOW, lesson, message, turn
 
 CALL_SECONDS = 5.0
 CANCEL_SECONDS = 1.0
@@ -54,6 +54,7 @@ def samples(role: str, method: str) -> Sequence[Any]:
         "facts": (said,),
         "complete_fact": (FactDraft("user", "likes", "the garden"),),
         "plan": ("Who likes the garden?",),
+        "learn": (lesson(),),
         "message_received": (said,),
         "response_generated": (said, said),
         "session_ended": (session,),

@@ -97,6 +97,20 @@ REFUSED = {
     "wrong spec": (returning("commands", "[Saying()]", "Saying.spec = CommandSpec('say', 3)"), "field of a wrong type"),
     "two words": (returning("commands", "[Saying()]", "Saying.spec = CommandSpec('say it', '')"), "not one word"),
     "not an observer": (returning("observers", "[Feeling()]", ""), "observer has no method message_received"),
+    "nameless learner": (
+        returning(
+            "learners", "[Keen()]", "class Keen:\n    wants = ()\n    async def learn(self, lesson): return None"
+        ),
+        "learner name None is not one word",
+    ),
+    "greedy learner": (
+        returning(
+            "learners",
+            "[Keen()]",
+            "class Keen:\n    name, wants = 'keen', ('all',)\n    async def learn(self, lesson): return None",
+        ),
+        "learner keen wants",
+    ),
     "no openers": (returning("storage", "['x:']", ""), "openers by URL scheme"),
 }
 
