@@ -21,7 +21,8 @@ from alejo.cache import Cache
 from alejo.clock import Clock, SystemClock, time_zone
 from alejo.conversation import Conversation
 from alejo.conversation.turns import Turns
-from alejo.errors import FailedPrecondition, PluginFailed, StartupError
+from alejo.errors import FailedPrecondition, StartupError
+from alejo.events import Events
 from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
 from alejo.memory import Facts, Memories
@@ -49,8 +50,6 @@ from alejo.storage.versions import Versions
 from alejo.types import Accepted, Answer, Ask, Hit, Memory, MemoryDraft, Page, Scope, Session
 
 _MIB = 1 << 20
-# Observers are told after the fact; one that is slow must not hold up the end.
-_TELLING_SECONDS = 0.5
 
 
 class Assistant:
@@ -76,6 +75,7 @@ class Assistant:
         self.storage_name = settings.storage_url.partition(":")[0]
         self.plugins = plugins
         self.started_at = clock.now()
+        self.events = Events(plugins, settings["plugins.events"])
         ids = Ids(clock)
         self.store = store
         layers = Layers.of(settings)
@@ -127,11 +127,10 @@ class Assistant:
         self.ownership = Ownership(store, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, ids, clock)
         self.conversation = Conversation(
-            turns, self.memories, self.profiles, plugins, ids, clock, settings["context.tokens"], self._answered
+            turns, self.memories, self.profiles, plugins, ids, clock, settings["context.tokens"], self.events
         )
         self._layers = layers
         self._compacting = asyncio.Lock()
-        self._telling: set[asyncio.Task[None]] = set()
 
     async def chat(self, text: str, *, session_id: str = "", request_id: str = "", scope: Scope = LOCAL) -> Answer:
         """Says something and returns the answer, on disk."""
@@ -179,36 +178,15 @@ class Assistant:
         shutil.rmtree(self.folder.cache_path, ignore_errors=True)
         return _cache_disk(self.settings, self.folder)
 
-    def _answered(self, answer: Answer, memories: Sequence[Memory]) -> None:
-        self._tell("message_received", answer.user_message)
-        self._tell("response_generated", answer.user_message, answer.message)
-        for memory in memories:
-            self._tell("memory_formed", memory)
-
     def _session_ended(self, scope: Scope, session: Session) -> None:
         self.activity.ended(scope, session.id)
-        self._tell("session_ended", session)
-
-    def _tell(self, event: str, *values: object) -> None:
-        for slot in self.plugins.every("observer"):
-            task = asyncio.get_running_loop().create_task(self._tell_one(slot, event, values))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
-
-    async def _tell_one(self, slot: Any, event: str, values: Sequence[object]) -> None:
-        try:
-            await self.plugins.call(slot, event, *values)
-        except PluginFailed:
-            return  # the plugin's status tells; nobody waits for an observer
+        self.events.tell("session_ended", session.id, session)
 
     async def close(self) -> None:
         """Waits for what is under way, then closes plugins and storage."""
         await self.keeper.close()
         await self.conversation.close()
-        if self._telling:
-            _, late = await asyncio.wait(self._telling, timeout=_TELLING_SECONDS)
-            for task in late:
-                task.cancel()
+        await self.events.close()
         await self.plugins.close()
         await self.indexes.close()
         await self.cache.close()

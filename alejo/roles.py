@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from alejo.jobs import Job
 from alejo.types import (
     Appraisal,
     CommandSpec,
@@ -189,7 +190,11 @@ class Learner(Protocol):
 
 
 class Observer:
-    """Hears what happened. Override what you need; a call that fails or is slow never harms the turn."""
+    """Hears what happened. Override what you need.
+
+    Events of a session come in their order, one at a time. A call that fails or is slow never harms a turn: who has too
+    many events waiting misses those that follow.
+    """
 
     async def message_received(self, message: Message) -> None:
         """A user's message is on disk."""
@@ -202,3 +207,6 @@ class Observer:
 
     async def session_ended(self, session: Session) -> None:
         """A session was completed or archived."""
+
+    async def job_failed(self, job: Job) -> None:
+        """An attempt failed, as the last of its `attempts` says: the job is delayed, or dead. Told where it ran."""

@@ -107,6 +107,7 @@ OPTIONS = (
     Option("plugins.call_seconds", 5.0, "How long one call of a plugin may take."),
     Option("plugins.failures", 5, "Failures in a row after which a plugin is quarantined."),
     Option("plugins.rest_seconds", 30.0, "How long a quarantined plugin rests before it is tried again."),
+    Option("plugins.events", 1000, "How many events may wait for an observer; it misses those that follow."),
     Option("context.tokens", 2048, "The token budget of the context a brain gets."),
     Option(
         "context.time_zone", "UTC", "The users' time zone (IANA name) where a session's label time_zone names none."

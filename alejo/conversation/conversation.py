@@ -8,7 +8,7 @@ same request then attaches to the running turn. A request id with another body i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import msgspec
@@ -18,6 +18,7 @@ from alejo.conversation.desk import TurnDesk
 from alejo.conversation.senses import SENSES, Senses, sense
 from alejo.conversation.turns import Turns, Underway, another_body, body
 from alejo.errors import PluginFailed, Unavailable
+from alejo.events import Events
 from alejo.ids import Ids
 from alejo.memory import Memories
 from alejo.plugins import PluginHost
@@ -25,7 +26,7 @@ from alejo.profiles import Profiles
 from alejo.roles import Turn
 from alejo.storage.store import Row
 from alejo.storage.tables import TurnRow
-from alejo.types import Accepted, Answer, Ask, Memory, Scope
+from alejo.types import Accepted, Answer, Ask, Scope
 
 Event = Accepted | str | Answer
 
@@ -54,7 +55,7 @@ class Conversation:
         ids: Ids,
         clock: Clock,
         budget: int,
-        told: Callable[[Answer, Sequence[Memory]], None],
+        events: Events,
     ) -> None:
         self._turns = turns
         self._memories = memories
@@ -63,7 +64,7 @@ class Conversation:
         self._ids = ids
         self._clock = clock
         self._budget = budget
-        self._told = told
+        self._events = events
         self._live: dict[tuple[Scope, str], _Flight] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -108,7 +109,8 @@ class Conversation:
                         yield piece
                 known = await self._turns.finish(turn, senses, desk, "".join(pieces))
                 events = (known,)
-                self._told(known, turn.memories)
+                if not known.replayed:
+                    self._events.tell("response_generated", known.session_id, known.user_message, known.message)
             flight.answer.set_result(known)
         except BaseException as error:
             await self._cut(flight, error)
@@ -129,6 +131,8 @@ class Conversation:
         senses = await sense(self._plugins, slots, self._memories, scope, turn.message)
         if turn.committed is not None:
             await asyncio.shield(turn.committed)
+        if before is None:
+            self._heard(turn)
         preferences = await self._profiles.get(scope)
         desk = TurnDesk(
             scope,
@@ -143,6 +147,11 @@ class Conversation:
         )
         desk.preferences = preferences
         return turn, desk, senses
+
+    def _heard(self, turn: Underway) -> None:
+        self._events.tell("message_received", turn.session.id, turn.message)
+        for memory in turn.memories:
+            self._events.tell("memory_formed", turn.session.id, memory)
 
     async def _cut(self, flight: _Flight, error: BaseException) -> None:
         """Notes on disk how a turn ended that has no answer."""

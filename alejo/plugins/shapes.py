@@ -60,6 +60,7 @@ ROLES: dict[str, dict[str, Method]] = {
         "response_generated": Method(2, None),
         "memory_formed": Method(1, None),
         "session_ended": Method(1, None),
+        "job_failed": Method(1, None, optional=True),
     },
 }
 

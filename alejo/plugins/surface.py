@@ -16,7 +16,7 @@ import msgspec
 
 from alejo import errors, hooks, jobs, roles, types
 
-VERSION = "2.3"
+VERSION = "2.4"
 
 
 def surface(names: Iterable[str]) -> dict[str, list[str]]:

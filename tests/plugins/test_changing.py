@@ -11,8 +11,9 @@ import pytest
 
 from alejo.clock import SystemClock
 from alejo.errors import FailedPrecondition, NotFound, PluginFailed, StartupError
+from alejo.events import Events
 from alejo.plugins import PluginHost
-from alejo.types import Appraisal, PluginState
+from alejo.types import Appraisal, PluginState, Session, SessionState
 
 from .shelf import Shelf
 
@@ -206,4 +207,42 @@ async def test_a_reload_ends_quarantine(shelf: Shelf) -> None:
     sys.modules["one"].GO.set()
     assert (await host.reload("one")).state is PluginState.ACTIVE
     assert await feel(host) == 0.25
+    await host.close()
+
+
+HEARING = """
+import asyncio, threading
+from alejo.hooks import hookimpl
+from alejo.roles import Observer
+
+GO = threading.Event()
+HEARD = []
+
+class Hearing(Observer):
+    async def session_ended(self, session):
+        HEARD.append(session.title)
+        await asyncio.to_thread(GO.wait)
+
+@hookimpl
+def alejo_register_observers(settings):
+    return [Hearing()]
+"""
+
+
+async def test_an_observer_that_is_loaded_anew_hears_what_waited(shelf: Shelf) -> None:
+    """What the old one has begun to hear ends with it; the next event of the session goes to the new one."""
+    shelf.add("one", HEARING)
+    host = await PluginHost.start(shelf.settings(), SystemClock(), entry_points=shelf.entry_points)
+    events = Events(host, 10)
+    old = sys.modules["one"]
+    for title in ("first", "second"):
+        events.tell("session_ended", "s", Session("s", SessionState.COMPLETED, 0, 0, title))
+    await asyncio.sleep(0)
+    shelf.add("one", HEARING + "#")
+    await host.reload("one")
+    new = sys.modules["one"]
+    new.GO.set()
+    old.GO.set()
+    await events.close(seconds=30)
+    assert (old.HEARD, new.HEARD) == (["first"], ["second"])
     await host.close()

@@ -14,7 +14,7 @@ ROWS = (
     "cache clock embedding entropy log metrics paging reasons roles settings wire",
     "hooks ids",
     "plugins storage",
-    "queue",
+    "events queue",
     "memory sessions identity profiles",
     "conversation ownership reflection",
     "app",
