@@ -35,6 +35,10 @@ from alejo.memory.remember import Remember
 from alejo.ownership import Ownership
 from alejo.plugins import SWITCHES, Candidate, PluginHost
 from alejo.profiles import Profiles
+from alejo.queue.presence import Presence
+from alejo.queue.promises import LEARNING, REFLECTION
+from alejo.reflection import Processing, Reflection
+from alejo.reflection.statistics import Statistics
 from alejo.sessions import Sessions
 from alejo.settings import Settings
 from alejo.storage import Storage
@@ -86,7 +90,18 @@ class Assistant:
         self.keys = Keys(store, ids, clock)
         versions = Versions(store, settings["memory.versions"])
         self.profiles = Profiles(store, requests, clock)
-        self.sessions = Sessions(store, journal, requests, versions, ids, clock, cache, self._session_ended)
+        self.reflection = Reflection(
+            store,
+            ids,
+            clock,
+            _processors(store),
+            presence=_presence(folder),
+            batch=settings["reflection.batch"],
+            timeout=settings["reflection.timeout_seconds"],
+            concurrency=settings["reflection.concurrency"],
+        )
+        promises = self.reflection.promises
+        self.sessions = Sessions(store, journal, requests, versions, promises, ids, clock, cache, self._session_ended)
         blobs = Blobs(store, folder.indexes_path)
         self.indexes = Indexes(
             store,
@@ -125,7 +140,7 @@ class Assistant:
             self.memories.forget,
         )
         self.ownership = Ownership(store, clock)
-        turns = Turns(store, journal, self.sessions, requests, remembering, ids, clock)
+        turns = Turns(store, journal, self.sessions, requests, remembering, promises, ids, clock)
         self.conversation = Conversation(
             turns, self.memories, self.profiles, plugins, ids, clock, settings["context.tokens"], self.events
         )
@@ -186,6 +201,7 @@ class Assistant:
         """Waits for what is under way, then closes plugins and storage."""
         await self.keeper.close()
         await self.conversation.close()
+        await self.reflection.close()
         await self.events.close()
         await self.plugins.close()
         await self.indexes.close()
@@ -230,11 +246,26 @@ async def open_assistant(
             structlog.get_logger().warning("records are kept as plain text, as the owner chose", storage=url)
         assistant = Assistant(chosen, clock, folder, storage, store, plugins)
         assistant.keeper.start(chosen["memory.keeper_seconds"])
+        if chosen["reflection.workers"]:
+            assistant.reflection.start()
         stack.pop_all()
         try:
             yield assistant
         finally:
             await assistant.close()
+
+
+def _processors(store: Store) -> dict[str, Sequence[Processing]]:
+    """What works through each kind of job."""
+    return {REFLECTION: (Statistics(store),), LEARNING: ()}
+
+
+def _presence(folder: Folder) -> Presence:
+    try:
+        return Presence(folder.workers_path)
+    except OSError as error:
+        why = f"The folder {folder.workers_path} cannot be made: {error.strerror}."
+        raise StartupError(why, hint="Name another data folder.", exit_code=73) from None
 
 
 def _quotas(settings: Settings) -> dict[str, float]:

@@ -14,6 +14,7 @@ from alejo.cache import Cache
 from alejo.clock import TIME_ZONE, Clock, time_zone
 from alejo.errors import Conflict, InvalidArgument, NotFound
 from alejo.ids import Ids, raw
+from alejo.queue.promises import Promises
 from alejo.storage import audit
 from alejo.storage.journal import TRANSITIONS, Journal, step
 from alejo.storage.redaction import Redaction, take_quotes
@@ -50,6 +51,7 @@ class Sessions:
         journal: Journal,
         requests: Requests,
         versions: Versions,
+        promises: Promises,
         ids: Ids,
         clock: Clock,
         cache: Cache,
@@ -59,6 +61,7 @@ class Sessions:
         self._journal = journal
         self._requests = requests
         self._versions = versions
+        self._promises = promises
         self._ids = ids
         self._clock = clock
         self._cache = cache
@@ -171,6 +174,8 @@ class Sessions:
                 writer.put(SESSIONS, row.key, session)
                 self._requests.add(writer, request_id, "session.update", body, True)
                 audit.record(writer, "session.update", session.id, session.updated_at)
+                if session.state in _ENDED and before.state not in _ENDED:
+                    await self._promises.ended(writer, scope, session)
                 try:
                     await writer.commit()
                 except Conflict:
@@ -204,6 +209,7 @@ class Sessions:
             writer = await self._store.writer(scope)
             writer.expect(SESSIONS, row.key, row.version)
             writer.delete(SESSIONS, row.key)
+            await self._promises.deleted(writer, scope, session_id)
             if row.value.origin:
                 writer.delete(ORIGINS, origin_key(row.value.origin))
             self._requests.add(writer, request_id, "session.delete", body, (messages, memories))

@@ -13,6 +13,7 @@ from alejo.errors import AlejoError, AlreadyExists, Conflict, NotFound, Unavaila
 from alejo.ids import Ids, raw
 from alejo.memory.recall import sound, versioned
 from alejo.memory.remember import Remember
+from alejo.queue.promises import Promises
 from alejo.sessions import Sessions
 from alejo.storage import audit
 from alejo.storage.journal import Journal
@@ -71,6 +72,7 @@ class Turns:
         sessions: Sessions,
         requests: Requests,
         remembering: Remember,
+        promises: Promises,
         ids: Ids,
         clock: Clock,
     ) -> None:
@@ -79,6 +81,7 @@ class Turns:
         self._sessions = sessions
         self._requests = requests
         self._remember = remembering
+        self._promises = promises
         self._ids = ids
         self._clock = clock
 
@@ -263,6 +266,7 @@ class Turns:
         writer.put(TURNS, place, _done(underway, senses, desk, answer))
         self._account(writer, desk, answer)
         audit.record(writer, "turn", turn.id, answer.recorded_at)
+        await self._promises.said(writer, scope, session)
         if session.message_count % _PRUNE_EVERY == 0:
             await self._requests.prune(scope, writer)
         return writer, session, answer

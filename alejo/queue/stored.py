@@ -257,6 +257,7 @@ class StoredQueue:
             except Conflict:
                 continue
         if self._presence:
+            self._presence.bury({self.owner})  # nothing is left to be ended by others
             self._presence.close()
 
     async def _check_room(self, scope: Scope) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alejo.reflection.reflection import Reflection
 from alejo.reflection.worker import Effects, Piece, Processing, Unfit, Worker
 
-__all__ = ["Effects", "Piece", "Processing", "Unfit", "Worker"]
+__all__ = ["Effects", "Piece", "Processing", "Reflection", "Unfit", "Worker"]

@@ -8,23 +8,8 @@ import msgspec
 
 from alejo.reflection.worker import Effects, Piece
 from alejo.storage.store import Store, Writer
-from alejo.storage.tables import Table
-from alejo.types import Message, Role, Scope, Value
-
-
-class SessionLog(Value, frozen=True):
-    """What was said in a session: messages and characters of the user and of the assistant; times in µs."""
-
-    session_id: str
-    asked: int = 0
-    answered: int = 0
-    asked_characters: int = 0
-    answered_characters: int = 0
-    first_at: int = 0
-    last_at: int = 0
-
-
-SESSION_LOGS = Table("session_log", SessionLog)  # session id (16)
+from alejo.storage.tables import SESSION_LOGS, SessionLog
+from alejo.types import Message, Role, Scope
 
 
 class Statistics:

@@ -23,6 +23,7 @@ from alejo.storage.tables import MESSAGES
 from alejo.types import Message, Scope
 
 BATCH = 10
+CONCURRENCY = 3
 SECONDS = 300.0  # for one batch in one processor
 BEAT_SECONDS = 15.0
 REAP_SECONDS = 5.0
@@ -99,7 +100,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._log = structlog.get_logger()
 
-    async def run(self, workers: int = 3) -> None:
+    async def run(self, workers: int = CONCURRENCY) -> None:
         """Works, so many batches at a time, until `stop`; what is under way then is done first."""
         async with asyncio.TaskGroup() as group:
             chores = [

@@ -4,6 +4,7 @@
     records/       the records of the lmdb: backend
     cache/         what need not be made again, sealed; it may be deleted while nothing runs, and is in no backup
     indexes/       indexes as they were, sealed, for a quick start; it may be deleted any time, and is in no backup
+    workers/       a locked file for each process that works through jobs
     plugins.json   the plugins an operator switched off, see alejo.plugins.switches
     server.lock    held by the process that serves the folder, which it names
     alejo.sock     where that process listens for this user's own programs
@@ -66,6 +67,7 @@ class Folder:
         self.records_path = path / "records"
         self.cache_path = path / "cache"
         self.indexes_path = path / "indexes"
+        self.workers_path = path / "workers"
         self.socket_path = _socket_path(path, marker.id)
 
     @classmethod

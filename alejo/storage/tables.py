@@ -128,6 +128,18 @@ class RecallCount(Value, frozen=True):
     at: int
 
 
+class SessionLog(Value, frozen=True):
+    """What was said in a session: messages and characters of the user and of the assistant; times in µs."""
+
+    session_id: str
+    asked: int = 0
+    answered: int = 0
+    asked_characters: int = 0
+    answered_characters: int = 0
+    first_at: int = 0
+    last_at: int = 0
+
+
 class Blob(Value, frozen=True):
     """Which file holds a user's large value, what opens it, the sizes of its parts; no file once it was withdrawn."""
 
@@ -155,5 +167,6 @@ QUOTES = Table("quote", bytes)  # memory or message id (16) ‖ request key (16)
 QUOTED = Table("quoted", bytes)  # memory or message id (16), empty, written anew with every quote of it
 ORIGINS = Table("origin", Origin)  # SHA-256 of the origin, first 16
 BLOBS = Table("blob", Blob)  # one, see alejo.storage.blobs
+SESSION_LOGS = Table("session_log", SessionLog)  # session id (16)
 API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope
 SCOPES = Table("scope", Scope)  # nothing more; of a storage that keeps records as people read them

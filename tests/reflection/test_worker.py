@@ -19,12 +19,12 @@ from alejo.queue import Cause, JobState, Limits
 from alejo.queue.register import Register
 from alejo.queue.stored import StoredQueue
 from alejo.reflection import Effects, Piece, Unfit, Worker
-from alejo.reflection.statistics import SESSION_LOGS, SessionLog, Statistics
+from alejo.reflection.statistics import Statistics
 from alejo.storage.journal import message_key
 from alejo.storage.keyring import Keyring
 from alejo.storage.opener import open_lmdb
 from alejo.storage.store import Store, Writer
-from alejo.storage.tables import MESSAGES, Table
+from alejo.storage.tables import MESSAGES, SESSION_LOGS, SessionLog, Table
 from alejo.testing.storage import MemoryStorage
 from alejo.types import Message, Page, Role, Scope
 

@@ -1,0 +1,35 @@
+"""What happens in a session is promised to be worked through, in the commit of what happened."""
+
+from __future__ import annotations
+
+from alejo.queue.stored import StoredQueue
+from alejo.storage.store import Writer
+from alejo.storage.tables import SESSION_LOGS
+from alejo.types import Scope, Session
+
+REFLECTION = "reflection"  # what was said becomes what is known
+LEARNING = "learning"  # a session that ended is learned from
+
+
+class Promises:
+    """Adds promises to batches; the commit raises Conflict when somebody took or changed what waits."""
+
+    def __init__(self, queue: StoredQueue) -> None:
+        self._queue = queue
+
+    async def said(self, writer: Writer, scope: Scope, session: Session) -> None:
+        """Something was said: all of the session is to be reflected on."""
+        await self._promise(writer, scope, session, REFLECTION)
+
+    async def ended(self, writer: Writer, scope: Scope, session: Session) -> None:
+        """The session ended: all of it is to be learned from."""
+        await self._promise(writer, scope, session, LEARNING)
+
+    async def deleted(self, writer: Writer, scope: Scope, session_id: str) -> None:
+        """The session is deleted: its jobs end, and what was counted of it goes."""
+        await self._queue.cancel(writer, scope, session_id)
+        writer.delete(SESSION_LOGS, bytes.fromhex(session_id))
+
+    async def _promise(self, writer: Writer, scope: Scope, session: Session, kind: str) -> None:
+        if session.message_count and self._queue.lines.kinds.get(kind):
+            await self._queue.enqueue(writer, scope, session.id, kind, session.message_count)
