@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pluggy
 
-from alejo.roles import Brain, Command, Embedder, EmotionModel, Learner, MemoryStrategy, Observer, Vision
+from alejo.roles import Brain, Command, Embedder, EmotionModel, Learner, MemoryStrategy, Observer, Reflector, Vision
 
 if TYPE_CHECKING:
     from alejo.storage import Storage
@@ -59,6 +59,11 @@ class Specs:
     @hookspec
     def alejo_register_learners(self, settings: Any) -> Sequence[Learner]:
         """Returns what learns from sessions that have ended."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_reflectors(self, settings: Any) -> Sequence[Reflector]:
+        """Returns what reflects on what was said, each by its own name."""
         raise NotImplementedError
 
     @hookspec

@@ -6,7 +6,7 @@ A plugin registers objects with these methods through the hooks in `alejo.hooks`
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,7 +17,9 @@ from alejo.types import (
     Context,
     Degraded,
     EmbeddingModel,
+    Episode,
     FactDraft,
+    Findings,
     Hit,
     Image,
     Judged,
@@ -29,6 +31,7 @@ from alejo.types import (
     Percept,
     Preferences,
     RecallPlan,
+    Said,
     Session,
 )
 
@@ -186,6 +189,40 @@ class Learner(Protocol):
 
     async def learn(self, lesson: Lesson) -> Learned:
         """What was learned of a session that has ended."""
+        ...
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What a reflector is to work through: messages of a session, in the order they were said, none of them before.
+
+    `earlier` are those right before, all of `episode` among them: the last one, if more may belong to it. `facts` are
+    what is known of the user and of who speaks. `models` reaches the language model, if there is one.
+    """
+
+    session: Session
+    messages: tuple[Said, ...]
+    earlier: tuple[Said, ...] = ()
+    episode: Episode | None = None
+    facts: tuple[Memory, ...] = ()
+    preferences: Preferences = Preferences()
+    models: Any = None
+
+
+class Reflector(Protocol):
+    """Makes something of what was said, afterwards. `name` is one word that no other reflector has.
+
+    `wants` are any of "appraisals", "episode", "facts" and "meaning": what is not among them is left out.
+    """
+
+    name: str
+
+    @property
+    def wants(self) -> Sequence[str]:
+        """What it wants to be given."""
+        ...
+
+    async def reflect(self, work: Work) -> Findings:
+        """What follows from the messages; nothing, where nothing does. Whatever is raised lets it be tried again."""
         ...
 
 

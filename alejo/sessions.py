@@ -22,7 +22,7 @@ from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import find_origin, origin_key, put_origin
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import MEMORIES, MESSAGES, ORIGINS, QUOTED, SESSIONS, TURNS, Origin
+from alejo.storage.tables import EPISODES, MEMORIES, MESSAGES, ORIGINS, QUOTED, SESSIONS, TURNS, Origin
 from alejo.storage.versions import Versions
 from alejo.types import Memory, Message, Page, Scope, Session, SessionState
 
@@ -210,6 +210,8 @@ class Sessions:
             writer.expect(SESSIONS, row.key, row.version)
             writer.delete(SESSIONS, row.key)
             await self._promises.deleted(writer, scope, session_id)
+            for each in await self._store.scan(scope, EPISODES, row.key):
+                writer.delete(EPISODES, each.key)
             if row.value.origin:
                 writer.delete(ORIGINS, origin_key(row.value.origin))
             self._requests.add(writer, request_id, "session.delete", body, (messages, memories))

@@ -262,6 +262,80 @@ class FactDraft(Value, frozen=True):
     since: str = ""
 
 
+class Mention(Value, frozen=True):
+    """Words of a message that name a time: its range, [start, end) in µs, and as a date, "" where they say it whole."""
+
+    words: str
+    start: int
+    end: int
+    date: str = ""
+
+
+class Said(Value, frozen=True):
+    """A message as it is reflected on, with what is known of it.
+
+    `memories` are the ids of what was kept of it: without any, nothing may be made of its words alone. `times` are what
+    it names, seen from when and where it was said. `appraisal` is what was felt in its turn, `meaning` its vector,
+    float32, b"" where none can be told.
+    """
+
+    message: Message
+    memories: tuple[str, ...] = ()
+    times: tuple[Mention, ...] = ()
+    appraisal: Appraisal | None = None
+    meaning: bytes = b""
+
+
+class Episode(Value, frozen=True):
+    """An episode that is remembered: the id of its memory, and what it was made of, by the ids of the messages."""
+
+    id: str
+    title: str
+    summary: str
+    sources: tuple[str, ...]
+
+
+class EpisodeDraft(Value, frozen=True):
+    """A part of a session: a title, and a summary of what was said in it, in at most 60 words.
+
+    `sources` are the ids of its messages in their order. `replaces` is the id of the last episode, if this one goes on
+    with it; `open` says that what comes next may go on with this one. `importance` is 0 to 1.
+    """
+
+    title: str
+    summary: str
+    sources: tuple[str, ...]
+    importance: float = 0.5
+    replaces: str = ""
+    open: bool = False
+
+
+class ProcedureDraft(Value, frozen=True):
+    """How a user wants things done, or does them: `text`, as the user would say it, where `context` applies, or always.
+
+    `kind` is "instruction", "correction" or "routine". Of one `topic` and context there is one at a time: a later one
+    supersedes it; without a topic there may be many. `negated` says that it is so no longer. `sources` are ids of
+    messages, `confidence` is 0 to 1.
+    """
+
+    text: str
+    sources: tuple[str, ...]
+    kind: str = "instruction"
+    topic: str = ""
+    context: str = ""
+    subject: str = "user"
+    negated: bool = False
+    confidence: float = 0.9
+
+
+class Findings(Value, frozen=True):
+    """What a reflector made of messages. The `sources` of the facts are ids of messages, too."""
+
+    episodes: tuple[EpisodeDraft, ...] = ()
+    facts: tuple[FactDraft, ...] = ()
+    procedures: tuple[ProcedureDraft, ...] = ()
+
+
 class FactChange(Value, frozen=True):
     """What became of a fact that was added, corrected or restored. `changed` are others that changed by it.
 

@@ -39,15 +39,15 @@ def dated(text: str, moment: int, zone: tzinfo) -> str:
     """A text said at a moment on one line, with the dates beside the words that name them: "yesterday [7 May 2023]"."""
     parts, place = [], 0
     for span in resolve(text, moment, zone):
-        absolute = _absolute(span, zone)
+        named = absolute(span, zone)
         end = text.index(span.text, place) + len(span.text)
-        parts.append(f"{text[place:end]} [{absolute}]" if absolute else text[place:end])
+        parts.append(f"{text[place:end]} [{named}]" if named else text[place:end])
         place = end
     return plain("".join([*parts, text[place:]]))
 
 
-def _absolute(span: Span, zone: tzinfo) -> str:
-    """A range as days, months or years; nothing for one whose words already say its year."""
+def absolute(span: Span, zone: tzinfo) -> str:
+    """A range as days, months or years; "" for one whose words already say its year."""
     start, end = local(span.start, zone), local(span.end - 1, zone)
     if start is None or end is None or str(start.year) in span.text:
         return ""

@@ -77,7 +77,13 @@ class Statements:
         return made
 
     async def add(
-        self, draft: FactDraft, now: int, message: Message | None = None, *, replaces: str = ""
+        self,
+        draft: FactDraft,
+        now: int,
+        message: Message | None = None,
+        *,
+        replaces: str = "",
+        layer: Layer = Layer.SEMANTIC,
     ) -> tuple[str, bool]:
         """Adds a fact, or puts it in the place of one that is there.
 
@@ -97,7 +103,7 @@ class Statements:
         new = Stated(self._ids.new(), fact)
         made = timeline.correct(replaces, new) if old else timeline.add(new)
         if made == new.id:
-            self._made[new.id] = _memory(new.id, draft, fact, now, message)
+            self._made[new.id] = _memory(new.id, draft, fact, now, message, layer)
         self._take(timeline, now)
         return made, made != new.id
 
@@ -194,12 +200,12 @@ def state(draft: FactDraft, now: int, old: Fact | None = None) -> Fact:
     )
 
 
-def _memory(memory_id: str, draft: FactDraft, fact: Fact, now: int, message: Message | None) -> Memory:
+def _memory(memory_id: str, draft: FactDraft, fact: Fact, now: int, message: Message | None, layer: Layer) -> Memory:
     """The memory of a fact. One with a source goes when its source does, so forgetting it leaves the message alone."""
     said = f"{fact.subject} {fact.relation} {fact.object}"
     return Memory(
         memory_id,
-        Layer.SEMANTIC,
+        layer,
         draft.kind,
         draft.text or (f"Not so: {said}" if fact.negated else said),
         now if draft.sent_at is None else draft.sent_at,

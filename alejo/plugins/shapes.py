@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alejo._core import EVIDENCE
-from alejo.types import Appraisal, CommandSpec, EmbeddingModel, FactDraft, Learned, MemoryDraft, Percept, RecallPlan
+from alejo.types import (
+    Appraisal,
+    CommandSpec,
+    EmbeddingModel,
+    FactDraft,
+    Findings,
+    Learned,
+    MemoryDraft,
+    Percept,
+    RecallPlan,
+)
 
 from . import places
 from .states import Refusal
@@ -25,7 +35,11 @@ _NAME = 64
 _STATE = 1 << 20  # bytes that a learner may have kept
 _METRICS = 64
 _AGAIN = 86400.0
-_WANTED = frozenset({"pairs", "judged"})
+# The roles whose objects have a name of their own, and what each may want to be given.
+NAMED = {
+    "learner": frozenset({"judged", "pairs"}),
+    "reflector": frozenset({"appraisals", "episode", "facts", "meaning"}),
+}
 
 
 class WrongAnswer(Exception):
@@ -55,6 +69,7 @@ ROLES: dict[str, dict[str, Method]] = {
         "complete_fact": Method(1, FactDraft, optional=True),
     },
     "learner": {"learn": Method(1, Learned)},
+    "reflector": {"reflect": Method(1, Findings)},
     "observer": {
         "message_received": Method(1, None),
         "response_generated": Method(2, None),
@@ -74,16 +89,16 @@ def check_object(role: str, value: object) -> None:
         if method is None:
             raise Refusal(f"Its {role} has no method {name}.", f"See alejo.roles for what a {role} is.")
         _check_method(f"{role}.{name}", getattr(value, name), wanted)
-    if role == "learner":
-        _check_learner(value)
+    if role in NAMED:
+        _check_named(role, value)
 
 
-def _check_learner(value: object) -> None:
-    name, wants = getattr(value, "name", None), getattr(value, "wants", None)
+def _check_named(role: str, value: object) -> None:
+    name, wants, may = getattr(value, "name", None), getattr(value, "wants", None), NAMED[role]
     if not (isinstance(name, str) and name.isidentifier() and len(name) <= _NAME):
-        raise Refusal(f"The learner name {name!r} is not one word.", 'Give it an attribute name = "a_word".')
-    if not (isinstance(wants, (tuple, list)) and set(wants) <= _WANTED):
-        raise Refusal(f"The learner {name} wants {wants!r}.", f"Its wants are any of {', '.join(sorted(_WANTED))}.")
+        raise Refusal(f"The {role} name {name!r} is not one word.", 'Give it an attribute name = "a_word".')
+    if not (isinstance(wants, (tuple, list)) and set(wants) <= may):
+        raise Refusal(f"The {role} {name} wants {wants!r}.", f"Its wants are any of {', '.join(sorted(may))}.")
 
 
 def check_openers(value: object) -> dict[str, Callable[[str], Any]]:

@@ -10,6 +10,7 @@ from alejo.types import CommandSpec, PluginStatus
 
 from .discovery import Candidate
 from .lane import Lane
+from .shapes import NAMED
 from .states import Standing
 
 
@@ -27,11 +28,11 @@ class Slot:
 
     @property
     def names(self) -> list[tuple[str, str]]:
-        """What of it there can be only one of: a command's or learner's name, a storage's schemes."""
+        """What of it there can be only one of: a command's, learner's or reflector's name, a storage's schemes."""
         if self.spec is not None:
             return [("command", self.spec.name)]
-        if self.role == "learner":
-            return [("learner", self.object.name)]
+        if self.role in NAMED:
+            return [(self.role, self.object.name)]
         return [("storage", scheme) for scheme in self.object] if self.role == "storage" else []
 
 

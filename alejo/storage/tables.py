@@ -121,6 +121,13 @@ class Upkeep(Value, frozen=True):
     at: int = 0
 
 
+class LastEpisode(Value, frozen=True):
+    """The episode that what is said next in a session may belong to: its memory, and the ids of its messages."""
+
+    memory_id: str = ""
+    sources: tuple[str, ...] = ()
+
+
 class RecallCount(Value, frozen=True):
     """How often a memory was recalled, and when last, in µs."""
 
@@ -159,6 +166,7 @@ RECALLS = Table("recall", RecallCount)  # memory id (16)
 PREFERENCES = Table("preferences", Preferences)  # one
 UPKEEP = Table("upkeep", Upkeep)  # one
 FACTS = Table("facts", int)  # one row, written anew whenever facts change
+EPISODES = Table("episode", LastEpisode)  # session id (16) ‖ name of the processor
 CHANGES = Table("change", Change)  # appended
 AUDIT = Table("audit", AuditEntry)  # appended
 REQUESTS = Table("request", Remembered)  # SHA-256 of the request id, first 16

@@ -21,8 +21,9 @@ from alejo.clock import SystemClock
 from alejo.errors import InvalidArgument, PluginFailed
 from alejo.plugins import Candidate, PluginHost, Slot, places
 from alejo.plugins.shapes import ROLES
+from alejo.roles import Work
 from alejo.settings import read
-from alejo.types import FactDraft, Image, MemoryDraft, PluginState, PluginStatus, Session, SessionState
+from alejo.types import FactDraft, Image, MemoryDraft, PluginState, PluginStatus, Said, Session, SessionState
 
 from .desk import NOW, lesson, message, turn
 
@@ -53,6 +54,7 @@ def samples(role: str, method: str) -> Sequence[Any]:
         "complete": (MemoryDraft(said.text),),
         "facts": (said,),
         "complete_fact": (FactDraft("user", "likes", "the garden"),),
+        "reflect": (Work(session, (Said(said, ("m1",)),)),),
         "plan": ("Who likes the garden?",),
         "learn": (lesson(),),
         "message_received": (said,),

@@ -1,17 +1,21 @@
-"""Judges what to keep of a message, where it belongs, and how to look for it."""
+"""Judges what to keep of a message, where it belongs, how to look for it, and what follows from what was said."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
 from alejo.hooks import hookimpl
-from alejo.roles import MemoryStrategy
+from alejo.roles import MemoryStrategy, Reflector
 
+from .answers import Semantic
+from .episodes import Episodic
+from .procedures import Procedural
 from .strategy import Judgement
 
-__all__ = ["Judgement", "Settings", "alejo_register_memory", "alejo_register_settings"]
+__all__ = ["Judgement", "Settings", "alejo_register_memory", "alejo_register_reflectors", "alejo_register_settings"]
 
 Weight = Annotated[float, msgspec.Meta(ge=-100, le=100)]
 
@@ -34,3 +38,9 @@ def alejo_register_settings() -> type[Settings]:
 def alejo_register_memory(settings: Settings) -> MemoryStrategy:
     """The strategy."""
     return Judgement(settings.weights)
+
+
+@hookimpl
+def alejo_register_reflectors() -> Sequence[Reflector]:
+    """What becomes of what was said: episodes, facts, procedures."""
+    return Episodic(), Semantic(), Procedural()

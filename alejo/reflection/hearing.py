@@ -1,0 +1,101 @@
+"""What a reflector is told: the messages of a session with what is kept of them, named in them, and felt in them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import UTC, tzinfo
+
+from alejo.clock import TIME_ZONE, time_zone
+from alejo.embedding import shipped
+from alejo.errors import DataLoss
+from alejo.memory.lines import absolute
+from alejo.memory.when import resolve
+from alejo.storage.journal import message_key
+from alejo.storage.rows import time_key
+from alejo.storage.store import Store
+from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME, MESSAGES, TURNS
+from alejo.types import Appraisal, Memory, Mention, Message, Preferences, Said, Scope, Session
+
+_AT_ONCE = 64  # memories of one moment that are looked at
+
+
+class Hearing:
+    """Reads the messages of one session. `wants` is what a reflector needs beside what was said."""
+
+    def __init__(
+        self,
+        store: Store,
+        scope: Scope,
+        session: Session,
+        zone: tzinfo,
+        wants: Collection[str],
+    ) -> None:
+        self._store = store
+        self._scope = scope
+        self._session = session
+        self._zone = zone
+        self._wants = wants
+        self._felt: dict[bytes, Appraisal | None] = {}
+        self.kept: dict[str, tuple[Memory, ...]] = {}  # by message, as far as it was looked for
+
+    async def said(self, message: Message) -> Said:
+        """A message with all that is known of it."""
+        return Said(
+            message,
+            tuple(memory.id for memory in await self.memories(message)),
+            self._times(message),
+            await self._appraisal(message) if "appraisals" in self._wants else None,
+            shipped().embed(message.text) if "meaning" in self._wants and message.text else b"",
+        )
+
+    async def before(self, first: Message, limit: int) -> list[Message]:
+        """So many messages at most that were said before one, oldest first."""
+        place = message_key(self._session.id, first.sent_at, first.seq)
+        session = bytes.fromhex(self._session.id)
+        rows = await self._store.scan(self._scope, MESSAGES, session, after=place, limit=limit, reverse=True)
+        return [row.value for row in reversed(rows)]
+
+    async def memories(self, message: Message) -> tuple[Memory, ...]:
+        """What was kept of a message in its own words, and is still there."""
+        if message.id not in self.kept:
+            self.kept[message.id] = () if message.redacted else tuple(await self._memories(message))
+        return self.kept[message.id]
+
+    async def _memories(self, message: Message) -> list[Memory]:
+        rows = await self._store.scan(self._scope, MEMORIES_BY_TIME, time_key(message.sent_at), limit=_AT_ONCE)
+        found = []
+        for row in rows:
+            try:
+                memory = await self._store.get(self._scope, MEMORIES, bytes.fromhex(row.value))
+            except DataLoss:
+                continue
+            if memory is not None and memory.value.message_id == message.id and memory.value.fact is None:
+                found.append(memory.value)
+        return found
+
+    def _times(self, message: Message) -> tuple[Mention, ...]:
+        label = message.metadata.get(TIME_ZONE, "")
+        zone = (time_zone(label) if label else None) or self._zone
+        spans = resolve(message.text, message.sent_at, zone)
+        return tuple(Mention(span.text, span.start, span.end, absolute(span, zone)) for span in spans)
+
+    async def _appraisal(self, message: Message) -> Appraisal | None:
+        """What was felt in the turn of a message, noted for the one that is answered."""
+        place = message.request_key
+        if place and place not in self._felt:
+            row = await self._store.get(self._scope, TURNS, place)
+            self._felt[place] = row.value.appraisal if row is not None else None
+        return self._felt.get(place)
+
+
+async def zone_of(
+    scope: Scope, session: Session, preferences: Callable[[Scope], Awaitable[Preferences]], default: tzinfo = UTC
+) -> tzinfo:
+    """Where a session's user is: as its label says, else as they prefer, else as it is set."""
+    name = session.metadata.get(TIME_ZONE, "") or (await preferences(scope)).time_zone
+    return (time_zone(name) if name else None) or default
+
+
+def in_order(messages: Sequence[Message]) -> list[Message]:
+    """Messages in the order they were said."""
+    return sorted(messages, key=lambda message: (message.sent_at, message.seq))

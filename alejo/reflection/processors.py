@@ -1,0 +1,293 @@
+"""The processors of plugins: each asks one reflector, and writes what it found as memories beside their sources.
+
+What was found is written in the commit of the processor's watermark, so once. A memory made of messages has what was
+kept of them as its sources: it goes with any of them. If one of those has changed since it was read, nothing is
+written, and the messages are worked through again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import UTC, tzinfo
+from typing import NamedTuple
+
+import msgspec
+
+from alejo.clock import Clock
+from alejo.errors import Conflict, InvalidArgument, PluginFailed
+from alejo.ids import Ids
+from alejo.memory import Facts
+from alejo.memory.entities import SELF
+from alejo.memory.indexes import Indexes
+from alejo.memory.recall import sound
+from alejo.memory.stating import Statements
+from alejo.plugins import PluginHost, Slot
+from alejo.reflection.fitness import check, sources_of
+from alejo.reflection.hearing import Hearing, in_order, zone_of
+from alejo.reflection.worker import Effects, Piece
+from alejo.roles import Work
+from alejo.storage import audit
+from alejo.storage.rows import put_memory
+from alejo.storage.store import Row, Store, Writer
+from alejo.storage.tables import EPISODES, MEMORIES, SESSIONS, VERSIONS, LastEpisode
+from alejo.types import (
+    Cardinality,
+    Episode,
+    EpisodeDraft,
+    FactDraft,
+    Findings,
+    Layer,
+    Memory,
+    Message,
+    Preferences,
+    ProcedureDraft,
+    Said,
+    Scope,
+)
+
+EPISODE = "episode"  # the kind of memory
+TITLE = "title"  # the label of its title
+_SECONDS = 240.0  # for one call, within the time a worker gives a batch
+_STEP = 64  # messages of one call
+_EARLIER, _CONTEXT = 24, 6  # messages before, for those that want the last episode and for the others
+_FACTS = 50
+
+
+class _Making(NamedTuple):
+    """An episode that is to be written: the id of its memory, and its row, if it is there."""
+
+    id: str
+    draft: EpisodeDraft
+    row: Row[Memory] | None
+
+
+class Reflecting:
+    """The processor of one reflector, by its name."""
+
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        indexes: Indexes,
+        facts: Facts,
+        plugins: PluginHost,
+        preferences: Callable[[Scope], Awaitable[Preferences]],
+        ids: Ids,
+        clock: Clock,
+        zone: tzinfo = UTC,
+    ) -> None:
+        self.name = name
+        self._store = store
+        self._indexes = indexes
+        self._facts = facts
+        self._plugins = plugins
+        self._preferences = preferences
+        self._ids = ids
+        self._clock = clock
+        self._zone = zone
+
+    async def process(self, scope: Scope, pieces: Sequence[Piece]) -> Effects:
+        """See Processing. Raises Unfit for findings that cannot be right, PluginFailed."""
+        found = [await self._reflect(scope, piece) for piece in pieces if piece.messages]
+
+        async def effects(writer: Writer) -> None:
+            statements = self._facts.statements(scope, writer)
+            for each in found:
+                if each is not None:
+                    await each.put(writer, statements)
+            await statements.write(self._clock.now())
+
+        return effects
+
+    def _slot(self) -> Slot:
+        for slot in self._plugins.every("reflector"):
+            if slot.object.name == self.name:
+                return slot
+        raise PluginFailed("", "reflector", "vacant")
+
+    async def _reflect(self, scope: Scope, piece: Piece) -> _Outcome | None:
+        """What a reflector makes of a session's messages, some at a time; None if the session is gone."""
+        slot = self._slot()
+        wants = frozenset(slot.object.wants)
+        place = bytes.fromhex(piece.job.session_id)
+        row = await self._store.get(scope, SESSIONS, place)
+        if row is None:
+            return None
+        zone = await zone_of(scope, row.value, self._preferences, self._zone)
+        hearing = Hearing(self._store, scope, row.value, zone, wants)
+        outcome = _Outcome(self._store, self._ids, self._clock, scope, hearing, place + self.name.encode())
+        if "episode" in wants:
+            await outcome.begin()
+        messages = in_order(piece.messages)
+        most = _EARLIER + 2 * len(outcome.last.sources if outcome.last else ()) if "episode" in wants else _CONTEXT
+        earlier = [await hearing.said(message) for message in await hearing.before(messages[0], most)]
+        for start in range(0, len(messages), _STEP):
+            said = [await hearing.said(message) for message in messages[start : start + _STEP]]
+            work = Work(
+                row.value,
+                tuple(said),
+                tuple(earlier),
+                outcome.last,
+                await self._known(scope, said) if "facts" in wants else (),
+                await self._preferences(scope),
+            )
+            findings: Findings = await self._plugins.call(slot, "reflect", work, timeout=_SECONDS)
+            check(findings, work)
+            outcome.take(findings, (*earlier, *said))
+            earlier = [*earlier, *said][-most:]
+        return outcome
+
+    async def _known(self, scope: Scope, messages: Sequence[Said]) -> tuple[Memory, ...]:
+        """The facts that are believed of whoever speaks, those that began last first."""
+        index = (await self._indexes.get(scope)).facts
+        names = {said.message.speaker or SELF for said in messages}
+        found = {each.id: None for name in sorted(names) for each in index.find(entity=name)[:_FACTS]}
+        rows = [await sound(self._store, scope, each) for each in found]
+        return tuple(row.value for row in rows if row is not None)
+
+
+class _Outcome:
+    """What is to be written of one session."""
+
+    def __init__(self, store: Store, ids: Ids, clock: Clock, scope: Scope, hearing: Hearing, place: bytes) -> None:
+        self._store = store
+        self._ids = ids
+        self._clock = clock
+        self._scope = scope
+        self._hearing = hearing
+        self._place = place
+        self._before: int | None = None  # the version of the row that tells of the last episode
+        self._rows: dict[str, Row[Memory]] = {}
+        self._episodes: dict[str, _Making] = {}
+        self._facts: list[FactDraft] = []
+        self._procedures: list[ProcedureDraft] = []
+        self._messages: dict[str, Message] = {}
+        self.last: Episode | None = None
+
+    async def begin(self) -> None:
+        """Reads the last episode. One that was forgotten, or changed by its user, is gone on with no more."""
+        state = await self._store.get(self._scope, EPISODES, self._place)
+        if state is None:
+            return
+        self._before = state.version
+        row = await sound(self._store, self._scope, state.value.memory_id) if state.value.memory_id else None
+        if row is None or await self._store.scan(self._scope, VERSIONS, row.key, limit=1):
+            return
+        self._rows[row.value.id] = row
+        title = row.value.metadata.get(TITLE, "")
+        self.last = Episode(row.value.id, title, row.value.text, state.value.sources)
+
+    def take(self, findings: Findings, said: Sequence[Said]) -> None:
+        """Takes what was found in these messages."""
+        self._messages |= {each.message.id: each.message for each in said}
+        for draft in findings.episodes:
+            memory_id = draft.replaces or self._ids.new()
+            self._episodes[memory_id] = _Making(memory_id, draft, self._rows.get(memory_id))
+            self.last = Episode(memory_id, draft.title, draft.summary, draft.sources) if draft.open else None
+        self._facts += findings.facts
+        self._procedures += findings.procedures
+
+    async def put(self, writer: Writer, statements: Statements) -> None:
+        """Adds it all to a batch. Raises Conflict if a source is no longer what it was."""
+        now = self._clock.now()
+        sources = await self._sources(writer)
+        for making in self._episodes.values():
+            self._put_episode(writer, making, _of(sources, making.draft.sources), now)
+        if self._episodes:
+            last = LastEpisode(self.last.id, self.last.sources) if self.last else LastEpisode()
+            writer.expect(EPISODES, self._place, self._before)
+            writer.put(EPISODES, self._place, last)
+        for fact in self._facts:
+            await self._state(statements, fact, _of(sources, fact.sources), now)
+        for procedure in self._procedures:
+            made_of = _of(sources, procedure.sources)
+            if await self._state(statements, _fact(procedure), made_of, now, Layer.PROCEDURAL):
+                self._retire(writer, made_of)
+
+    async def _sources(self, writer: Writer) -> Mapping[str, Sequence[Row[Memory]]]:
+        """What was kept of the messages that something was made of, by message, as it is now."""
+        episodes = [each.draft for each in self._episodes.values()]
+        made_of = sources_of(episodes, self._facts, self._procedures)
+        found: dict[str, Sequence[Row[Memory]]] = {}
+        for message_id in dict.fromkeys(each for sources in made_of for each in sources):
+            rows = []
+            for memory in await self._hearing.memories(self._messages[message_id]):
+                row = await self._store.get(self._scope, MEMORIES, bytes.fromhex(memory.id))
+                if row is None or row.value.text != memory.text:
+                    raise Conflict("What was said has changed since it was read.")
+                writer.expect(MEMORIES, row.key, row.version)
+                rows.append(row)
+            found[message_id] = rows
+        return found
+
+    def _put_episode(self, writer: Writer, making: _Making, sources: Sequence[Row[Memory]], now: int) -> None:
+        draft, row = making.draft, making.row
+        first = min((self._messages[each] for each in draft.sources), key=lambda message: message.sent_at)
+        before = row.value if row is not None else None
+        memory = Memory(
+            making.id,
+            Layer.EPISODIC,
+            EPISODE,
+            draft.summary,
+            before.sent_at if before else first.sent_at,
+            before.recorded_at if before else now,
+            session_id=first.session_id,
+            importance=draft.importance,
+            pinned=before.pinned if before else False,
+            archived=before.archived if before else False,
+            metadata={TITLE: draft.title},
+            sources=tuple(row.value.id for row in sources),
+        )
+        writer.expect(MEMORIES, bytes.fromhex(making.id), row.version if row is not None else None)
+        put_memory(writer, memory)
+        audit.record(writer, "memory.reflect", making.id, now)
+
+    async def _state(
+        self,
+        statements: Statements,
+        draft: FactDraft,
+        sources: Sequence[Row[Memory]],
+        now: int,
+        layer: Layer = Layer.SEMANTIC,
+    ) -> bool:
+        """Adds a fact to the batch; whether it was not known."""
+        message = self._messages[draft.sources[-1]]
+        whole = msgspec.structs.replace(
+            draft,
+            sent_at=message.sent_at,
+            sources=tuple(row.value.id for row in sources),
+            metadata=message.metadata | draft.metadata,
+        )
+        with contextlib.suppress(InvalidArgument):  # it would correct what begins after its end
+            _, existed = await statements.add(whole, now, message, layer=layer)
+            return not existed
+        return False
+
+    @staticmethod
+    def _retire(writer: Writer, sources: Collection[Row[Memory]]) -> None:
+        """Takes what a procedure was made of out of the procedures: what supersedes the one supersedes the other."""
+        for row in sources:
+            if row.value.layer is Layer.PROCEDURAL and not row.value.pinned:
+                put_memory(writer, msgspec.structs.replace(row.value, layer=Layer.EPISODIC))
+
+
+def _of(found: Mapping[str, Sequence[Row[Memory]]], messages: Sequence[str]) -> list[Row[Memory]]:
+    return [row for each in messages for row in found[each]]
+
+
+def _fact(draft: ProcedureDraft) -> FactDraft:
+    """A procedure as a fact of its subject, so that what is said later of its topic and context supersedes it."""
+    relation = draft.topic or draft.kind
+    return FactDraft(
+        draft.subject,
+        f"{relation} when {draft.context}" if draft.context else relation,
+        draft.text,
+        confidence=draft.confidence,
+        cardinality=Cardinality.ONE if draft.topic else Cardinality.MANY,
+        object_kind="value",
+        text=draft.text,
+        kind=draft.kind,
+        sources=draft.sources,
+        metadata={"context": draft.context} if draft.context else {},
+    )

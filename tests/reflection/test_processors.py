@@ -1,0 +1,196 @@
+"""Processors of plugins: what reflectors find is written once, beside its sources, and refused if it cannot be so."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from alejo import testing
+from alejo.app import Assistant
+from alejo.clock import FakeClock
+from alejo.hooks import hookimpl
+from alejo.ids import Ids
+from alejo.jobs import JobState
+from alejo.queue.register import Register
+from alejo.queue.stored import StoredQueue
+from alejo.reflection import Worker
+from alejo.reflection.processors import EPISODE, Reflecting
+from alejo.roles import MemoryStrategy, Reflector, Work
+from alejo.types import (
+    EpisodeDraft,
+    FactDraft,
+    Filter,
+    Findings,
+    Layer,
+    Memory,
+    MemoryDraft,
+    Message,
+    MessageDraft,
+    Page,
+    ProcedureDraft,
+    RecallPlan,
+)
+
+from ..conftest import ADA
+
+KIND = "reflection"
+DAY = 86_400_000_000
+
+
+class Whole:
+    """A memory strategy that keeps every message in its own words."""
+
+    async def keep(self, message: Message) -> Sequence[MemoryDraft]:
+        return (MemoryDraft(message.text, Layer.EPISODIC, "statement", importance=0.5),)
+
+    async def complete(self, draft: MemoryDraft) -> MemoryDraft:
+        return draft
+
+    async def plan(self, query: str) -> RecallPlan:
+        return RecallPlan(min_similarity=-1)
+
+    @hookimpl
+    def alejo_register_memory(self, settings: object) -> MemoryStrategy:
+        return self
+
+
+class Found:
+    """A reflector that finds what a function of the work says."""
+
+    def __init__(self, find: Callable[[Work], Findings]) -> None:
+        self.name = "found"
+        self.wants = ("appraisals", "episode", "facts", "meaning")
+        self.find = find
+        self.works: list[Work] = []
+
+    async def reflect(self, work: Work) -> Findings:
+        self.works.append(work)
+        return self.find(work)
+
+    @hookimpl
+    def alejo_register_reflectors(self) -> Sequence[Reflector]:
+        return [self]
+
+
+class House:
+    """An assistant with a worker of one processor."""
+
+    def __init__(self, assistant: Assistant, name: str) -> None:
+        self.assistant = assistant
+        clock = assistant.clock
+        self.queue = StoredQueue(assistant.store, Ids(clock), clock, {KIND: (name,)}, chance=random.Random(3))
+        self.register = Register(assistant.store, self.queue.lines)
+        self.processor = Reflecting(
+            name,
+            assistant.store,
+            assistant.indexes,
+            assistant.facts,
+            assistant.plugins,
+            assistant.profiles.get,
+            Ids(clock),
+            clock,
+        )
+        self.worker = Worker(assistant.store, self.queue, clock, {KIND: [self.processor]})
+        self.session = ""
+        self.seq = 0
+
+    async def say(self, *lines: str, speaker: str = "", at: int | None = None) -> list[str]:
+        """Says lines in the session, each with a memory of it; the ids of the memories."""
+        if not self.session:
+            self.session = (await self.assistant.sessions.create(ADA))[0].id
+        made = []
+        for line in lines:
+            kept = await self.assistant.memories.remember(
+                ADA, MessageDraft(self.session, line, speaker=speaker, sent_at=at)
+            )
+            made += [memory.id for memory in kept.memories]
+            self.seq += 1
+        writer = await self.assistant.store.writer(ADA)
+        await self.queue.enqueue(writer, ADA, self.session, KIND, self.seq)
+        await writer.commit()
+        return made
+
+    async def reflect(self) -> None:
+        while await self.worker.once():
+            pass
+
+    async def memories(self, kind: str) -> list[Memory]:
+        return (await self.assistant.memories.list(ADA, Page(100), Filter(kinds=(kind,))))[0]
+
+
+@asynccontextmanager
+async def house(find: Callable[[Work], Findings]) -> AsyncIterator[tuple[House, Found]]:
+    found = Found(find)
+    async with testing.assistant(found, Whole, clock=FakeClock()) as assistant:
+        yield House(assistant, "found"), found
+
+
+def ids(work: Work) -> tuple[str, ...]:
+    return tuple(said.message.id for said in work.messages)
+
+
+def growing(work: Work) -> Findings:
+    """One episode that goes on and on."""
+    before = work.episode.sources if work.episode else ()
+    replaces = work.episode.id if work.episode else ""
+    words = " ".join(said.message.text for said in work.messages)
+    return Findings((EpisodeDraft("All", words, (*before, *ids(work)), 0.7, replaces, open=True),))
+
+
+async def test_an_open_episode_is_replaced_under_its_id() -> None:
+    """What comes next joins the last episode: one memory, with all sources, that bears its first moment."""
+    async with house(growing) as (at, _):
+        first = await at.say("I sowed beans.", "They came up.")
+        await at.reflect()
+        (episode,) = await at.memories(EPISODE)
+        second = await at.say("We ate the beans.")
+        await at.reflect()
+        (grown,) = await at.memories(EPISODE)
+        assert (grown.id, grown.sent_at) == (episode.id, episode.sent_at)
+        assert (grown.text, grown.sources) == ("We ate the beans.", (*first, *second))
+        assert grown.importance == 0.7
+        hits = await at.assistant.recall("Who ate the beans?", scope=ADA)
+        assert grown.id in [hit.memory.id for hit in hits]
+
+
+async def test_forgetting_a_source_takes_what_was_made_of_it() -> None:
+    """With a message go the episode, fact and procedure made of it, and what is said next begins another episode."""
+
+    def find(work: Work) -> Findings:
+        fact = FactDraft("user", "grows", "beans", sources=ids(work)[-1:])
+        return Findings(growing(work).episodes, (fact,), (ProcedureDraft("Call them beans.", ids(work)),))
+
+    async with house(find) as (at, found):
+        (memory,) = await at.say("I sowed beans.")
+        await at.reflect()
+        kinds = (EPISODE, "fact", "instruction")
+        assert [len(await at.memories(kind)) for kind in kinds] == [1, 1, 1]
+        await at.assistant.memories.forget(ADA, [memory])
+        assert [len(await at.memories(kind)) for kind in kinds] == [0, 0, 0]
+        await at.say("Peas are better.")
+        await at.reflect()
+        assert found.works[-1].episode is None
+        assert [said.message.text for said in found.works[-1].earlier] == [""]
+        assert [episode.text for episode in await at.memories(EPISODE)] == ["Peas are better."]
+
+
+async def test_what_cannot_be_right_is_refused_as_a_whole() -> None:
+    """Findings with a source from elsewhere, or none, or wrong numbers end dead with a word why, and write nothing."""
+    ok = ("0" * 32,)
+    cases: dict[str, Callable[[Work], Findings]] = {
+        "unknown_source": lambda work: Findings((EpisodeDraft("A", "B", ok),)),
+        "no_source": lambda work: Findings(facts=(FactDraft("a", "b", "c"),)),
+        "bad_episode": lambda work: Findings((EpisodeDraft("A", "word " * 61, ids(work)),)),
+        "bad_fact": lambda work: Findings(facts=(FactDraft("a", "b", "c", confidence=2, sources=ids(work)),)),
+        "bad_procedure": lambda work: Findings(procedures=(ProcedureDraft("Do.", ids(work), kind="song"),)),
+    }
+    for code, find in cases.items():
+        async with house(find) as (at, _):
+            await at.say("I sowed beans.")
+            for _ in range(20):
+                await at.reflect()
+                at.assistant.clock.advance(400)  # type: ignore[attr-defined]
+            (job,), _ = await at.register.list(ADA, Page(10), states=(JobState.DEAD,))
+            assert job.attempts[-1].failure.code == code
+            assert await at.memories(EPISODE) == []
