@@ -98,6 +98,18 @@ impl ByteDot {
     }
 }
 
+/// Has the caches fetch what is soon to be read, where that can be asked for.
+pub(crate) fn fetch<T>(row: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..size_of_val(row)).step_by(BLOCK) {
+        let place = row.as_ptr().cast::<i8>().wrapping_add(line);
+        // SAFETY: every x86_64 processor can, and nothing is read.
+        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
@@ -117,23 +129,58 @@ mod x86 {
     /// How far ahead of their use rows are fetched; memory is slower than the products.
     const AHEAD: usize = 4096;
 
+    /// Four rows at a time, whose lanes are added up together.
     #[target_feature(enable = "avx512f,avx512vnni")]
     pub(super) fn each_vnni(rows: &[u8], query: &[i8], products: &mut [i32]) {
-        for (row, product) in rows.chunks_exact(query.len()).zip(products) {
-            for line in row.as_chunks::<BLOCK>().0 {
+        let width = query.len();
+        let fours = rows.len() / (4 * width);
+        for (rows, products) in rows.chunks_exact(4 * width).zip(products.as_chunks_mut::<4>().0) {
+            for line in rows.as_chunks::<BLOCK>().0 {
                 _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().wrapping_add(AHEAD).cast());
             }
+            let mut sums = [_mm512_setzero_si512(); 4];
+            for (at, line) in query.as_chunks::<BLOCK>().0.iter().enumerate() {
+                let line = load(line);
+                for (place, sum) in sums.iter_mut().enumerate() {
+                    let lines = rows[place * width..][..width].as_chunks::<BLOCK>().0;
+                    *sum = _mm512_dpbusd_epi32(*sum, load(&lines[at]), line);
+                }
+            }
+            *products = four(sums);
+        }
+        for (row, product) in rows.chunks_exact(width).zip(products).skip(4 * fours) {
             *product = vnni(row, query);
         }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    fn load<T>(line: &[T; BLOCK]) -> __m512i {
+        const { assert!(size_of::<T>() == 1, "a line is 64 bytes") };
+        // SAFETY: a line is 64 bytes, and the load asks for no alignment.
+        unsafe { _mm512_loadu_si512(line.as_ptr().cast()) }
+    }
+
+    /// The sums of the lanes of four.
+    #[target_feature(enable = "avx512f")]
+    fn four([a, b, c, d]: [__m512i; 4]) -> [i32; 4] {
+        let pairs = |one, other| _mm512_add_epi32(_mm512_unpacklo_epi32(one, other), _mm512_unpackhi_epi32(one, other));
+        let (ab, cd) = (pairs(a, b), pairs(c, d));
+        let quarters = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+        let halves = _mm256_add_epi32(_mm512_castsi512_si256(quarters), _mm512_extracti64x4_epi64::<1>(quarters));
+        let whole = _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves));
+        [
+            _mm_cvtsi128_si32(whole),
+            _mm_extract_epi32::<1>(whole),
+            _mm_extract_epi32::<2>(whole),
+            _mm_extract_epi32::<3>(whole),
+        ]
     }
 
     #[target_feature(enable = "avx512f,avx512vnni")]
     pub(super) fn vnni(row: &[u8], query: &[i8]) -> i32 {
         let mut sum = _mm512_setzero_si512();
         for (a, b) in row.as_chunks::<BLOCK>().0.iter().zip(query.as_chunks::<BLOCK>().0) {
-            // SAFETY: both chunks are 64 bytes, and the loads ask for no alignment.
-            let (a, b) = unsafe { (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast())) };
-            sum = _mm512_dpbusd_epi32(sum, a, b);
+            sum = _mm512_dpbusd_epi32(sum, load(a), load(b));
         }
         _mm512_reduce_add_epi32(sum)
     }
@@ -168,6 +215,18 @@ mod tests {
             if is_x86_feature_detected!("avx2") {
                 prop_assert_eq!(ByteDot::Avx2.of(&row, &query), plain);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_at_once_are_as_one_by_one(rows in prop::collection::vec(any::<[u8; 32]>(), 0..40), query in any::<[i8; 32]>()) {
+            let rows: Vec<u8> = rows.iter().flat_map(|row| row.repeat(2 * BLOCK / row.len())).collect();
+            let query = query.repeat(2 * BLOCK / query.len());
+            let mut products = vec![0; rows.len() / query.len()];
+            ByteDot::detect().each(&rows, &query, &mut products);
+            let plain: Vec<i32> = rows.chunks_exact(query.len()).map(|row| ByteDot::Plain.of(row, &query)).collect();
+            prop_assert_eq!(products, plain);
         }
     }
 

@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use memmap2::Mmap;
 use serde_json::Value;
 
-use crate::dot::BLOCK;
+use crate::dot::{BLOCK, fetch};
 use crate::error::{Error, Result};
 use wordpiece::Room;
 pub use wordpiece::WordPiece;
@@ -140,6 +140,14 @@ impl Embedder {
         };
         let all = || self.file[self.rows.clone()].chunks_exact(self.dimensions).zip(&self.scales).map(shape).collect();
         self.shapes.get_or_init(all)[usize::from(piece)]
+    }
+
+    /// Has the caches fetch what is soon to be asked of a piece.
+    pub(crate) fn fetch(&self, piece: u16) {
+        fetch(&self.row(piece));
+        if let Some(shapes) = self.shapes.get() {
+            fetch(&shapes[usize::from(piece)..=usize::from(piece)]);
+        }
     }
 
     fn pool(&self, ids: &[u32], vector: &mut [f32]) {

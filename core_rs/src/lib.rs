@@ -28,6 +28,7 @@ pub mod lexical;
 pub mod limiter;
 mod lines;
 pub mod ngram;
+mod numbers;
 pub mod pack;
 #[cfg(feature = "python")]
 mod py;

@@ -15,11 +15,12 @@ mod dump;
 mod evidence;
 mod pieces;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::embed::Embedder;
 use crate::error::{Error, Result, in_range};
 use crate::lexical::{Choice, Index};
+use crate::numbers::Numbered;
 use crate::scan::Scan;
 use evidence::Columns;
 
@@ -99,7 +100,7 @@ struct Memory {
 /// What recall knows of one user's memories besides their index and vectors, by the same numbers.
 #[derive(Default)]
 pub struct Recall {
-    memories: HashMap<u64, Memory>,
+    memories: Numbered<Memory>,
 }
 
 /// What recall looks into.
@@ -248,18 +249,23 @@ impl Recall {
         let unit = found.idf().max(f32::MIN_POSITIVE);
         let (scale, most) = (weights.0[LEXICAL].max(0.0) / unit, self.most(filter, weights));
         // Whole batches, also after those are taken out that are near.
-        let by_words = if limit == 0 { 0 } else { limit.next_multiple_of(BY_WORDS) + near.len() };
+        let by_words = match limit {
+            0 => 0,
+            1..=BY_WORDS => BY_WORDS,
+            _ => limit.next_multiple_of(BY_WORDS) + near.len(),
+        };
         let by_words =
             found.choose(by_words, filter.min_coverage, scale, most, self.beforehand(question, filter, weights));
-        let mut docs: Vec<u64> = by_words.iter().take(BY_WORDS).copied().collect();
-        let first: HashSet<u64> = docs.iter().chain(&near).copied().collect();
-        docs.extend(near.into_iter().filter(|doc| !by_words.iter().take(BY_WORDS).any(|other| other == doc)));
-        docs.extend(by_words.into_iter().filter(|doc| !first.contains(doc)));
+        let (best, next) = by_words.split_at(by_words.len().min(BY_WORDS));
+        let mut docs = best.to_vec();
+        docs.extend(near.iter().filter(|doc| !best.contains(doc)));
+        let first = docs.len();
+        docs.extend(next.iter().filter(|doc| near.binary_search(doc).is_err()));
         let columns = Columns::new(self, sources, question, filter);
         let mut hits = Vec::with_capacity(docs.len());
         let mut rest = &docs[..];
         while !rest.is_empty() && (limit == 0 || hits.len() < limit) {
-            let size = if hits.is_empty() { first.len() } else { BY_WORDS };
+            let size = if hits.is_empty() { first } else { BY_WORDS };
             let (batch, later) = rest.split_at(size.min(rest.len()));
             hits.extend(columns.weigh(batch, &mut found, unit, weights)?);
             rest = later;

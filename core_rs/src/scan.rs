@@ -8,11 +8,12 @@
 mod dump;
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use crate::dot::{BLOCK, ByteDot, dot};
 use crate::error::{Error, Result};
 use crate::lines::Lines;
+use crate::numbers::Numbered;
 use crate::rank::Rows;
 
 pub(crate) const MOST_DIMENSIONS: usize = 8192;
@@ -28,7 +29,7 @@ pub struct Scan {
     dimensions: usize,
     /// Whether the vectors themselves are kept.
     exact: bool,
-    places: HashMap<u64, u32>,
+    places: Numbered<u32>,
     ids: Vec<u64>,
     vectors: Vec<f32>,
     codes: Lines<u8, BLOCK>,
@@ -56,7 +57,7 @@ impl Scan {
             return Err(Error::Meaningless("a vector has 1 to 8192 dimensions"));
         }
         let (ids, vectors, codes, bounds) = (Vec::new(), Vec::new(), Lines::new(dimensions), Vec::new());
-        Ok(Self { dimensions, exact: true, places: HashMap::new(), ids, vectors, codes, bounds })
+        Ok(Self { dimensions, exact: true, places: Numbered::default(), ids, vectors, codes, bounds })
     }
 
     /// As [`new`](Self::new), but only codes are kept: a fifth of the memory, and each product is off by up to the bound.

@@ -1,11 +1,10 @@
 //! The documents by the numbers their owner knows them under, each in a slot that the postings name.
 
-use std::hash::{BuildHasher, RandomState};
-
 use hashbrown::HashTable;
 
 use super::{holds, widen};
 use crate::error::{Error, Result};
+use crate::numbers::Number;
 
 /// A document's place; free again when it is gone.
 pub(super) type Slot = u32;
@@ -25,7 +24,6 @@ pub(super) struct Document {
 }
 
 pub(super) struct Documents {
-    hasher: RandomState,
     places: HashTable<Slot>,
     slots: Vec<Document>,
     vacant: Vec<Slot>,
@@ -34,7 +32,7 @@ pub(super) struct Documents {
 impl Documents {
     pub(super) fn new() -> Self {
         let slots = vec![Document::default()];
-        Self { hasher: RandomState::new(), places: HashTable::new(), slots, vacant: Vec::new() }
+        Self { places: HashTable::new(), slots, vacant: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -51,7 +49,7 @@ impl Documents {
     }
 
     pub(super) fn find(&self, number: u64) -> Option<Slot> {
-        self.places.find(self.hasher.hash_one(number), |&slot| self.at(slot).number == number).copied()
+        self.places.find(Number::hash(number), |&slot| self.at(slot).number == number).copied()
     }
 
     /// A slot for a document whose number is new.
@@ -69,13 +67,13 @@ impl Documents {
             (self.slots.len() - 1) as Slot
         });
         self.slots[slot as usize] = document;
-        let hash = self.hasher.hash_one(document.number);
-        self.places.insert_unique(hash, slot, |&slot| self.hasher.hash_one(self.slots[slot as usize].number));
+        let hash = Number::hash(document.number);
+        self.places.insert_unique(hash, slot, |&slot| Number::hash(self.slots[slot as usize].number));
         Ok(slot)
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<Slot> {
-        let hash = self.hasher.hash_one(number);
+        let hash = Number::hash(number);
         let entry = self.places.find_entry(hash, |&slot| self.slots[slot as usize].number == number).ok()?;
         let (slot, _) = entry.remove();
         self.vacant.push(slot);

@@ -1,11 +1,10 @@
 //! What recall knows as bytes and back.
 
-use std::collections::HashMap;
-
 use super::{Memory, Recall, Traits};
 use crate::dump::{Dump, Load, sound};
 use crate::embed::Embedder;
 use crate::error::Result;
+use crate::numbers::Numbered;
 
 const MAGIC: [u8; 8] = *b"ALEJORC1";
 /// Of a memory beside its pieces.
@@ -35,7 +34,7 @@ impl Recall {
     pub fn load(table: &Embedder, dumped: &[u8]) -> Result<Self> {
         let mut load = Load::new(MAGIC, dumped)?;
         let count = load.count()?;
-        let mut memories = HashMap::new();
+        let mut memories = Numbered::default();
         for _ in 0..count {
             let (number, session, message) = (load.number()?, load.number()?, load.number()?);
             let (names, tokens) = (load.number()?, load.number()?);

@@ -1,7 +1,5 @@
 //! The scan as bytes and back. An exact one keeps its vectors and is coded anew; a coded one keeps its codes.
 
-use std::collections::HashMap;
-
 use super::{Coded, Scan, ZERO, code, lifted, norm};
 use crate::dump::{Dump, Load, sound};
 use crate::error::{Error, Result};
@@ -39,7 +37,7 @@ impl Scan {
         let ids: Vec<u64> = load.column(count)?.collect();
         let mut scan = if exact { Self::new(dimensions) } else { Self::coded(dimensions) }
             .map_err(|_| Error::Damaged("a vector has 1 to 8192 dimensions"))?;
-        scan.places = ids.iter().copied().zip(0..).collect::<HashMap<_, _>>();
+        scan.places = ids.iter().copied().zip(0..).collect();
         sound(scan.places.len() == count, "each vector has a number of its own")?;
         if exact {
             let numbers = count.checked_mul(dimensions).ok_or(Error::Damaged("vectors are cut"))?;
