@@ -61,11 +61,11 @@ def debug_build() -> bool:
     """Whether this extension was compiled without optimisation, so that its speed means nothing."""
 
 def tokens(text: str, language: str = "en") -> list[str]:
-    """The terms `text` is found by, in its order: folded, without English stopwords, stemmed.
+    """The terms `text` is found by, in its order: folded, without function words, stemmed, without accents.
 
-    `language` is an ISO 639-1 code with a Snowball stemmer, or "" to keep words as they are; raises InvalidValue for
-    another. Text written without spaces (Chinese, Japanese, Korean, Thai, Lao, Khmer, Myanmar) becomes pairs of
-    neighbours, whatever the language.
+    `language` is an ISO 639-1 code with a stemmer, "mul" for the one whose function words the text holds most of, or ""
+    to keep words as they are; raises InvalidValue for another. Text written without spaces (Chinese, Japanese,
+    Korean, Thai, Lao, Khmer, Myanmar) becomes pairs of neighbours, whatever the language.
     """
 
 def pack(

@@ -34,6 +34,7 @@ _FIELDS = [(1.0, 0.0, True), (1.0, 0.0, False), (0.5, 0.0, False)]  # text, spea
 # What a memory hears of its session, as answers stand beside what they answer. Chosen on long conversations: of the
 # messages that answer a question, .65 are among the ten best without it and .75 with; longer spans add nothing.
 _WINDOW = {-2: 0.25, -1: 0.5, 1: 0.3, 2: 0.15}
+_LANGUAGE = "mul"  # each memory its own
 _WORDS = re.compile(r"\w+")
 _PARTS = 4  # of a dump
 _ASKED = "question"  # the kind of what only asks
@@ -157,7 +158,7 @@ class Index:
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
         self.pending: dict[int, None] = {}  # memories whose vectors are to be made, in order
-        self.lexical = LexicalIndex(_FIELDS, window=_WINDOW)
+        self.lexical = LexicalIndex(_FIELDS, window=_WINDOW, language=_LANGUAGE)
         self.vectors = VectorScan(embedder.dimensions, exact=False)  # a fifth of the memory, and no worse to find by
         self.recall = Recall(self.lexical, self.vectors, shipped())
         self._speakers: Counter[str] = Counter()  # how many memories are by each
@@ -196,7 +197,7 @@ class Index:
             raise ValueError("an index has four parts")
         state = _DECODE(dumped[0])
         index = cls(embedder)
-        index.lexical = LexicalIndex.load(dumped[1], _FIELDS, window=_WINDOW)
+        index.lexical = LexicalIndex.load(dumped[1], _FIELDS, window=_WINDOW, language=_LANGUAGE)
         if same:
             index.vectors = VectorScan.load(dumped[2])
         index.pending = dict.fromkeys(state.pending if same else state.entries)
@@ -225,7 +226,7 @@ class Index:
         if doc is None or self.entries[doc] != Entry.of(memory):
             return False
         (words,) = self.lexical.explain([doc], memory.text, own=True)
-        return len(words) == len(set(tokens(memory.text)))
+        return len(words) == len(set(tokens(memory.text, _LANGUAGE)))
 
     def near(self, memory_id: str, text: str, limit: int) -> list[tuple[str, float]]:
         """The memories nearest to one in meaning, with their cosines; none if it cannot be told what it means."""

@@ -29,7 +29,7 @@ from alejo.types import Degraded, Scope
 _STEP = 250  # what is indexed at a time, some 25 ms
 _USERS = 1024
 _MIB = 1 << 20
-_FORMAT = 5  # of what an index holds, beside what the core's own dumps say of theirs
+_FORMAT = 6  # of what an index holds, beside what the core's own dumps say of theirs
 _MADE = f"{__version__} {_FORMAT}"
 _WORTH = 500  # memories from which on a snapshot is quicker than the records
 _CHANGED = 16  # a snapshot is old when a 16th of the memories changed, and no fewer than _WORTH

@@ -41,7 +41,7 @@ fn index(windowed: bool) -> Index {
     let window: &[(i32, f32)] = if windowed { &[(-2, 0.2), (-1, 0.4), (1, 0.4), (2, 0.2)] } else { &[] };
     let window = Window::new(window).expect("a window");
     let params = Params::new(0.9, vec![Field::default()], window).expect("parameters");
-    Index::new(Tokenizer::new(Language::English), params)
+    Index::new(Tokenizer::new(Language::ENGLISH), params)
 }
 
 fn put(index: &mut Index, doc: u64, text: &str) {

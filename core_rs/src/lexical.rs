@@ -30,7 +30,7 @@ use std::hash::{BuildHasher, RandomState};
 use siphasher::sip::SipHasher13;
 
 use crate::error::{Error, Result};
-use crate::text::Tokenizer;
+use crate::text::{Tokenizer, Tongues, fold};
 use codes::Codes;
 use documents::{Document, Documents};
 pub use found::{Choice, Found, Words};
@@ -49,6 +49,8 @@ pub struct Index {
     /// How far neighbours are heard; 0 without a window.
     reach: usize,
     hasher: Keyed,
+    /// The languages of all documents there ever were.
+    spoken: Tongues,
     terms: Terms,
     codes: Codes,
     documents: Documents,
@@ -97,6 +99,7 @@ impl Index {
             groups: params.groups(),
             reach: params.window().reach(),
             hasher: Keyed::new(),
+            spoken: Tongues::default(),
             terms: Terms::new(),
             codes: Codes::new(params.fields()),
             documents: Documents::new(),
@@ -155,16 +158,21 @@ impl Index {
         Ok(())
     }
 
-    /// Every term of the texts with its field, ascending, and how many each field has.
-    fn words(&self, texts: &[&str]) -> (Vec<(Term, usize)>, [u64; 8]) {
+    /// Every term of the texts with its field, ascending, and how many each field has. The first tells the language of all.
+    fn words(&mut self, texts: &[&str]) -> (Vec<(Term, usize)>, [u64; 8]) {
         let mut words = Vec::with_capacity(32);
         let mut lengths = [0; 8];
+        let mut tongue = None;
         for (field, text) in texts.iter().enumerate() {
-            self.tokenizer.each(text, |token| {
+            let folded = fold(text);
+            let cut = self.tokenizer.cut(&folded);
+            tongue = tongue.or_else(|| self.tokenizer.tongue(&cut));
+            self.tokenizer.tokens(&cut, tongue, |token| {
                 words.push((self.hasher.term(token.term), field));
                 lengths[field] += 1;
             });
         }
+        tongue.into_iter().for_each(|tongue| self.spoken.add(tongue));
         words.sort_unstable();
         (words, lengths)
     }

@@ -2,23 +2,29 @@
 //!
 //! A text is folded (NFKC, case), cut into runs of one kind of script, and every run is cut as its script wants it:
 //! words where spaces part them (Unicode annex 29), pairs of neighbours where they do not (Chinese, Japanese, Korean; Thai, Lao,
-//! Khmer, Myanmar). Words then lose what grammar did to them: possessive endings, irregular forms (English), endings (Snowball).
+//! Khmer, Myanmar). Words then lose what grammar did to them: possessive endings, irregular forms, endings; and accents. Whose
+//! grammar that is tell the function words of the text, or whoever made the tokenizer.
 //! Any string is welcome; the length is the caller's to bound, as the work grows with it.
 
-mod english;
+mod german;
+mod languages;
 mod script;
 
 use std::borrow::Cow;
 
-use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::decompose_canonical;
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::error::{Error, Result};
+pub(crate) use languages::Tongues;
+use languages::{Entry, Form, Tongue, Votes, look_up, uncontracted};
+pub use languages::{Known, Language};
 use script::{Kind, is_han, runs};
 
 /// A longer word is known by its first characters: base64 and the like shall not become terms of a megabyte.
 const LONGEST_WORD: usize = 64;
+/// Beyond Latin and Greek a mark is more than an accent.
+const GREEK_ENDS: char = '\u{400}';
 
 /// One thing a text can be found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,82 +35,28 @@ pub struct Token<'a> {
     pub term: &'a str,
 }
 
-/// Whose grammar words are freed of. Script is told from the text itself, so one language never spoils another's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Language {
-    /// Nobody's: words are kept as they are.
-    Unknown,
-    /// Stopwords, irregular forms and the Snowball stemmer of English.
-    #[default]
-    English,
-    /// A Snowball stemmer alone.
-    Stemmed(Algorithm),
-}
-
-impl Language {
-    const KNOWN: &'static str = "ar, da, de, el, en, es, fi, fr, hu, it, nb, nl, no, pt, ro, ru, sv, ta, tr";
-
-    /// The language of an ISO 639-1 code; of a longer tag (`pt-BR`) the first part counts, and "" is [`Language::Unknown`].
-    ///
-    /// # Errors
-    /// [`Error::UnknownLanguage`] if there is no stemmer for it.
-    pub fn from_code(code: &str) -> Result<Self> {
-        let first = code.split(['-', '_']).next().unwrap_or_default();
-        Ok(Self::Stemmed(match first.to_ascii_lowercase().as_str() {
-            "" if code.is_empty() => return Ok(Self::Unknown),
-            "en" => return Ok(Self::English),
-            "ar" => Algorithm::Arabic,
-            "da" => Algorithm::Danish,
-            "de" => Algorithm::German,
-            "el" => Algorithm::Greek,
-            "es" => Algorithm::Spanish,
-            "fi" => Algorithm::Finnish,
-            "fr" => Algorithm::French,
-            "hu" => Algorithm::Hungarian,
-            "it" => Algorithm::Italian,
-            "nb" | "no" => Algorithm::Norwegian,
-            "nl" => Algorithm::Dutch,
-            "pt" => Algorithm::Portuguese,
-            "ro" => Algorithm::Romanian,
-            "ru" => Algorithm::Russian,
-            "sv" => Algorithm::Swedish,
-            "ta" => Algorithm::Tamil,
-            "tr" => Algorithm::Turkish,
-            _ => return Err(Error::UnknownLanguage { known: Self::KNOWN }),
-        }))
-    }
-
-    fn stemmer(self) -> Option<Stemmer> {
-        match self {
-            Self::Unknown => None,
-            Self::English => Some(Stemmer::create(Algorithm::English)),
-            Self::Stemmed(algorithm) => Some(Stemmer::create(algorithm)),
-        }
-    }
-}
-
-/// Cuts texts of one user's language, and of every other, into tokens.
+/// Cuts texts of one language, or of any, into tokens.
 pub struct Tokenizer {
     language: Language,
-    stemmer: Option<Stemmer>,
+}
+
+/// A text cut into its parts, of which it is to be told which language they are in.
+pub(crate) struct Cut<'a> {
+    parts: Vec<(Kind, &'a str, Option<&'static Entry>)>,
+    votes: Votes,
 }
 
 impl Tokenizer {
     /// A tokenizer that frees words of the grammar of `language`.
     pub fn new(language: Language) -> Self {
-        Self { language, stemmer: language.stemmer() }
+        Self { language }
     }
 
     /// Hands every token of `text` to `take`, in the order of the text.
-    pub fn each(&self, text: &str, mut take: impl FnMut(Token<'_>)) {
+    pub fn each(&self, text: &str, take: impl FnMut(Token<'_>)) {
         let folded = fold(text);
-        for (kind, run) in runs(&folded) {
-            match kind {
-                Kind::Spaced => run.unicode_words().for_each(|word| self.word(word, &mut take)),
-                Kind::Dense => pairs(run, run.char_indices().map(|(at, _)| at), &mut take),
-                Kind::Clustered => pairs(run, run.grapheme_indices(true).map(|(at, _)| at), &mut take),
-            }
-        }
+        let cut = self.cut(&folded);
+        self.tokens(&cut, self.tongue(&cut), take);
     }
 
     /// The terms of `text`, in its order.
@@ -114,39 +66,123 @@ impl Tokenizer {
         terms
     }
 
+    /// A folded text in its parts.
+    pub(crate) fn cut<'a>(&self, folded: &'a str) -> Cut<'a> {
+        let mut cut = Cut { parts: Vec::with_capacity(folded.len() / 4), votes: Votes::default() };
+        for (kind, run) in runs(folded) {
+            match kind {
+                Kind::Spaced => run.unicode_words().for_each(|word| self.word(word, &mut cut)),
+                Kind::Dense | Kind::Clustered => cut.parts.push((kind, run, None)),
+            }
+        }
+        cut
+    }
+
     /// A word of annex 29 may still hold what parts it for a reader: `l'amie`, `snake_case`, `www.example.org`.
-    fn word(&self, word: &str, take: &mut impl FnMut(Token<'_>)) {
-        let word = word.strip_suffix("'s").unwrap_or(word);
-        let word = if self.language == Language::English { english::uncontracted(word) } else { word };
-        for part in word.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()) {
+    fn word<'a>(&self, word: &'a str, cut: &mut Cut<'a>) {
+        let mut word = word.strip_suffix("'s").unwrap_or(word);
+        if matches!(self.language, Language::Each | Language::ENGLISH)
+            && let Some(rest) = uncontracted(word)
+        {
+            cut.votes.english();
+            word = rest;
+        }
+        for part in word.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()) {
             let part = clipped(part);
-            if let Some(term) = self.term(part) {
-                take(Token { word: part, term: &term });
+            let entry = if self.language == Language::Unknown { None } else { look_up(part) };
+            entry.iter().for_each(|entry| cut.votes.word(entry));
+            cut.parts.push((Kind::Spaced, part, entry));
+        }
+    }
+
+    /// Which language the words of a text are freed of.
+    pub(crate) fn tongue(&self, cut: &Cut) -> Option<Tongue> {
+        match self.language {
+            Language::Unknown => None,
+            Language::One(Known(tongue)) => Some(tongue),
+            Language::Each => Some(cut.votes.won()),
+        }
+    }
+
+    /// Hands every token of a text in this language to `take`, in the order of the text.
+    pub(crate) fn tokens(&self, cut: &Cut, tongue: Option<Tongue>, mut take: impl FnMut(Token<'_>)) {
+        for (kind, part, entry) in &cut.parts {
+            match kind {
+                Kind::Spaced => {
+                    if let Some(term) = term(part, *entry, tongue) {
+                        take(Token { word: part, term: &term });
+                    }
+                }
+                Kind::Dense => pairs(part, part.char_indices().map(|(at, _)| at), &mut take),
+                Kind::Clustered => pairs(part, part.grapheme_indices(true).map(|(at, _)| at), &mut take),
             }
         }
     }
 
-    fn term<'a>(&self, word: &'a str) -> Option<Cow<'a, str>> {
-        if word.is_empty() {
-            return None;
-        }
-        if let Some(number) = number(word) {
-            return Some(Cow::Borrowed(number));
-        }
-        let known = if self.language == Language::English { english::look_up(word) } else { None };
-        let base = match known {
-            Some(english::Entry::Stopword) => return None,
-            Some(english::Entry::FormOf(base)) => base,
-            None => word,
-        };
-        let stem = self.stemmer.as_ref().map_or(Cow::Borrowed(base), |stemmer| stemmer.stem(base));
-        // Some stemmers leave nothing of a word that looks like an ending.
-        Some(if stem.is_empty() { Cow::Borrowed(word) } else { stem })
+    /// Hands every token of a query to `take`, in the order of the text, and whether it is of the query's own language; if not,
+    /// it is what the word of the token before is known by in another of the languages `spoken`.
+    pub(crate) fn asked(&self, text: &str, spoken: Tongues, mut take: impl FnMut(Token<'_>, bool)) {
+        let folded = fold(text);
+        let cut = self.cut(&folded);
+        let own = self.tongue(&cut);
+        self.tokens(&cut, own, |token| {
+            take(token, true);
+            let others = spoken.each().filter(|tongue| own.is_some_and(|own| own != *tongue));
+            for tongue in others {
+                if let Some(term) =
+                    term(token.word, look_up(token.word), Some(tongue)).filter(|term| term != token.term)
+                {
+                    take(Token { word: token.word, term: &term }, false);
+                }
+            }
+        });
     }
 }
 
+/// What a word is found by in a language; nothing for its function words.
+fn term<'a>(word: &'a str, entry: Option<&Entry>, tongue: Option<Tongue>) -> Option<Cow<'a, str>> {
+    if let Some(number) = number(word) {
+        return Some(Cow::Borrowed(number));
+    }
+    let Some(tongue) = tongue else { return Some(Cow::Borrowed(word)) };
+    if entry.is_some_and(|entry| entry.function.has(tongue)) {
+        return None;
+    }
+    let base = match entry.and_then(|entry| entry.form(tongue)) {
+        Some(Form::Term(term)) => return Some(Cow::Borrowed(term)),
+        Some(Form::Of(base)) => base,
+        None => word,
+    };
+    let stem = tongue.stem(base);
+    // Some stemmers leave nothing of a word that looks like an ending.
+    Some(if stem.is_empty() { plain(Cow::Borrowed(word)) } else { plain(stem) })
+}
+
+/// A term without its accents, which people leave out.
+fn plain(term: Cow<'_, str>) -> Cow<'_, str> {
+    if term.is_ascii() {
+        return term;
+    }
+    let mut plain = String::with_capacity(term.len());
+    let mut latin = false;
+    for letter in term.chars() {
+        decompose_canonical(letter, |part| match part {
+            '\u{300}'..='\u{36f}' if latin => (),
+            'ø' => plain.push('o'),
+            'ł' => plain.push('l'),
+            'đ' => plain.push('d'),
+            'ı' => plain.push('i'),
+            _ => {
+                latin = part < GREEK_ENDS || letter == 'ё';
+                plain.push(part);
+            }
+        });
+    }
+    plain.nfc().collect::<String>().into()
+}
+
 /// NFKC, one case, one kind of apostrophe, and nothing that does not show (soft hyphens, joiners, variation selectors).
-fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
@@ -184,7 +220,7 @@ fn clipped(word: &str) -> &str {
 }
 
 /// Every two neighbours of a run whose units begin at `starts`; beside them each Han character, a word of its own as often as not.
-fn pairs(run: &str, starts: impl Iterator<Item = usize>, take: &mut impl FnMut(Token<'_>)) {
+fn pairs(run: &str, starts: impl Iterator<Item = usize>, mut take: impl FnMut(Token<'_>)) {
     let mut give = |word| take(Token { word, term: word });
     let mut starts = starts.skip(1).chain([run.len()]);
     let mut first = 0;
@@ -219,7 +255,7 @@ mod tests {
     #[test]
     fn joined_words_are_found_by_their_parts() {
         assert_eq!(terms("", "snake_case www.example.org 3.14"), "snake case www example org 3 14");
-        assert_eq!(terms("fr", "L’amie d'Hélène"), "l ami d hélen");
+        assert_eq!(terms("fr", "L’amie d'Hélène"), "ami helen");
     }
 
     #[test]
@@ -236,6 +272,7 @@ mod tests {
         assert_eq!(terms("de", "Straßen"), terms("de", "STRASSEN"));
         assert_eq!(terms("el", "ΔΡΟΜΟΣ"), terms("el", "δρόμος".replace('ό', "ο").as_str()));
         assert_eq!(terms("", "ılık"), "ılık");
+        assert_eq!(terms("tr", "ILIK"), terms("tr", "ilik"));
     }
 
     #[test]
@@ -260,23 +297,49 @@ mod tests {
     }
 
     #[test]
+    fn a_text_tells_its_language() {
+        assert_eq!(terms("mul", "Ich habe drei Katzen gekauft"), "drei katz kauf");
+        assert_eq!(terms("mul", "¿Cuándo llegaron mis hermanas?"), "lleg herman");
+        assert_eq!(terms("mul", "Elle a acheté les maisons"), "achet maison");
+        assert_eq!(terms("mul", "What they've been doing: running"), "run");
+        assert_eq!(terms("mul", "Nothing but names, running"), "noth name run");
+        assert_eq!(terms("mul", "Katzen"), "katzen");
+        assert_eq!(terms("mul", "Где мои собаки?"), "собак");
+    }
+
+    #[test]
+    fn months_and_days_are_found_in_any_language() {
+        for (code, text) in
+            [("de", "Januar Montag"), ("es", "enero, lunes"), ("fr", "lundi janvier"), ("sv", "MÅNDAG, januari")]
+        {
+            let mut found: Vec<String> = Tokenizer::new(Language::from_code(code).unwrap()).terms(text);
+            found.sort();
+            assert_eq!(found, ["january", "monday"], "{code}");
+        }
+        assert_eq!(terms("en", "January Mondays Monday"), "january monday monday");
+    }
+
+    #[test]
+    fn accents_may_be_left_out() {
+        for (code, with, without) in [
+            ("es", "canción año", "cancion ano"),
+            ("fr", "élève", "eleve"),
+            ("en", "café", "cafe"),
+            ("de", "Tür", "tur"),
+        ] {
+            let found = terms(code, without);
+            assert_eq!(terms(code, with), found);
+        }
+        assert_eq!(terms("en", "й"), "й");
+    }
+
+    #[test]
     fn a_word_without_end_is_clipped() {
         assert_eq!(terms("", &"x".repeat(100_000)).len(), LONGEST_WORD);
     }
 
     #[test]
     fn what_an_ending_leaves_nothing_of_is_kept() {
-        assert_eq!(terms("tr", "sünüz"), "sünüz");
-    }
-
-    #[test]
-    fn a_language_is_known_by_its_code() {
-        assert_eq!(Language::from_code("pt-BR"), Language::from_code("PT"));
-        assert_eq!(Language::from_code(""), Ok(Language::Unknown));
-        assert!(Language::from_code("tlh").is_err());
-        assert!(Language::from_code("-").is_err());
-        for code in Language::KNOWN.split(", ") {
-            assert!(Language::from_code(code).is_ok(), "{code}");
-        }
+        assert_eq!(terms("tr", "sünüz"), "sunuz");
     }
 }

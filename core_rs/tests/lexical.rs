@@ -317,7 +317,7 @@ fn parameters_without_a_meaning_cannot_be_made() {
 fn an_explanation_speaks_the_words_of_the_query() {
     for window in [Window::default(), Window::new(&[(-1, 0.5)]).unwrap()] {
         let params = Params::new(0.9, vec![Field::default()], window).unwrap();
-        let mut index = Index::new(Tokenizer::new(Language::English), params);
+        let mut index = Index::new(Tokenizer::new(Language::ENGLISH), params);
         index.upsert(7, &["We went to the lakes; the children swam"], Facts::default()).unwrap();
         let parts = index.explain(&[8, 7], "Did any child go swimming?", false);
         assert_eq!(parts[0], []);
@@ -326,6 +326,26 @@ fn an_explanation_speaks_the_words_of_the_query() {
         assert_eq!(index.explain(&[7], "mountain", false), [[]]);
         assert!(index.explain(&[], "child", false).is_empty());
     }
+}
+
+#[test]
+fn a_word_is_found_in_whatever_language_it_was_said() {
+    let mut index = Index::new(Tokenizer::new(Language::Each), Params::default());
+    let texts = ["Ich habe zwei Fahrräder gekauft", "My bikes and their meetings", "Wir waren im Meeting", "Fahrrad!"];
+    for (number, text) in (1..).zip(texts) {
+        index.upsert(number, &[text], Facts::default()).unwrap();
+    }
+    let found = |query: &str| search(&index, query).iter().map(|hit| hit.doc).collect::<BTreeSet<_>>();
+    assert_eq!(found("Wann kaufte ich das Fahrrad?"), [1, 4].into());
+    assert_eq!(found("What was the meeting?"), [2, 3].into());
+    assert_eq!(found("Wo war unser Meeting?"), [2, 3].into());
+    assert_eq!(found("der die das"), [].into());
+    let alone = search(&index, "Wann war das Meeting?")[0];
+    assert!((alone.coverage - 1.0).abs() < 1e-6, "{alone:?}");
+    let mut loaded = Index::load(Tokenizer::new(Language::Each), Params::default(), &index.dump()).unwrap();
+    assert_eq!(search(&loaded, "Wo war unser Meeting?"), search(&index, "Wo war unser Meeting?"));
+    loaded.upsert(5, &["¿Cuándo son las reuniones?"], Facts::default()).unwrap();
+    assert_eq!(search(&loaded, "reunión")[0].doc, 5);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use alejo_core::text::{Language, Tokenizer};
 use proptest::prelude::*;
 
-const CODES: [&str; 20] = [
+const CODES: [&str; 21] = [
     "", "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nb", "nl", "pt", "ro", "ru", "sv", "ta", "tr",
-    "en-GB",
+    "en-GB", "mul",
 ];
 
 fn tokenizer(code: &str) -> Tokenizer {

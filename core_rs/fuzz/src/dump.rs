@@ -16,7 +16,7 @@ pub(super) fn run(data: &[u8]) {
     }
     dumped.extend(checksum(&dumped).to_le_bytes());
     if kind == 0 {
-        let Ok(mut index) = Index::load(Tokenizer::new(Language::English), params(), &dumped) else { return };
+        let Ok(mut index) = Index::load(Tokenizer::new(Language::ENGLISH), params(), &dumped) else { return };
         index.validate().expect("its invariants hold");
         index.upsert(1, &["something new"], Facts::default()).expect("it has room");
         index.validate().expect("its invariants hold");
@@ -34,7 +34,7 @@ fn params() -> Params {
 }
 
 fn index(feed: &mut Feed<'_>) -> Index {
-    let mut index = Index::new(Tokenizer::new(Language::English), params());
+    let mut index = Index::new(Tokenizer::new(Language::ENGLISH), params());
     for _ in 0..feed.below(6) {
         let texts = [feed.text(), feed.text()];
         let session = Some(feed.below(3).into()).filter(|&session| session > 0);

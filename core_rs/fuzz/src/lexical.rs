@@ -8,7 +8,7 @@ use super::feed::Feed;
 /// An index finds documents that it holds, each once, the best first, whatever is put in and asked for.
 pub(super) fn run(data: &[u8]) {
     let mut feed = Feed(data);
-    let language = Language::from_code(["", "en", "de", "tr"][usize::from(feed.below(4))]).expect("it has a stemmer");
+    let language = Language::from_code(["", "en", "mul", "tr"][usize::from(feed.below(4))]).expect("it has a stemmer");
     let fields = usize::from(feed.below(8)) + 1;
     let mut index = Index::new(Tokenizer::new(language), params(&mut feed, fields));
     let mut held = BTreeSet::new();

@@ -4,13 +4,15 @@ use alejo_core::text::{Language, Tokenizer};
 
 use super::feed::Feed;
 
-const CODES: [&str; 19] =
-    ["", "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nb", "nl", "pt", "ro", "ru", "sv", "ta", "tr"];
+const CODES: [&str; 20] = [
+    "", "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nb", "nl", "pt", "ro", "ru", "sv", "ta", "tr",
+    "mul",
+];
 
 /// A text in any language gives words that have terms, the same each time, and a count of tokens in keeping with its length.
 pub(super) fn run(data: &[u8]) {
     let mut feed = Feed(data);
-    let language = Language::from_code(CODES[usize::from(feed.below(19))]).expect("it has a stemmer");
+    let language = Language::from_code(CODES[usize::from(feed.below(20))]).expect("it has a stemmer");
     let text = String::from_utf8_lossy(feed.0);
     let tokenizer = Tokenizer::new(language);
     let mut count = 0;

@@ -10,21 +10,33 @@ use super::terms::Terms;
 use super::{Index, Keyed, Params};
 use crate::dump::{Dump, Load, sound};
 use crate::error::{Error, Result};
-use crate::text::Tokenizer;
+use crate::text::{Tokenizer, Tongues};
 
-const MAGIC: [u8; 8] = *b"ALEJOLX1";
+const MAGIC: [u8; 8] = *b"ALEJOLX2";
 
 impl Index {
     /// Everything it holds, for [`Index::load`]. Of words only hashes are in it, under a key that is in it too.
     pub fn dump(&self) -> Vec<u8> {
-        let Self { tokenizer: _, params, groups: _, reach: _, hasher, terms, codes, documents, sessions, lengths } =
-            self;
+        let Self {
+            tokenizer: _,
+            params,
+            groups: _,
+            reach: _,
+            hasher,
+            spoken,
+            terms,
+            codes,
+            documents,
+            sessions,
+            lengths,
+        } = self;
         let mut slots: Vec<Slot> = documents.all().collect();
         slots.sort_unstable();
         let mut renumbered = vec![0; documents.end()];
         slots.iter().zip(1..).for_each(|(&slot, new)| renumbered[slot as usize] = new);
         let mut dump = Dump::new(MAGIC, 64 * slots.len());
         dump.column(hasher.keys());
+        dump.number(spoken.bits());
         dump.number(params.fields() as u8);
         dump.number(slots.len() as u32);
         dump.column(slots.iter().map(|&slot| documents.at(slot).number));
@@ -46,6 +58,7 @@ impl Index {
         let mut load = Load::new(MAGIC, dumped)?;
         let mut index = Self::new(tokenizer, params);
         index.hasher = Keyed::with([load.number()?, load.number()?]);
+        index.spoken = Tongues::new(load.number()?);
         sound(usize::from(load.number::<u8>()?) == index.params.fields(), "a document has the fields of the index")?;
         let count = load.count()?;
         let sessions = index.documents(count, &mut load)?;

@@ -10,12 +10,34 @@ use super::room::Room;
 use super::terms::{Posting, Term, find};
 use crate::text::Token;
 
-/// A query's distinct terms.
+/// A query's distinct words.
 struct Query {
-    /// Those that some document holds, each with the first word that led to it, in the order of the query.
-    known: Vec<(Term, String)>,
-    /// How many others there are.
+    /// The terms that some document holds, in the order of the query.
+    known: Vec<Wanted>,
+    /// How many words no document holds.
     missing: usize,
+}
+
+/// A term of a query.
+struct Wanted {
+    term: Term,
+    /// The first word that led to it.
+    word: String,
+    /// Whether the term before is of the same word, as another language has it.
+    again: bool,
+}
+
+impl Query {
+    /// The sum of what its words weigh, each as much as the most of its terms.
+    fn idf(&self, idfs: &[f32]) -> f32 {
+        let mut last = 0.0;
+        let more = |(each, idf): (&Wanted, &f32)| {
+            let before = if each.again { last } else { 0.0 };
+            last = idf.max(before);
+            last - before
+        };
+        self.known.iter().zip(idfs).map(more).sum()
+    }
 }
 
 /// What a query found.
@@ -189,17 +211,17 @@ impl Index {
     pub(super) fn matched(&self, query: &str) -> (Vec<(Term, f32)>, Matches) {
         let query = self.query(query);
         let end = self.documents.end();
-        let postings: usize = query.known.iter().map(|(term, _)| self.terms.postings(*term).len()).sum();
+        let postings: usize = query.known.iter().map(|each| self.terms.postings(each.term).len()).sum();
         let most = postings * (2 * self.reach + 1);
         let slots = (most * 8 < end).then(|| Vec::with_capacity(most));
         let mut matches = Matches { room: Room::take(end, true), end, slots, idf: 0.0 };
         let idfs = if self.reach == 0 {
-            query.known.iter().map(|(term, _)| self.match_own(*term, &mut matches)).collect()
+            query.known.iter().map(|each| self.match_own(each.term, &mut matches)).collect()
         } else {
             self.match_heard(&query, &mut matches)
         };
-        matches.idf = idfs.iter().sum::<f32>() + query.missing as f32 * self.idf(0);
-        (query.known.iter().map(|(term, _)| *term).zip(idfs).collect(), matches)
+        matches.idf = query.idf(&idfs) + query.missing as f32 * self.idf(0);
+        (query.known.iter().map(|each| each.term).zip(idfs).collect(), matches)
     }
 
     fn match_own(&self, term: Term, matches: &mut Matches) -> f32 {
@@ -242,8 +264,8 @@ impl Index {
             Room { tf: mem::take(&mut matches.room.tf), parts: mem::take(&mut matches.room.parts), ..Room::default() };
         let mut frequencies = Frequencies::new(&mut room, matches.end);
         let mut idfs = Vec::with_capacity(query.known.len());
-        for &(term, _) in &query.known {
-            self.hear(term, &mut frequencies);
+        for each in &query.known {
+            self.hear(each.term, &mut frequencies);
             let idf = self.idf(frequencies.df);
             idfs.push(idf);
             frequencies.drain(|slot, tf| matches.add(slot, idf * self.params.saturated(tf, 1.0), idf));
@@ -294,12 +316,16 @@ impl Index {
         let end = if self.reach == 0 { 0 } else { self.documents.end() };
         let mut room = Room::take(end, true);
         let mut frequencies = Frequencies::new(&mut room, end);
-        for (term, word) in self.query(query).known {
+        for Wanted { term, word, .. } in self.query(query).known {
             let postings = self.terms.postings(term);
             let mut note = |tf: &dyn Fn(Slot) -> Option<f32>, df: usize| {
                 for (slot, shares) in slots.iter().zip(&mut shares) {
                     if let Some(tf) = slot.and_then(tf) {
-                        shares.push((word.clone(), self.idf(df) * self.params.saturated(tf, 1.0)));
+                        let part = self.idf(df) * self.params.saturated(tf, 1.0);
+                        match shares.last_mut() {
+                            Some((last, parts)) if *last == word => *parts += part,
+                            _ => shares.push((word.clone(), part)),
+                        }
                     }
                 }
             };
@@ -328,15 +354,18 @@ impl Index {
     fn query(&self, text: &str) -> Query {
         let mut query = Query { known: Vec::new(), missing: 0 };
         let mut seen = HashSet::new();
-        self.tokenizer.each(text, |Token { word, term }| {
+        // Whether the last word is one more, and whether some document holds it.
+        let (mut new, mut held) = (false, false);
+        self.tokenizer.asked(text, self.spoken, |Token { word, term }, own| {
             let term = self.hasher.term(term);
-            if !seen.insert(term) {
-                return;
+            if own {
+                (new, held) = (!seen.contains(&term), false);
+                query.missing += usize::from(new);
             }
-            if self.terms.postings(term).is_empty() {
-                query.missing += 1;
-            } else {
-                query.known.push((term, word.to_owned()));
+            if new && seen.insert(term) && !self.terms.postings(term).is_empty() {
+                query.missing -= usize::from(!held);
+                query.known.push(Wanted { term, word: word.to_owned(), again: held });
+                held = true;
             }
         });
         query
