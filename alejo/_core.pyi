@@ -645,6 +645,7 @@ class Recall:
         otherwise: str = "",
         known: str = "",
         meaning: Buffer | None = None,
+        cosines: Mapping[int, float] | None = None,
         classes: Sequence[tuple[float, float] | None] = ...,
         spans: Sequence[tuple[int, int]] = ...,
         delay: float = 1.0,
@@ -662,17 +663,36 @@ class Recall:
 
         `limit` 0 means all. `weights`, -100 to 100, are by name of evidence. `text` and its `meaning`, f32 or its
         bytes, are what is asked, without whom it names; `otherwise` is looked for if no memory has a word of it, and
-        `known` is what the table reads. `classes` are by the kind under which the index has a memory: how much its
-        speaker is whom the question is about, -1 to 1, and the logarithm of what its kind weighs; None is left out,
-        one beyond them is (0, 0). `spans` are times the question names, each from one on and before another; after one
-        it counts half as much with each `delay`; `asks_when` and `asks_name` say what it asks for. Recency halves with
-        each `half_life`; all times are in one unit.
+        `known` is what the table reads. Where the vectors are elsewhere, `cosines` by number stand in the place of the
+        meaning: of the nearest that pass, and of all others that are to be weighed by it. `classes` are by the kind
+        under which the index has a memory: how much its speaker is whom the question is about, -1 to 1, and the
+        logarithm of what its kind weighs; None is left out, one beyond them is (0, 0). `spans` are times the question
+        names, each from one on and before another; after one it counts half as much with each `delay`; `asks_when` and
+        `asks_name` say what it asks for. Recency halves with each `half_life`; all times are in one unit.
 
         Found are memories from `after` on, before `before`, of `session`, among `only`, and of no message in `but`,
         as far as each is given. By words those are found that cover `min_coverage` of the question with their
         neighbours, by meaning those of a cosine of `min_similarity`. Coverage is 0 to 1.
 
         Raises InvalidValue for an unknown evidence, and for numbers outside their range.
+        """
+
+    def passing(
+        self,
+        *,
+        classes: Sequence[tuple[float, float] | None] = ...,
+        spans: Sequence[tuple[int, int]] = ...,
+        delay: float = 1.0,
+        after: int | None = None,
+        before: int | None = None,
+        session: int | None = None,
+        only: Sequence[int] | None = None,
+        but: Sequence[int] = ...,
+    ) -> tuple[bytes, bytes]:
+        """The memories that may be found, as `rank` has it, and those of them that are of `spans`, if there are any.
+
+        A bit for each number, the lowest first, for whoever has their vectors and shall look among these alone. Of
+        numbers from 2^32 on nothing is told.
         """
 
     def validate(self) -> None:

@@ -25,7 +25,7 @@ from alejo.errors import FailedPrecondition, StartupError
 from alejo.events import Events
 from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
-from alejo.memory import Facts, Memories
+from alejo.memory import Facts, Memories, vectors
 from alejo.memory.activity import Activity
 from alejo.memory.context import QUOTAS
 from alejo.memory.indexes import Indexes
@@ -110,6 +110,7 @@ class Assistant:
             room=settings["memory.index_mb"] * _MIB,
             idle=settings["memory.idle_seconds"],
             plugins=plugins,
+            kind=settings["memory.vector_index"],
         )
         self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock)
         remembering = Remember(store, journal, requests, plugins, activity, self.facts, ids, clock)
@@ -229,6 +230,7 @@ async def open_assistant(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         state = chosen.data_path / SWITCHES
+        vectors.check(chosen["memory.vector_index"])
         plugins = await PluginHost.start(chosen, clock, entry_points=entry_points, given=given_plugins, state=state)
         stack.push_async_callback(plugins.close)
         url = chosen.storage_url

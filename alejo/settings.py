@@ -120,6 +120,11 @@ OPTIONS = (
     Option("context.quotas.emotion", 0.1, "The same for what was felt in the user's last message."),
     Option("context.quotas.immediate", 0.5, "The same for the session's last messages."),
     Option("memory.index_mb", 1024, "The room that the indexes of all users take in memory together, in MiB."),
+    Option(
+        "memory.vector_index",
+        "scan",
+        "What looks for the nearest in meaning: scan, which is built in, or faiss, which is an extra: alejo[faiss].",
+    ),
     Option("memory.versions", 100, "How many former versions of a memory are kept; 0: none."),
     Option("memory.idle_seconds", 1800.0, "After so long without use a user's index leaves memory."),
     Option(

@@ -8,7 +8,7 @@ import msgspec
 
 from alejo._core import EVIDENCE
 from alejo.memory import recall
-from alejo.memory.index import Index
+from alejo.memory.index import Index, Question
 from alejo.memory.recall import Found
 from alejo.memory.when import Span
 from alejo.types import Filter, RecallPlan
@@ -29,16 +29,18 @@ def rank(
     most: int,
     but: str = "",
     spans: Sequence[Span] | None = None,
+    asked: Question | None = None,
 ) -> tuple[list[Found], bool]:
     """What `recall.rank` finds; with the archive, if none of the best three that are in the hot layers is good.
 
     A good one covers half of what the query says, by the rarity of its words, or means much the same.
     """
-    found, more = recall.rank(index, query, wanted, plan, now, most=most, but=but, spans=spans)
+    asked = asked or index.asked(query)
+    found, more = recall.rank(index, query, wanted, plan, now, most=most, but=but, spans=spans, asked=asked)
     if wanted.include_archived or not index.hidden or any(_good(each, plan) for each in found[:_LOOKED_AT]):
         return found, more
     everything = msgspec.structs.replace(wanted, include_archived=True)
-    return recall.rank(index, query, everything, plan, now, most=most, but=but, spans=spans)
+    return recall.rank(index, query, everything, plan, now, most=most, but=but, spans=spans, asked=asked)
 
 
 def _good(found: Found, plan: RecallPlan) -> bool:

@@ -19,7 +19,7 @@ import msgspec
 
 from alejo._core import LexicalIndex, Recall, VectorScan, estimate_tokens, tokens
 from alejo.embedding import shipped
-from alejo.memory import signs
+from alejo.memory import signs, vectors
 from alejo.memory.embedders import Embedder
 from alejo.memory.entities import FactIndex
 from alejo.memory.timeline import Stated
@@ -37,6 +37,7 @@ _WINDOW = {-2: 0.25, -1: 0.5, 1: 0.3, 2: 0.15}
 _LANGUAGE = "mul"  # each memory its own
 _WORDS = re.compile(r"\w+")
 _PARTS = 4  # of a dump
+_LONG = 5_000_000  # numbers that a question goes through outside the core, about a millisecond
 _ASKED = "question"  # the kind of what only asks
 _BEYOND_LATIN = "\u0250"
 
@@ -155,12 +156,13 @@ _DECODE = msgspec.msgpack.Decoder(_State).decode
 class Index:
     """One user's memories, searchable."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, kind: str = "scan") -> None:
         self.embedder = embedder
+        self.kind = kind  # of what keeps the vectors
         self.pending: dict[int, None] = {}  # memories whose vectors are to be made, in order
         self.lexical = LexicalIndex(_FIELDS, window=_WINDOW, language=_LANGUAGE)
-        self.vectors = VectorScan(embedder.dimensions, exact=False)  # a fifth of the memory, and no worse to find by
-        self.recall = Recall(self.lexical, self.vectors, shipped())
+        self.vectors = vectors.empty(kind, embedder.dimensions)
+        self.recall = Recall(self.lexical, self._scan(), shipped())
         self._speakers: Counter[str] = Counter()  # how many memories are by each
         self._names: dict[str, set[str]] = {}  # by each word of their names
         self.entries: dict[int, Entry] = {}
@@ -188,20 +190,20 @@ class Index:
         return [_ENCODE(state), self.lexical.dump(), self.vectors.dump(), self.recall.dump()]
 
     @classmethod
-    def load(cls, embedder: Embedder, dumped: Sequence[bytes], *, same: bool = True) -> Index:
-        """The index that was dumped; if not by the `same` embedder, all its vectors are to be made.
+    def load(cls, embedder: Embedder, dumped: Sequence[bytes], kind: str = "scan", *, same: bool = True) -> Index:
+        """The index that was dumped; if not with the `same` model and kind, all its vectors are to be made.
 
         Raises DamagedIndex, or ValueError, for what none was dumped to.
         """
         if len(dumped) != _PARTS:
             raise ValueError("an index has four parts")
         state = _DECODE(dumped[0])
-        index = cls(embedder)
+        index = cls(embedder, kind)
         index.lexical = LexicalIndex.load(dumped[1], _FIELDS, window=_WINDOW, language=_LANGUAGE)
         if same:
-            index.vectors = VectorScan.load(dumped[2])
+            index.vectors = vectors.load(kind, dumped[2])
         index.pending = dict.fromkeys(state.pending if same else state.entries)
-        index.recall = Recall.load(dumped[3], index.lexical, index.vectors, shipped())
+        index.recall = Recall.load(dumped[3], index.lexical, index._scan(), shipped())
         index.version, index._next, index.entries = state.version, state.next, state.entries
         index._sessions = {sys.intern(name): number for number, name in enumerate(state.sessions, 1)}
         index._sorts = {sort: number for number, sort in enumerate(state.sorts)}
@@ -214,6 +216,20 @@ class Index:
         for speaker, count in speakers.items():
             index._hear(speaker.casefold(), count)
         return index
+
+    def _scan(self) -> VectorScan:
+        """The vectors, if the core can read them; else none."""
+        return self.vectors if isinstance(self.vectors, VectorScan) else VectorScan(self.embedder.dimensions)
+
+    @property
+    def model(self) -> str:
+        """Which vectors it has, and in what."""
+        return vectors.model(self.embedder.name, self.kind)
+
+    @property
+    def long(self) -> bool:
+        """Whether a question may take so long that others should not wait for it."""
+        return vectors.outside(self.vectors) and len(self.vectors) * self.embedder.dimensions > _LONG
 
     @property
     def ids(self) -> Collection[str]:
@@ -303,8 +319,8 @@ class Index:
     def turn(self, embedder: Embedder) -> None:
         """Goes by another embedder, whose vectors are all to be made."""
         self.embedder = embedder
-        self.vectors = VectorScan(embedder.dimensions, exact=False)
-        self.recall = Recall.load(self.recall.dump(), self.lexical, self.vectors, shipped())
+        self.vectors = vectors.empty(self.kind, embedder.dimensions)
+        self.recall = Recall.load(self.recall.dump(), self.lexical, self._scan(), shipped())
         self.pending = dict.fromkeys(self.entries)
 
     def put(self, memory: Memory) -> bool:

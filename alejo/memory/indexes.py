@@ -11,13 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
+from collections.abc import Callable
 from itertools import islice
+from typing import TypeVar
 
 from alejo import __version__
 from alejo._core import DamagedIndex, InvalidValue, give_back
 from alejo.cache import Cache
 from alejo.embedding import shipped
 from alejo.errors import AlejoError, DataLoss, PluginFailed
+from alejo.memory import vectors
 from alejo.memory.embedders import BATCH, Embedder, PluginEmbedder, TableEmbedder, model_of
 from alejo.memory.index import Index
 from alejo.plugins import PluginHost
@@ -25,6 +28,8 @@ from alejo.storage.blobs import Blobs, withdraw
 from alejo.storage.store import Store
 from alejo.storage.tables import CHANGES, MEMORIES
 from alejo.types import Degraded, Scope
+
+T = TypeVar("T")
 
 _STEP = 250  # what is indexed at a time, some 25 ms
 _USERS = 1024
@@ -41,8 +46,8 @@ _AT_END = 5.0  # seconds that writing snapshots may take at the end
 class _Seat:
     """An index and how far it has followed the change log."""
 
-    def __init__(self, embedder: Embedder) -> None:
-        self.index = Index(embedder)
+    def __init__(self, index: Index) -> None:
+        self.index = index
         self.lock = asyncio.Lock()
         self.loaded = False
         self.loading: asyncio.Task[None] | None = None
@@ -70,7 +75,9 @@ class Indexes:
         room: int = 1024 * _MIB,
         idle: float = 1800.0,
         plugins: PluginHost | None = None,
+        kind: str = "scan",
     ) -> None:
+        self._kind = kind  # of what keeps vectors
         self._plugins = plugins
         self._embeddings: dict[_Seat, asyncio.Task[None]] = {}
         self._store = store
@@ -100,7 +107,7 @@ class Indexes:
         """The user's index, up to date with every commit before this call, of any process."""
         seat = self._seats.get(scope)
         if seat is None:
-            seat = self._leaving.pop(scope, None) or _Seat(TableEmbedder(self._table, self._kept))
+            seat = self._leaving.pop(scope, None) or _Seat(Index(TableEmbedder(self._table, self._kept), self._kind))
             self._seats[scope] = seat
             self._held += seat.bytes
         else:
@@ -127,6 +134,14 @@ class Indexes:
         while len(self._seats) > 1 and (len(self._seats) > self._users or self._held > self._room):
             self._drop(*self._seats.popitem(last=False))
         return seat.index
+
+    async def ask(self, scope: Scope, index: Index, work: Callable[[], T]) -> T:
+        """What `work` finds in an index: in a thread, where that takes long, and nothing changes it meanwhile."""
+        seat = self._seats.get(scope)
+        if not index.long or seat is None or seat.index is not index:
+            return work()
+        async with seat.lock:
+            return await asyncio.to_thread(work)
 
     def _count(self, seat: _Seat) -> None:
         count = len(seat.index.entries)
@@ -171,6 +186,7 @@ class Indexes:
             for row in rows:
                 seat.index.put(row.value)
             more = bool(after)
+            await _tidied(seat.index)
             await asyncio.sleep(0)  # a large user must not stop the others
         seat.index.version = last[0].key if last else b""
         seat.loaded, seat.changed = True, len(seat.index.entries)
@@ -190,6 +206,7 @@ class Indexes:
                     seat.withdrawn |= not seat.index.put(memory.value)
             seat.index.version = rows[-1].key
             seat.changed += len(rows)
+            await _tidied(seat.index)
             if len(rows) < _STEP:
                 return
             await asyncio.sleep(0)  # nor must one that was busy elsewhere
@@ -213,7 +230,7 @@ class Indexes:
             seat.index.turn(embedder)
             seat.changed = len(seat.index.entries)
         else:
-            seat.index = Index(embedder)
+            seat.index = Index(embedder, self._kind)
 
     async def _embed(self, scope: Scope, seat: _Seat) -> None:
         """Makes the vectors that are missing, many at a time; until then recall goes by words."""
@@ -236,6 +253,7 @@ class Indexes:
                 for doc, text, vector in zip(docs, texts, vectors, strict=True):
                     if index.embedder is embedder and not (embedder.later and doc in index.pending):
                         index.embed(doc, text, vector)
+                await _tidied(index)
             seat.changed += len(docs)
             await asyncio.sleep(0)
 
@@ -262,7 +280,8 @@ class Indexes:
         if found is None or made != _MADE:
             return None
         try:
-            index = await asyncio.to_thread(Index.load, embedder, found[1], same=model == embedder.name)
+            same = model == vectors.model(embedder.name, self._kind)
+            index = await asyncio.to_thread(Index.load, embedder, found[1], self._kind, same=same)
             known = await self._store.get(scope, CHANGES, index.version)
         except (DamagedIndex, InvalidValue, ValueError, DataLoss):
             return None
@@ -292,7 +311,7 @@ class Indexes:
                 async with seat.lock:  # what is withdrawn from here on is not in what is kept, or keeps it from that
                     await self._follow(scope, seat)
                     changed, seat.changed, seat.withdrawn = seat.changed, 0, False
-                    note = f"{_MADE} by {seat.index.embedder.name}"
+                    note = f"{_MADE} by {seat.index.model}"
                     parts = await asyncio.to_thread(seat.index.dump)
                 if not await blobs.write(scope, note, parts, seen):
                     seat.changed += changed // 2  # another time, but not at once
@@ -376,3 +395,10 @@ class Indexes:
             if late:
                 await asyncio.wait(late)
         self._seats.clear()
+
+
+async def _tidied(index: Index) -> None:
+    """Makes room in vectors that have become wasteful. Whoever calls lets nobody change the index meanwhile."""
+    held = index.vectors
+    if vectors.outside(held) and held.wasteful:
+        await asyncio.to_thread(held.compact)

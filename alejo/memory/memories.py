@@ -6,6 +6,7 @@ import asyncio
 import builtins
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -153,7 +154,9 @@ class Memories:
     ) -> tuple[builtins.list[Hit], str]:
         _, query, wanted = question
         start, last = int.from_bytes(cursor[8:12], "big"), cursor[12:].hex()
-        found, more = archive.rank(index, query, wanted, plan, now, most=start + size, spans=spans)
+        asked = index.asked(query)
+        rank = partial(archive.rank, index, query, wanted, plan, now, most=start + size, spans=spans, asked=asked)
+        found, more = await self._indexes.ask(scope, index, rank)
         places = [index.entries[each.doc].id for each in found]
         if last in places:
             start = places.index(last) + 1
@@ -206,7 +209,20 @@ class Memories:
         blind = await self._indexes.prepare(index, query)
         now = self._clock.now()
         spans = await self._spans(scope, index, query, now, session)
-        found, _ = archive.rank(index, query, EVERYTHING, plan, now, most=size, but=without_message, spans=spans)
+        asked = index.asked(query)
+        rank = partial(
+            archive.rank,
+            index,
+            query,
+            EVERYTHING,
+            plan,
+            now,
+            most=size,
+            but=without_message,
+            spans=spans,
+            asked=asked,
+        )
+        found, _ = await self._indexes.ask(scope, index, rank)
         return await recall.read(self._store, scope, index, query, found), blind
 
     async def context(

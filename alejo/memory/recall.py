@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 
-from alejo._core import EVIDENCE
+from alejo._core import EVIDENCE, Recall
 from alejo.errors import DataLoss
 from alejo.memory import signs
 from alejo.memory.index import Index, Question, message_number, question_number
+from alejo.memory.vectors import Outside, outside
 from alejo.memory.when import Span, resolve
 from alejo.storage.store import Row, Store
 from alejo.storage.tables import MEMORIES
@@ -20,6 +22,8 @@ from alejo.types import Evidence, Filter, Hit, Memory, RecallPlan, Scope
 _SECOND = 1_000_000
 _DELAY = 7 * 86400.0  # seconds after which half as much is told of what happened, about
 _HELD = 0.6  # of a query's information: what says so much of it is what "forget …" means
+_NEAREST = 50  # in meaning, and of a time: as many as the core takes
+_BATCH = 100  # by words, that the core weighs at a time
 _TOLD = 0.05  # of all shares of a hit together: what is smaller is told in sum
 
 
@@ -42,15 +46,16 @@ def rank(
     most: int,
     but: str = "",
     spans: Sequence[Span] | None = None,
+    asked: Question | None = None,
 ) -> tuple[list[Found], bool]:
     """The best `most` memories that may be found, best first, and whether there are more.
 
     Those are the memories that cover enough of the query's words, the nearest in meaning if they are near enough, and
     those of the time that the query names; see `alejo._core.Recall`. `now` is in µs; `but` is a message that asks this:
     its memories are left out, and so is the same question whenever it was asked. `spans` are the times the query names,
-    or those it names in UTC.
+    or those it names in UTC; `asked` is the query as the index takes it, if that is known.
     """
-    return _rank(index, index.asked(query), query, wanted, plan, now, most, but, spans)
+    return _rank(index, asked or index.asked(query), query, wanted, plan, now, most, but, spans)
 
 
 def _rank(
@@ -67,29 +72,46 @@ def _rank(
     session = index.session(wanted.session_id) if wanted.session_id else None
     if wanted.session_id and session is None:
         return [], False
-    hits = index.recall.rank(
+    passing: dict[str, Any] = {
+        "classes": index.classes(wanted, plan, asked.named),
+        "spans": [(span.start, span.end) for span in (resolve(query, now, UTC) if spans is None else spans)],
+        "delay": _DELAY * _SECOND,
+        "after": wanted.sent_after,
+        "before": wanted.sent_before,
+        "session": session,
+        "only": index.only(wanted),
+        "but": (message_number(but), question_number(query)) if but else (),
+    }
+    find = partial(
+        index.recall.rank,
         asked.words,
-        most + 1,
         weights=plan.weights,
         now=now,
         half_life=plan.recency_half_life * _SECOND,
         otherwise=query,
         known=asked.known,
-        meaning=asked.meaning,
-        classes=index.classes(wanted, plan, asked.named),
-        spans=[(span.start, span.end) for span in (resolve(query, now, UTC) if spans is None else spans)],
-        delay=_DELAY * _SECOND,
         asks_when=signs.asks_when(query),
         asks_name=signs.asks_name(query),
-        after=wanted.sent_after,
-        before=wanted.sent_before,
-        session=session,
-        only=index.only(wanted),
-        but=(message_number(but), question_number(query)) if but else (),
         min_coverage=plan.min_coverage,
         min_similarity=plan.min_similarity,
+        **passing,
     )
+    if asked.meaning is None or not outside(index.vectors):
+        hits = find(limit=most + 1, meaning=asked.meaning)
+    else:
+        weighed = -(-(most + 1) // _BATCH) * _BATCH + (_BATCH if most >= _BATCH else 0)
+        cosines = index.vectors.cosines(asked.meaning, [doc for doc, *_ in find(limit=weighed)])
+        cosines += _nearest(index.vectors, index.recall, asked.meaning, passing)
+        hits = find(limit=most + 1, cosines=dict(cosines))
     return [Found(*each) for each in hits[:most]], len(hits) > most
+
+
+def _nearest(vectors: Outside, known: Recall, meaning: bytes, passing: dict[str, Any]) -> list[tuple[int, float]]:
+    """The nearest in meaning that may be found, and the nearest of the times that are asked for."""
+    narrowing = (passing[each] for each in passing if each not in {"classes", "delay"})
+    if None not in passing["classes"] and all(each in (None, (), []) for each in narrowing):
+        return vectors.search(meaning, _NEAREST)
+    return [each for bits in known.passing(**passing) for each in vectors.among(meaning, _NEAREST, bits)]
 
 
 def holding(index: Index, query: str, wanted: Filter, now: int, *, most: int) -> tuple[list[str], bool]:

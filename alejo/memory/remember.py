@@ -120,6 +120,8 @@ class Remember:
             outcomes[place] = msgspec.structs.replace(kept, memories=memories)
 
     async def _prepare(self, round_: _Round, place: int, request_id: str, item: Item) -> Kept:
+        if isinstance(item, MemoryDraft) and not item.text.strip():
+            raise InvalidArgument.field("text", "is required")
         body = digest((type(item).__name__, item))
         request_id = request_id or self._ids.new()
         answer = await self._requests.find(round_.scope, request_id, "remember", body)

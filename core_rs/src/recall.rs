@@ -15,7 +15,7 @@ mod dump;
 mod evidence;
 mod pieces;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::embed::Embedder;
 use crate::error::{Error, Result, in_range};
@@ -144,7 +144,20 @@ pub struct Filter {
     pub min_similarity: f32,
 }
 
+/// What a question means.
+#[derive(Clone, Copy, Default)]
+pub enum Meaning<'a> {
+    /// It cannot be told.
+    #[default]
+    Untold,
+    /// A vector, for those of the sources.
+    Vector(&'a [f32]),
+    /// Its cosines with memories whose vectors are elsewhere; of others it is not known.
+    Cosines(&'a HashMap<u64, f32>),
+}
+
 /// What is asked.
+#[derive(Clone, Copy, Default)]
 pub struct Question<'a> {
     /// Its words, without whom it names.
     pub text: &'a str,
@@ -152,8 +165,8 @@ pub struct Question<'a> {
     pub otherwise: &'a str,
     /// Of its words what the table can read.
     pub known: &'a str,
-    /// Its meaning, if that can be told.
-    pub meaning: Option<&'a [f32]>,
+    /// Its meaning, as far as that can be told.
+    pub meaning: Meaning<'a>,
     /// The times it names, each from one on and before another.
     pub spans: &'a [(i64, i64)],
     /// What happened is told so much later, about.
@@ -310,19 +323,45 @@ impl Recall {
 
     /// The nearest in meaning, and the nearest of the time that is asked for.
     fn near(&self, sources: Sources, question: &Question, filter: &Filter) -> Result<Vec<u64>> {
-        let Some(meaning) = question.meaning else { return Ok(Vec::new()) };
-        let find = |number: u64| sources.lexical.document(number).filter(|choice| self.passes(choice, filter));
-        let nearest =
-            |least: f32, passes: &dyn Fn(u64) -> bool| sources.vectors.nearest(meaning, BY_MEANING, least, passes);
-        let mut near = nearest(filter.min_similarity, &|number| find(number).is_some())?;
+        let nearest = |least: f32, passes: &dyn Fn(u64) -> bool| match question.meaning {
+            Meaning::Untold => Ok(Vec::new()),
+            Meaning::Vector(meaning) => sources.vectors.nearest(meaning, BY_MEANING, least, passes),
+            Meaning::Cosines(cosines) => Ok(best(cosines, least, passes)),
+        };
+        let mut near = nearest(filter.min_similarity, &|number| self.finds(sources, filter, number).is_some())?;
         if !question.spans.is_empty() {
-            let then = |number: u64| find(number).is_some_and(|choice| question.dated(choice.time) >= 0.5);
-            near.extend(nearest(f32::NEG_INFINITY, &then)?);
+            near.extend(nearest(f32::NEG_INFINITY, &|number| self.then(sources, question, filter, number))?);
         }
         let mut docs: Vec<u64> = near.into_iter().map(|(doc, _)| doc).collect();
         docs.sort_unstable();
         docs.dedup();
         Ok(docs)
+    }
+
+    /// The memory of this number, if it may be found.
+    fn finds(&self, sources: Sources, filter: &Filter, number: u64) -> Option<Choice> {
+        sources.lexical.document(number).filter(|choice| self.passes(choice, filter))
+    }
+
+    /// Whether it may be found, and is of a time that is asked for.
+    fn then(&self, sources: Sources, question: &Question, filter: &Filter, number: u64) -> bool {
+        self.finds(sources, filter, number).is_some_and(|choice| question.dated(choice.time) >= 0.5)
+    }
+
+    /// The memories that may be found, and those of a time that is asked for, if one is: a bit for each number, the lowest first.
+    ///
+    /// It is for whoever has their vectors and shall look among them alone. Of memories of a number from 2³² on nothing is told.
+    pub fn passing(&self, sources: Sources, question: &Question, filter: &Filter) -> (Vec<u8>, Vec<u8>) {
+        let (mut all, mut then) = (Vec::new(), Vec::new());
+        for &number in self.memories.keys().filter(|&&number| number <= u64::from(u32::MAX)) {
+            if self.finds(sources, filter, number).is_some() {
+                mark(&mut all, number);
+                if !question.spans.is_empty() && self.then(sources, question, filter, number) {
+                    mark(&mut then, number);
+                }
+            }
+        }
+        (all, then)
     }
 
     /// Checks every invariant; slow, for tests.
@@ -361,4 +400,21 @@ impl Question<'_> {
         };
         self.spans.iter().map(fits).fold(0.0, f32::max)
     }
+}
+
+/// The [`BY_MEANING`] greatest cosines of what `passes` and reaches `least`; equals by number.
+fn best(cosines: &HashMap<u64, f32>, least: f32, passes: &dyn Fn(u64) -> bool) -> Vec<(u64, f32)> {
+    let reach = cosines.iter().filter(|&(&number, &cosine)| cosine >= least && passes(number));
+    let mut found: Vec<(u64, f32)> = reach.map(|(&number, &cosine)| (number, cosine)).collect();
+    found.sort_unstable_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+    found.truncate(BY_MEANING);
+    found
+}
+
+fn mark(bits: &mut Vec<u8>, number: u64) {
+    let place = (number / 8) as usize;
+    if bits.len() <= place {
+        bits.resize(place + 1, 0);
+    }
+    bits[place] |= 1 << (number % 8);
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use alejo_core::embed::{Embedder, WordPiece};
 use alejo_core::lexical::{Facts, Index, Params, Window};
-use alejo_core::recall::{Class, EVIDENCE, Filter, Hit, KINDS, Question, Recall, Sources, Traits, Weights};
+use alejo_core::recall::{Class, EVIDENCE, Filter, Hit, KINDS, Meaning, Question, Recall, Sources, Traits, Weights};
 use alejo_core::scan::Scan;
 use alejo_core::text::{Language, Tokenizer};
 use proptest::prelude::*;
@@ -166,7 +166,7 @@ impl Kept {
         let dated = dated(question, self.model[&number].time) >= 0.5;
         let text = &self.model[&number].text;
         let similar = cosine(question, text);
-        let there = question.meaning.is_some() && !text.is_empty();
+        let there = !matches!(question.meaning, Meaning::Untold) && !text.is_empty();
         if covered > 0.0 && covered >= f64::from(filter.min_coverage) + 1e-4 || there && dated {
             return Some(true);
         }
@@ -184,7 +184,10 @@ fn dated(question: &Question, time: i64) -> f64 {
 }
 
 fn cosine(question: &Question, text: &str) -> f64 {
-    let Some(meaning) = question.meaning.filter(|_| !text.trim().is_empty()) else { return 0.0 };
+    let Meaning::Vector(meaning) = question.meaning else { return 0.0 };
+    if text.trim().is_empty() {
+        return 0.0;
+    }
     meaning.iter().zip(TABLE.embed(text)).map(|(a, b)| f64::from(*a) * f64::from(b)).sum()
 }
 
@@ -267,7 +270,7 @@ proptest! {
         let meaning = has_meaning.then(|| TABLE.embed(&text));
         let spans: Vec<_> = span.into_iter().map(|(start, long)| (start, start + long)).collect();
         let question = Question {
-            text: &text, otherwise: "", known: if has_meaning { &text } else { "" }, meaning: meaning.as_deref(), spans: &spans,
+            text: &text, otherwise: "", known: if has_meaning { &text } else { "" }, meaning: meaning.as_deref().map_or(Meaning::Untold, Meaning::Vector), spans: &spans,
             delay: 3.0, asks_when: asks.0, asks_name: asks.1, now: NOW,
             half_life: HALF_LIFE,
         };
@@ -294,6 +297,19 @@ proptest! {
         for limit in 1..=hits.len() {
             prop_assert_eq!(&kept.rank(&question, &filter, &weights, limit)[..], &hits[..limit]);
         }
+        // Whoever has the vectors, and looks among what passes: the same.
+        let (all, then) = kept.recall.passing(kept.sources(), &question, &filter);
+        let marked = |bits: &[u8], number: u64| bits.get((number / 8) as usize).is_some_and(|byte| byte >> (number % 8) & 1 == 1);
+        for &number in kept.model.keys() {
+            prop_assert_eq!(marked(&all, number), kept.passes(number, &filter));
+            let of_then = !spans.is_empty() && kept.passes(number, &filter) && dated(&question, kept.model[&number].time) >= 0.5;
+            prop_assert_eq!(marked(&then, number), of_then);
+        }
+        if let Some(meaning) = &meaning {
+            let cosines: HashMap<u64, f32> = kept.vectors.search(meaning, 0).unwrap().into_iter().collect();
+            let elsewhere = Question { meaning: Meaning::Cosines(&cosines), ..question };
+            prop_assert_eq!(kept.rank(&elsewhere, &filter, &weights, 0), hits);
+        }
     }
 }
 
@@ -311,7 +327,7 @@ fn a_longer_list_begins_as_a_shorter_one() {
         text: "dog rain",
         otherwise: "",
         known: "dog rain",
-        meaning: Some(&meaning),
+        meaning: Meaning::Vector(&meaning),
         spans: &[(30, 90)],
         delay: 9.0,
         asks_when: false,

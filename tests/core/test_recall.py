@@ -44,6 +44,19 @@ def test_what_a_filter_leaves_out_is_not_found() -> None:
     assert len(recall.rank("dog", 10, classes=[(0.5, -1.0)], session=1, only=[0], **PLAIN)) == 1
 
 
+def test_vectors_may_be_elsewhere() -> None:
+    """Cosines in the place of a meaning find and weigh the same; what passes is told to whoever has the vectors."""
+    recall, _, vectors = filled()
+    meaning = TABLE.embed("dog ill")
+    cosines = dict(vectors.search(meaning, 0))
+    assert recall.rank("dog", 0, cosines=cosines, **PLAIN) == recall.rank("dog", 0, meaning=meaning, **PLAIN)
+    assert recall.passing() == (b"\x07", b"")
+    assert recall.passing(session=2, spans=[(0, 1)]) == (b"\x02", b"\x02")
+    assert recall.passing(only=[0, 2], spans=[(9, 10)]) == (b"\x05", b"")
+    with pytest.raises(InvalidValue):
+        recall.passing(delay=0.0)
+
+
 def test_it_comes_back_from_a_dump() -> None:
     """The same is found for the same reasons; other bytes are refused."""
     recall, lexical, vectors = filled()
@@ -70,6 +83,8 @@ def test_it_comes_back_from_a_dump() -> None:
         {"min_coverage": float("nan")},
         {"classes": [(2.0, 0.0)]},
         {"meaning": b"1234"},
+        {"cosines": {0: float("nan")}},
+        {"cosines": {}, "meaning": TABLE.embed("dog")},
     ],
 )
 def test_what_has_no_meaning_is_refused(wrong: dict[str, Any]) -> None:

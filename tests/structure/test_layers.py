@@ -37,6 +37,8 @@ DOORS = {
     # Settings, a plugin author's pyproject.toml, and the languages of time expressions.
     "tomllib": ("settings", "testing.project", "memory.when"),
     "cryptography": ("storage",),
+    "faiss": ("memory",),
+    "numpy": ("memory.faiss",),
     "prometheus_client": ("metrics",),
     "click": ("cli",),
     "prompt_toolkit": ("cli",),

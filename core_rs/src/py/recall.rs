@@ -2,6 +2,7 @@
 //!
 //! As with these, whoever holds a lock never waits for the interpreter.
 
+use std::collections::HashMap;
 use std::sync::RwLock;
 
 use pyo3::prelude::*;
@@ -12,7 +13,7 @@ use super::embed::StaticEmbedder;
 use super::lexical::{LexicalIndex, damaged};
 use super::scan::{Vector, VectorScan};
 use crate::error::{Error, Result, caught};
-use crate::recall::{self, Class, EVIDENCE, Filter, Hit, KINDS, Question, Sources, Traits, Weights};
+use crate::recall::{self, Class, EVIDENCE, Filter, Hit, KINDS, Meaning, Question, Sources, Traits, Weights};
 
 /// From this many bytes on noting a text lets other Python threads run: some 10 µs of work.
 const LARGE_TEXT: usize = 400;
@@ -101,12 +102,12 @@ impl Recall {
     /// The best memories, each with its shares.
     #[expect(clippy::too_many_arguments, reason = "named ones, in Python")]
     #[pyo3(signature = (
-        text, limit, *, weights, now, half_life, otherwise = "", known = "", meaning = None, classes = Vec::new(), spans = Vec::new(), delay = 1.0, asks_when = false,
+        text, limit, *, weights, now, half_life, otherwise = "", known = "", meaning = None, cosines = None, classes = Vec::new(), spans = Vec::new(), delay = 1.0, asks_when = false,
         asks_name = false, after = None, before = None, session = None, only = None, but = Vec::new(), min_coverage = 0.0,
         min_similarity = -1.0,
     ))]
     #[pyo3(
-        text_signature = "($self, text, limit, *, weights, now, half_life, otherwise='', known='', meaning=None, classes=(), spans=(), delay=1.0, asks_when=False, \
+        text_signature = "($self, text, limit, *, weights, now, half_life, otherwise='', known='', meaning=None, cosines=None, classes=(), spans=(), delay=1.0, asks_when=False, \
         asks_name=False, after=None, before=None, session=None, only=None, but=(), min_coverage=0.0, min_similarity=-1.0)"
     )]
     fn rank<'py>(
@@ -120,6 +121,7 @@ impl Recall {
         otherwise: &str,
         known: &str,
         meaning: Option<Vector>,
+        cosines: Option<HashMap<u64, f32>>,
         classes: Vec<Option<(f32, f32)>>,
         spans: Vec<(i64, i64)>,
         delay: f64,
@@ -139,7 +141,13 @@ impl Recall {
         let weights = weights_of(weights)?;
         let classes = classes.into_iter().map(|class| class.map(class_of).transpose()).collect::<Result<_>>()?;
         let meaning = meaning.map(|meaning| meaning.numbers(py)).transpose()?;
-        let meaning = meaning.as_deref();
+        let meaning = match (meaning.as_deref(), &cosines) {
+            (Some(_), Some(_)) => return Err(Error::Meaningless("a meaning is a vector, or cosines").into()),
+            (Some(vector), None) => Meaning::Vector(vector),
+            (None, Some(cosines)) if cosines.values().all(|cosine| cosine.is_finite()) => Meaning::Cosines(cosines),
+            (None, Some(_)) => return Err(Error::Meaningless("a cosine is a number").into()),
+            (None, None) => Meaning::Untold,
+        };
         let only = only.map(|docs| docs.into_iter().collect());
         let filter = Filter { classes, after, before, session, only, but, min_coverage, min_similarity };
         let question =
@@ -147,6 +155,35 @@ impl Recall {
         let hits = self.read(py, |recall, sources| recall.rank(sources, &question, &filter, &weights, limit))??;
         let found = |hit: Hit| Ok((hit.doc, hit.score, hit.coverage, PyTuple::new(py, hit.shares)?));
         hits.into_iter().map(found).collect()
+    }
+
+    /// The numbers of the memories that may be found, and of those of times that are asked for, as bits.
+    #[expect(clippy::too_many_arguments, reason = "named ones, in Python")]
+    #[pyo3(signature = (*, classes = Vec::new(), spans = Vec::new(), delay = 1.0, after = None, before = None, session = None, only = None, but = Vec::new()))]
+    #[pyo3(
+        text_signature = "($self, *, classes=(), spans=(), delay=1.0, after=None, before=None, session=None, only=None, but=())"
+    )]
+    fn passing<'py>(
+        &self,
+        py: Python<'py>,
+        classes: Vec<Option<(f32, f32)>>,
+        spans: Vec<(i64, i64)>,
+        delay: f64,
+        after: Option<i64>,
+        before: Option<i64>,
+        session: Option<u64>,
+        only: Option<Vec<u64>>,
+        but: Vec<u64>,
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        if delay.is_nan() || delay <= 0.0 {
+            return Err(Error::Meaningless("a delay is a number above 0").into());
+        }
+        let classes = classes.into_iter().map(|class| class.map(class_of).transpose()).collect::<Result<_>>()?;
+        let only = only.map(|docs| docs.into_iter().collect());
+        let filter = Filter { classes, after, before, session, only, but, ..Filter::default() };
+        let question = Question { spans: &spans, delay, ..Question::default() };
+        let (all, then) = self.read(py, |recall, sources| recall.passing(sources, &question, &filter))?;
+        Ok((PyBytes::new(py, &all), PyBytes::new(py, &then)))
     }
 
     /// Checks every invariant; slow, for tests.

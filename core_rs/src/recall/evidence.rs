@@ -2,8 +2,8 @@
 
 use super::pieces::Pieces;
 use super::{
-    DATE, DENSE, Filter, Hit, IMPORTANCE, KIND, KINDS, LENGTH, LEXICAL, Memory, NAMES, PIECES, QUESTION, Question,
-    RECENCY, Recall, SPEAKER, Sources, TIME, Weights,
+    DATE, DENSE, Filter, Hit, IMPORTANCE, KIND, KINDS, LENGTH, LEXICAL, Meaning, Memory, NAMES, PIECES, QUESTION,
+    Question, RECENCY, Recall, SPEAKER, Sources, TIME, Weights,
 };
 use crate::error::Result;
 use crate::lexical::{Choice, Found};
@@ -37,7 +37,10 @@ impl<'a> Columns<'a> {
         let memories: Vec<Option<&Memory>> = docs.iter().map(|&doc| self.memory(doc)).collect();
         let all = memories.iter().chain(&asked).flatten().map(|memory| &*memory.pieces);
         let pieces = Pieces::new(self.sources.table, &self.pieces, all);
-        let meaning = self.question.meaning.map(|meaning| self.sources.vectors.asked(meaning)).transpose()?;
+        let asked_of = match self.question.meaning {
+            Meaning::Vector(meaning) => Some(self.sources.vectors.asked(meaning)?),
+            _ => None,
+        };
         let words = found.words(docs);
         let mut room = Vec::new();
         let mut hits = Vec::with_capacity(docs.len());
@@ -48,8 +51,12 @@ impl<'a> Columns<'a> {
             evidence[LEXICAL..LEXICAL + 3].copy_from_slice(&counts.map(|bm25| bm25 / unit));
             evidence[PIECES] = pieces.found(&memory.pieces, &mut room);
             evidence[PIECES + 1] = asked[at].map_or(0.0, |asked| pieces.found(&asked.pieces, &mut room));
-            evidence[DENSE] =
-                meaning.as_ref().and_then(|meaning| self.sources.vectors.product(doc, meaning)).unwrap_or(0.0);
+            let cosine = match (self.question.meaning, &asked_of) {
+                (Meaning::Cosines(cosines), _) => cosines.get(&doc).copied(),
+                (_, Some(meaning)) => self.sources.vectors.product(doc, meaning),
+                _ => None,
+            };
+            evidence[DENSE] = cosine.unwrap_or(0.0);
             hits.push(hit(doc, words[at].coverage, &evidence, weights));
         }
         hits.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then(one.doc.cmp(&other.doc)));
