@@ -32,6 +32,8 @@ from alejo.memory.indexes import Indexes
 from alejo.memory.keeper import Keeper
 from alejo.memory.layers import Layers
 from alejo.memory.remember import Remember
+from alejo.models import Accounts, LanguageModels, Policy
+from alejo.models.accounts import prices
 from alejo.ownership import Ownership
 from alejo.plugins import SWITCHES, Candidate, PluginHost
 from alejo.profiles import Profiles
@@ -142,8 +144,17 @@ class Assistant:
         )
         self.ownership = Ownership(store, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, promises, ids, clock)
+        self.models = LanguageModels(plugins, Policy.of(settings), _accounts(store, settings, clock), clock)
         self.conversation = Conversation(
-            turns, self.memories, self.profiles, plugins, ids, clock, settings["context.tokens"], self.events
+            turns,
+            self.memories,
+            self.profiles,
+            plugins,
+            ids,
+            clock,
+            settings["context.tokens"],
+            self.models,
+            self.events,
         )
         self._layers = layers
         self._compacting = asyncio.Lock()
@@ -288,6 +299,12 @@ def _zone(settings: Settings) -> ZoneInfo:
         why = f"context.time_zone: there is no time zone {name!r}."
         raise StartupError(why, hint='Name one as "Europe/Vienna".', exit_code=78)
     return zone
+
+
+def _accounts(store: Store, settings: Settings, clock: Clock) -> Accounts:
+    """The accounts as they are set. Raises StartupError for a price that is none."""
+    known = prices(settings["model.prices"])
+    return Accounts(store, clock, settings["model.daily_tokens"], settings["model.daily_cost"], known)
 
 
 def _cache(store: Store, settings: Settings, clock: Clock, folder: Folder) -> Cache:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+# When the call under way must have ended, in seconds of the event loop's clock; set by the server for its length.
+deadline: ContextVar[float] = ContextVar("alejo_deadline", default=math.inf)
 TIME_ZONE = "time_zone"  # the label of a session or message that names the zone it is in
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -18,6 +18,7 @@ The tree; each leaf knows the gRPC status it becomes:
     ├── Unavailable          UNAVAILABLE          cannot be done now; retry is safe
     ├── DataLoss             DATA_LOSS            a record was altered or cannot be opened
     ├── PluginFailed         UNAVAILABLE          a plugin raised, hung or is missing
+    ├── ModelFailed          UNAVAILABLE          a language model gave no answer; says why
     └── StartupError         (none)               the process cannot start; carries the hint that helps
 """
 
@@ -193,6 +194,26 @@ class PluginFailed(AlejoError):
         self.plugin = plugin
         self.role = role
         self.why = why
+
+
+class ModelFailed(AlejoError):
+    """A language model gave no answer that can be used. `why` is the stable word that `degraded` carries:
+
+    "rate_limited", "unavailable", "timeout", "cut" (it stopped in the middle), "invalid" (not what it was asked for),
+    "rejected" (it did not accept the request), "refused" (it would not answer), "resting" (it failed too often),
+    "budget" (the user has used up theirs).
+    `retry_after` is in seconds, None where waiting does not help.
+    """
+
+    status = Status.UNAVAILABLE
+    reason = "MODEL_FAILED"
+
+    def __init__(self, why: str, model: str = "", *, detail: str = "", retry_after: float | None = None) -> None:
+        super().__init__(f"The language model {model or 'that was asked'} gave no answer ({detail or why}).")
+        self.why = why
+        self.model = model
+        self.detail = detail
+        self.retry_after = retry_after
 
 
 class StartupError(AlejoError):

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pluggy
 
-from alejo.roles import Brain, Command, Embedder, EmotionModel, Learner, MemoryStrategy, Observer, Reflector, Vision
+from alejo.completions import Endpoint
+from alejo.roles import (
+    Brain,
+    Command,
+    Embedder,
+    EmotionModel,
+    LanguageModel,
+    Learner,
+    MemoryStrategy,
+    Observer,
+    Reflector,
+    Vision,
+)
 
 if TYPE_CHECKING:
     from alejo.storage import Storage
@@ -19,7 +31,10 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Specs:
-    """The signatures. `settings` is an object of the declared schema, else the plugin's own section of alejo.toml."""
+    """The signatures. `settings` is an object of the declared schema, else the plugin's own section of alejo.toml.
+
+    `endpoints` is where the settings model.* say that models are asked, by the name of the provider.
+    """
 
     @hookspec
     def alejo_register_settings(self) -> type[msgspec.Struct]:
@@ -47,8 +62,15 @@ class Specs:
         raise NotImplementedError
 
     @hookspec
-    def alejo_register_embedder(self, settings: Any) -> Embedder:
+    def alejo_register_embedder(self, settings: Any, endpoints: Mapping[str, Endpoint]) -> Embedder:
         """Returns what turns texts into vectors, in place of the table that ships with the package."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_language_models(
+        self, settings: Any, endpoints: Mapping[str, Endpoint]
+    ) -> Sequence[LanguageModel]:
+        """Returns what asks language models, one for each provider."""
         raise NotImplementedError
 
     @hookspec

@@ -194,6 +194,13 @@ _REASONS = (
         Retry.ITSELF,
     ),
     Reason(
+        "MODEL_FAILED",
+        errors.ModelFailed,
+        "No language model gave an answer that can be used, and there was nobody to answer in its place.",
+        "Look at the model's endpoint and the settings model.*; a brain that lets this pass has no answer of its own.",
+        Retry.ITSELF,
+    ),
+    Reason(
         "PLUGIN_DISABLED",
         errors.FailedPrecondition,
         "The plugin is switched off: by an operator, or by the setting plugins.disabled. The message says which.",

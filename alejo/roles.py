@@ -6,10 +6,11 @@ A plugin registers objects with these methods through the hooks in `alejo.hooks`
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
+from alejo.completions import ModelEvent, ModelRequest, Tuning, TuningDraft, TuningEvent
 from alejo.jobs import Job
 from alejo.types import (
     Appraisal,
@@ -34,6 +35,26 @@ from alejo.types import (
     Said,
     Session,
 )
+
+T = TypeVar("T")
+
+
+class Models(Protocol):
+    """The language models at hand for one piece of work of one user, until its time is over.
+
+    Which model answers, how often it is asked again and which other one is asked then, is the host's business. All
+    methods raise ModelFailed when none gave an answer.
+    """
+
+    name: str
+
+    def complete(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """The answer, piece by piece, the last event being its end. After the first piece no other model is asked."""
+        ...
+
+    async def value(self, request: ModelRequest, kind: type[T]) -> T:
+        """The answer as an object of a msgspec.Struct. What does not fit is given back once to be repaired."""
+        ...
 
 
 class Desk(Protocol):
@@ -68,7 +89,10 @@ class Desk(Protocol):
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """What a brain knows when it answers. `degraded` names what was missing; `now` is in microseconds."""
+    """What a brain knows when it answers. `degraded` names what was missing; `now` is in microseconds.
+
+    `models` is None where no language model is configured.
+    """
 
     session: Session
     message: Message
@@ -80,6 +104,7 @@ class Turn(msgspec.Struct, frozen=True):
     now: int
     desk: Desk
     preferences: Preferences = Preferences()
+    models: Models | None = None
 
 
 class Brain(Protocol):
@@ -125,6 +150,55 @@ class Embedder(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
         """A vector for each text, none of which is empty: float32 in the machine's byte order, of any length but 0."""
+        ...
+
+
+class LanguageModel(Protocol):
+    """Asks the models of one provider: an adapter of its protocol. It sends each request once; the host does the rest.
+
+    Every method raises ModelFailed for whatever the provider did.
+    """
+
+    name: str
+
+    async def models(self) -> Sequence[str]:
+        """The models there are, the one to take when none is named first."""
+        ...
+
+    def complete(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """The answer, piece by piece, the last event being its end."""
+        ...
+
+
+class Connected(Protocol):
+    """What a language model's provider and an embedder may have besides."""
+
+    async def close(self) -> None:
+        """Lets go of its connections: the host is about to end."""
+        ...
+
+
+class FineTuning(Protocol):
+    """What a language model's provider may do besides, all of it or none. A job is begun once for each draft's id."""
+
+    async def upload(self, name: str, content: bytes) -> str:
+        """Brings a file of examples to the provider; returns its id."""
+        ...
+
+    async def tune(self, draft: TuningDraft) -> Tuning:
+        """Begins a job, or finds the one that was begun under this draft's id."""
+        ...
+
+    async def tuning(self, job_id: str) -> Tuning:
+        """How a job stands."""
+        ...
+
+    async def tuning_events(self, job_id: str, after: str = "") -> Sequence[TuningEvent]:
+        """What happened in a job after an event, oldest first."""
+        ...
+
+    async def cancel_tuning(self, job_id: str) -> Tuning:
+        """Ends a job."""
         ...
 
 
@@ -205,7 +279,7 @@ class Work(msgspec.Struct, frozen=True):
     episode: Episode | None = None
     facts: tuple[Memory, ...] = ()
     preferences: Preferences = Preferences()
-    models: Any = None
+    models: Models | None = None
 
 
 class Reflector(Protocol):

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from alejo.completions import Endpoint
 from alejo.errors import StartupError
 
 
@@ -108,6 +109,50 @@ OPTIONS = (
     Option("plugins.failures", 5, "Failures in a row after which a plugin is quarantined."),
     Option("plugins.rest_seconds", 30.0, "How long a quarantined plugin rests before it is tried again."),
     Option("plugins.events", 1000, "How many events may wait for an observer; it misses those that follow."),
+    Option(
+        "model.names",
+        [],
+        "The language models that answer, the preferred one first: MODEL or PROVIDER/MODEL. Empty, with a base URL: "
+        "the first one there is. Without either, or a provider, no model is asked, whatever keys there are.",
+    ),
+    Option(
+        "model.provider",
+        "",
+        "Whose the models without a PROVIDER are: openai, anthropic, or a plugin's. Empty: anthropic where only its "
+        "URL is set, else openai.",
+    ),
+    Option(
+        "model.base_url",
+        "",
+        "Where an OpenAI-compatible API is, such as http://127.0.0.1:11434/v1. Empty: https://api.openai.com/v1.",
+        alias="OPENAI_BASE_URL",
+    ),
+    Option("model.key", "", "The key for it.", secret=True, alias="OPENAI_API_KEY"),
+    Option(
+        "model.anthropic_url",
+        "",
+        "Where the Anthropic Messages API is. Empty: https://api.anthropic.com.",
+        alias="ANTHROPIC_BASE_URL",
+    ),
+    Option("model.anthropic_key", "", "The key for it.", secret=True, alias="ANTHROPIC_API_KEY"),
+    Option(
+        "model.embedding",
+        "",
+        "The OpenAI-compatible model that makes the vectors of memories, in place of the table that is shipped.",
+    ),
+    Option("model.seconds", 60.0, "How long models may take for one answer, of the call's time four fifths at most."),
+    Option("model.silence_seconds", 20.0, "How long a model may be silent, before its first word and between words."),
+    Option("model.retries", 2, "How often a model is asked again that failed before its first word."),
+    Option("model.failures", 5, "Failures in a row after which a model is left alone."),
+    Option("model.rest_seconds", 30.0, "For how long, unless it said so itself; then one request tries it."),
+    Option("model.answer_tokens", 1024, "The most tokens of an answer."),
+    Option("model.daily_tokens", 0, "The most tokens, in and out, that one user may use in a day (UTC); 0: no limit."),
+    Option("model.daily_cost", 0.0, "The most one user may cost in a day, as model.prices count; 0: no limit."),
+    Option(
+        "model.prices",
+        [],
+        'What a million tokens cost, in and out: "MODEL IN OUT", such as "gpt-5-mini 0.25 2", in any currency.',
+    ),
     Option("context.tokens", 2048, "The token budget of the context a brain gets."),
     Option(
         "context.time_zone", "UTC", "The users' time zone (IANA name) where a session's label time_zone names none."
@@ -233,6 +278,14 @@ class Settings:
         path = quote(os.path.abspath(self.data_path))
         own = f"{_FILES}{path}" if self["data.path"].startswith(_FILES) else f"lmdb:{path}/records"
         return str(self["data.storage"]) or own
+
+    @property
+    def endpoints(self) -> dict[str, Endpoint]:
+        """Where language models are asked, by the name of the provider."""
+        return {
+            "openai": Endpoint(self["model.base_url"], self["model.key"], self["model.embedding"]),
+            "anthropic": Endpoint(self["model.anthropic_url"], self["model.anthropic_key"]),
+        }
 
     @property
     def key_file(self) -> Path:

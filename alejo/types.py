@@ -645,8 +645,17 @@ class Accepted(Value, frozen=True):
     user_message: Message
 
 
+class ModelUse(Value, frozen=True):
+    """Which language model wrote an answer, or "local", and why: "configured", "preferred", "fallback: WHY", or WHY."""
+
+    model: str
+    reason: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
 class Answer(Value, frozen=True):
-    """A turn's answer, on disk."""
+    """A turn's answer, on disk. `model` is None where no language model is configured."""
 
     turn_id: str
     request_id: str
@@ -659,6 +668,7 @@ class Answer(Value, frozen=True):
     degraded: tuple[Degraded, ...] = ()
     commands: tuple[str, ...] = ()
     replayed: bool = False
+    model: ModelUse | None = None
 
 
 class Kept(Value, frozen=True):

@@ -21,6 +21,7 @@ from alejo.errors import PluginFailed, Unavailable
 from alejo.events import Events
 from alejo.ids import Ids
 from alejo.memory import Memories
+from alejo.models import LanguageModels
 from alejo.plugins import PluginHost
 from alejo.profiles import Profiles
 from alejo.roles import Turn
@@ -55,6 +56,7 @@ class Conversation:
         ids: Ids,
         clock: Clock,
         budget: int,
+        models: LanguageModels,
         events: Events,
     ) -> None:
         self._turns = turns
@@ -64,6 +66,7 @@ class Conversation:
         self._ids = ids
         self._clock = clock
         self._budget = budget
+        self._models = models
         self._events = events
         self._live: dict[tuple[Scope, str], _Flight] = {}
         self._endings: set[asyncio.Task[None]] = set()
@@ -107,6 +110,8 @@ class Conversation:
                     async for piece in said:
                         pieces.append(piece)
                         yield piece
+                if desk.models is not None:
+                    senses.degraded += desk.models.degraded
                 known = await self._turns.finish(turn, senses, desk, "".join(pieces))
                 events = (known,)
                 if not known.replayed:
@@ -172,6 +177,7 @@ class Conversation:
         brain = self._plugins.one("brain")
         if brain is None:
             raise PluginFailed("", "brain", "vacant")
+        desk.models = models = self._models.at_hand(turn.scope, desk.preferences.model)
         desk.turn = Turn(
             turn.session,
             turn.message,
@@ -183,8 +189,10 @@ class Conversation:
             self._clock.now(),
             desk,
             desk.preferences,
+            models,
         )
-        return self._plugins.stream(brain, "respond", desk.turn)
+        seconds = None if models is None else models.seconds + self._plugins.call_seconds
+        return self._plugins.stream(brain, "respond", desk.turn, timeout=seconds)
 
     async def close(self) -> None:
         """Waits until interrupted turns are noted on disk."""

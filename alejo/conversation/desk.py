@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from alejo.errors import FailedPrecondition, NotFound
 from alejo.memory import Material, Memories, quoted
+from alejo.models import Hand
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
 from alejo.storage.redaction import lost
@@ -32,7 +33,7 @@ class TurnDesk:
 
     `handed` is the words by the id of the memory or message they are from: what an answer may quote. Of these,
     `versions` is the memories, as they were read, and `shown` the messages said before this one. `appraisal` is what
-    was felt in this one.
+    was felt in this one, `models` what was handed to the brain beside the desk.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class TurnDesk:
         self._plugins = plugins
         self._budget = budget
         self.turn: Turn | None = None
+        self.models: Hand | None = None
         self.preferences = Preferences()
         self.versions: dict[str, int] = {}
         self.handed: dict[str, str] = {message.id: message.text}

@@ -116,6 +116,7 @@ class Turns:
             turn.degraded,
             turn.commands,
             True,
+            turn.model,
         )
 
     async def receive(
@@ -347,6 +348,7 @@ def _done(underway: Underway, senses: Senses, desk: TurnDesk, answer: Message) -
         percepts=senses.percepts,
         degraded=_degraded(underway, senses),
         commands=tuple(desk.commands),
+        model=None if desk.models is None else desk.models.use,
     )
 
 
@@ -363,6 +365,7 @@ def _answer(underway: Underway, answer: Message, senses: Senses, desk: TurnDesk)
         senses.percepts,
         _degraded(underway, senses),
         tuple(desk.commands),
+        model=None if desk.models is None else desk.models.use,
     )
 
 

@@ -1,4 +1,6 @@
-"""A turn's desk for a plugin that runs on another loop: its methods still run on the server's."""
+"""What the host hands to a plugin that runs on another loop, a turn's desk and the language models: their methods still
+run on the server's.
+"""
 
 from __future__ import annotations
 
@@ -6,54 +8,30 @@ import asyncio
 import concurrent.futures
 import contextlib
 import contextvars
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, TypeVar, cast
 
 import msgspec
 
+from alejo.completions import ModelEvent, ModelRequest
 from alejo.errors import FailedPrecondition
-from alejo.roles import Desk, Turn
+from alejo.roles import Desk, Models
 from alejo.types import Context, Hit, Memory, MemoryDraft
 
 T = TypeVar("T")
 
 
-class RemoteDesk:
-    """Carries each call over to the server's loop and its result back, until the turn is over."""
+class Bridge:
+    """Carries calls over to the server's loop and their results back, until the plugin's call is over."""
 
-    def __init__(self, desk: Desk, home: asyncio.AbstractEventLoop) -> None:
-        self._desk = desk
+    def __init__(self, home: asyncio.AbstractEventLoop) -> None:
         self._home = home
         self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_open = True
 
-    async def context(self, token_budget: int = 0) -> Context:
-        """What a model should know to answer."""
-        return await self._cross(lambda: self._desk.context(token_budget))
-
-    async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
-        """Memories that match, best first."""
-        return await self._cross(lambda: self._desk.recall(query, limit))
-
-    async def memories(self, limit: int = 20) -> Sequence[Memory]:
-        """The newest memories, newest first."""
-        return await self._cross(lambda: self._desk.memories(limit))
-
-    async def remember(self, draft: MemoryDraft) -> Memory:
-        """Remembers something; it is on disk when this returns."""
-        return await self._cross(lambda: self._desk.remember(draft))
-
-    async def forget(self, memory_ids: Sequence[str]) -> int:
-        """Forgets memories; returns how many were there."""
-        return await self._cross(lambda: self._desk.forget(memory_ids))
-
-    async def run(self, command: str, arguments: str) -> str:
-        """Runs a command by name and returns what it says."""
-        return await self._cross(lambda: self._desk.run(command, arguments))
-
     def close(self) -> None:
-        """Ends the turn for the plugin: what still runs is cancelled, what comes later is refused."""
+        """Ends it for the plugin: what still runs is cancelled, what comes later is refused."""
         self._is_open = False
         for task in self._tasks:
             task.cancel()
@@ -90,25 +68,106 @@ class RemoteDesk:
         outcome.add_done_callback(give_up)
 
 
+class RemoteDesk(Bridge):
+    """A turn's desk."""
+
+    def __init__(self, desk: Desk, home: asyncio.AbstractEventLoop) -> None:
+        super().__init__(home)
+        self._desk = desk
+
+    async def context(self, token_budget: int = 0) -> Context:
+        """What a model should know to answer."""
+        return await self._cross(lambda: self._desk.context(token_budget))
+
+    async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
+        """Memories that match, best first."""
+        return await self._cross(lambda: self._desk.recall(query, limit))
+
+    async def memories(self, limit: int = 20) -> Sequence[Memory]:
+        """The newest memories, newest first."""
+        return await self._cross(lambda: self._desk.memories(limit))
+
+    async def remember(self, draft: MemoryDraft) -> Memory:
+        """Remembers something; it is on disk when this returns."""
+        return await self._cross(lambda: self._desk.remember(draft))
+
+    async def forget(self, memory_ids: Sequence[str]) -> int:
+        """Forgets memories; returns how many were there."""
+        return await self._cross(lambda: self._desk.forget(memory_ids))
+
+    async def run(self, command: str, arguments: str) -> str:
+        """Runs a command by name and returns what it says."""
+        return await self._cross(lambda: self._desk.run(command, arguments))
+
+
+class RemoteModels(Bridge):
+    """The language models of a piece of work."""
+
+    def __init__(self, models: Models, home: asyncio.AbstractEventLoop) -> None:
+        super().__init__(home)
+        self.name = models.name
+        self._models = models
+        self._open: set[AsyncGenerator[ModelEvent, None]] = set()
+
+    async def complete(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """The answer, piece by piece."""
+        events = cast("AsyncGenerator[ModelEvent, None]", self._models.complete(request))
+        self._open.add(events)
+
+        async def step() -> ModelEvent | None:
+            return await anext(events, None)
+
+        while (event := await self._cross(step)) is not None:
+            yield event
+        self._open.discard(events)
+
+    async def value(self, request: ModelRequest, kind: type[T]) -> T:
+        """The answer as an object."""
+        return await self._cross(lambda: self._models.value(request, kind))
+
+    def close(self) -> None:
+        """Ends it, answers that nobody reads to their end too."""
+        super().close()
+        for events in self._open:
+            self._closing = self._home.create_task(self._end(events, list(self._tasks)))
+
+    async def _end(self, events: AsyncGenerator[ModelEvent, None], steps: Sequence[asyncio.Task[Any]]) -> None:
+        await asyncio.gather(*steps, return_exceptions=True)  # one that is in the middle cannot be closed
+        await events.aclose()
+
+
 def has_desk(arguments: Sequence[Any]) -> bool:
-    """Whether a call hands a desk to the plugin, so that errors in it may be the host's own."""
-    return any(isinstance(argument, Turn) for argument in arguments)
+    """Whether a call hands a desk or models to the plugin, so that errors in it may be the host's own."""
+    return any(_handed(argument) for argument in arguments)
 
 
-def carry(arguments: Sequence[Any], home: asyncio.AbstractEventLoop) -> tuple[list[Any], list[RemoteDesk]]:
-    """The arguments with every desk replaced by one that works from another loop, and those desks, to be closed."""
-    desks: list[RemoteDesk] = []
+def carry(arguments: Sequence[Any], home: asyncio.AbstractEventLoop) -> tuple[list[Any], list[Bridge]]:
+    """The arguments with every desk and models replaced by what works from another loop, and those, to be closed."""
+    bridges: list[Bridge] = []
     carried: list[Any] = []
+
+    def across(value: Any) -> Bridge:
+        bridge = RemoteDesk(value, home) if _is_desk(value) else RemoteModels(value, home)
+        bridges.append(bridge)
+        return bridge
+
     for argument in arguments:
-        if isinstance(argument, Turn):
-            desks.append(RemoteDesk(argument.desk, home))
-            carried.append(msgspec.structs.replace(argument, desk=desks[-1]))
+        if handed := _handed(argument):
+            bridged = {name: across(value) for name, value in handed.items()}
+            carried.append(msgspec.structs.replace(argument, **bridged))
         elif _is_desk(argument):
-            desks.append(RemoteDesk(argument, home))
-            carried.append(desks[-1])
+            carried.append(across(argument))
         else:
             carried.append(argument)
-    return carried, desks
+    return carried, bridges
+
+
+def _handed(argument: object) -> dict[str, Any]:
+    """What of the host's own stands in the fields of a value, such as a turn."""
+    if not isinstance(argument, msgspec.Struct):
+        return {}
+    found = {name: getattr(argument, name, None) for name in ("desk", "models")}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _is_desk(argument: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -13,7 +14,15 @@ from typing import Any
 import structlog
 
 from alejo.clock import Clock
-from alejo.errors import AlejoError, FailedPrecondition, InvalidArgument, NotFound, PluginFailed, StartupError
+from alejo.errors import (
+    AlejoError,
+    FailedPrecondition,
+    InvalidArgument,
+    ModelFailed,
+    NotFound,
+    PluginFailed,
+    StartupError,
+)
 from alejo.settings import Setting, Settings
 from alejo.types import PluginState, PluginStatus, Vacancy
 
@@ -114,6 +123,11 @@ class PluginHost:
         self._listeners.append(listener)
 
     @property
+    def call_seconds(self) -> float:
+        """How long a call may take where its caller says nothing else."""
+        return self._seconds
+
+    @property
     def command_seconds(self) -> float:
         """How long a command may take within a brain's call: less than that, so that the brain is not blamed for it."""
         return self._seconds * 0.75
@@ -127,10 +141,18 @@ class PluginHost:
         self._held |= {slot.plugin for slot in self.every(role) if (role, name) in slot.names}
 
     async def close(self) -> None:
-        """Ends the plugins' loops; a thread that does not end within a second is left to end with the process."""
+        """Has connections closed and ends the plugins' loops.
+
+        A thread that does not end within a second is left to end with the process.
+        """
         if self._watch is not None:
             self._watch.close()
         plugins = (*self._plugins, *self._left)
+        ending = [slot for plugin in plugins for slot in plugin.slots if "close" in shapes.ROLES.get(slot.role, {})]
+        for slot in ending:
+            if hasattr(slot.object, "close"):
+                with contextlib.suppress(PluginFailed):  # it is gone in any case
+                    await self.call(slot, "close", timeout=1.0)
         lanes = [plugin.lane for plugin in plugins if plugin.lane is not None]
         hung = (lane.close(BEAT) for lane in self._abandoned)
         await asyncio.gather(*self._closing, *(lane.close(1.0) for lane in lanes), *hung)
@@ -389,7 +411,7 @@ class PluginHost:
             if is_caller:
                 standing.released(trial=trial)
                 return error
-            if isinstance(error, InvalidArgument):
+            if isinstance(error, InvalidArgument | ModelFailed):  # the plugin did its part
                 standing.succeeded(trial=trial)
                 return error
             if isinstance(error, AlejoError) and not isinstance(error, StartupError) and desk.has_desk(arguments):

@@ -151,7 +151,9 @@ class Intake:
         started = self._clock.monotonic()
         try:
             verdict.check()
-            work = functools.partial(loading.load, candidate, self._settings.plugin(candidate.name))
+            work = functools.partial(
+                loading.load, candidate, self._settings.plugin(candidate.name), self._settings.endpoints
+            )
             seconds = self._settings["plugins.import_seconds"]
             loaded = await loading.in_time(work, seconds, candidate.name, candidate.package)
             plugin.settings, plugin.import_seconds = loaded.settings, loaded.import_seconds
@@ -176,7 +178,16 @@ class Intake:
 
 def _slot(plugin: Plugin, offer: loading.Offer) -> Slot:
     candidate = plugin.candidate
-    return Slot(candidate.name, candidate.distribution, offer.role, offer.value, candidate.trusted, plugin, offer.spec)
+    return Slot(
+        candidate.name,
+        candidate.distribution,
+        offer.role,
+        offer.value,
+        candidate.trusted,
+        plugin,
+        offer.spec,
+        offer.name,
+    )
 
 
 def _check_taken(slots: Sequence[Slot], others: Sequence[Plugin]) -> None:

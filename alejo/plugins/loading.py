@@ -7,13 +7,14 @@ import copy
 import difflib
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import pluggy
 
+from alejo.completions import Endpoint
 from alejo.errors import InvalidArgument
 from alejo.hooks import PROJECT, Specs
 from alejo.settings import Setting, Source
@@ -34,6 +35,7 @@ HOOKS = {
     "alejo_register_emotion": ("emotion", False),
     "alejo_register_vision": ("vision", False),
     "alejo_register_embedder": ("embedder", False),
+    "alejo_register_language_models": ("language_model", True),
     "alejo_register_memory": ("memory", False),
     "alejo_register_learners": ("learner", True),
     "alejo_register_reflectors": ("reflector", True),
@@ -50,6 +52,7 @@ class Offer(NamedTuple):
     role: str
     value: Any
     spec: CommandSpec | None = None
+    name: str = ""
 
 
 class Stuck(Refusal):
@@ -64,8 +67,11 @@ class Loaded(NamedTuple):
     import_seconds: float
 
 
-def load(candidate: Candidate, source: Source) -> Loaded:
-    """Imports the plugin, reads its settings and calls its hooks. Raises Refusal."""
+def load(candidate: Candidate, source: Source, endpoints: Mapping[str, Endpoint] | None = None) -> Loaded:
+    """Imports the plugin, reads its settings and calls its hooks. Raises Refusal.
+
+    `endpoints` are handed to those hooks that ask for them.
+    """
     began = perf_counter()
     plugin = _import(candidate)
     import_seconds = perf_counter() - began
@@ -81,7 +87,7 @@ def load(candidate: Candidate, source: Source) -> Loaded:
     offers: list[Offer] = []
     for name in HOOKS:
         for implementation in getattr(manager.hook, name).get_hookimpls():
-            offers += _call(candidate, name, implementation, settings)
+            offers += _call(candidate, name, implementation, {"settings": settings, "endpoints": endpoints or {}})
     if not manager.get_hookcallers(plugin):
         raise Refusal("It implements no hook.", "Mark its hooks with @alejo.hooks.hookimpl.")
     return Loaded(offers, found, import_seconds)
@@ -174,10 +180,10 @@ def _signature_reason(error: pluggy.PluginValidationError) -> str:
     return f"Its hook {definition.removeprefix('hookimpl definition: ')} asks for arguments that no hook has."
 
 
-def _call(candidate: Candidate, name: str, implementation: pluggy.HookImpl, settings: Any) -> list[Offer]:
+def _call(candidate: Candidate, name: str, implementation: pluggy.HookImpl, given: Mapping[str, Any]) -> list[Offer]:
     role, several = HOOKS[name]
     # Each hook gets a copy: what one changes in its settings, another does not see.
-    arguments = {argument: copy.deepcopy(settings) for argument in implementation.argnames}
+    arguments = {argument: copy.deepcopy(given[argument]) for argument in implementation.argnames}
     try:
         value = implementation.function(**arguments)
     except InvalidArgument as error:
@@ -203,4 +209,5 @@ def _offer(role: str, value: Any) -> Offer:
     if role == "storage":
         return Offer(role, shapes.check_openers(value))
     shapes.check_object(role, value)
-    return Offer(role, value, shapes.check_spec(value) if role == "command" else None)
+    name = shapes.check_name(value) if role == "language_model" else ""
+    return Offer(role, value, shapes.check_spec(value) if role == "command" else None, name)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alejo._core import EVIDENCE
+from alejo.completions import ModelEvent, Tuning, TuningEvent
 from alejo.types import (
     Appraisal,
     CommandSpec,
@@ -60,7 +61,21 @@ ROLES: dict[str, dict[str, Method]] = {
     "command": {"run": Method(2, str)},
     "emotion": {"appraise": Method(1, Appraisal)},
     "vision": {"perceive": Method(1, Percept)},
-    "embedder": {"model": Method(0, EmbeddingModel), "embed": Method(1, tuple[bytes, ...])},
+    "embedder": {
+        "model": Method(0, EmbeddingModel),
+        "embed": Method(1, tuple[bytes, ...]),
+        "close": Method(0, None, optional=True),
+    },
+    "language_model": {
+        "models": Method(0, tuple[str, ...]),
+        "complete": Method(1, ModelEvent, streams=True),
+        "upload": Method(2, str, optional=True),
+        "tune": Method(1, Tuning, optional=True),
+        "tuning": Method(1, Tuning, optional=True),
+        "tuning_events": Method(2, tuple[TuningEvent, ...], optional=True),
+        "cancel_tuning": Method(1, Tuning, optional=True),
+        "close": Method(0, None, optional=True),
+    },
     "memory": {
         "keep": Method(1, tuple[MemoryDraft, ...]),
         "complete": Method(1, MemoryDraft),
@@ -99,6 +114,16 @@ def _check_named(role: str, value: object) -> None:
         raise Refusal(f"The {role} name {name!r} is not one word.", 'Give it an attribute name = "a_word".')
     if not (isinstance(wants, (tuple, list)) and set(wants) <= may):
         raise Refusal(f"The {role} {name} wants {wants!r}.", f"Its wants are any of {', '.join(sorted(may))}.")
+
+
+def check_name(model: object) -> str:
+    """The name of a language model's provider. Raises Refusal when it has none."""
+    name = getattr(model, "name", None)
+    if not isinstance(name, str) or not name or "/" in name:
+        raise Refusal(
+            "A language model of its has no name.", 'Give it an attribute name = "PROVIDER", without a slash.'
+        )
+    return name
 
 
 def check_openers(value: object) -> dict[str, Callable[[str], Any]]:

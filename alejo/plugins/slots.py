@@ -16,7 +16,10 @@ from .states import Standing
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """One object that a plugin registered for a role. `spec` is a command's, read once when it was registered."""
+    """One object that a plugin registered for a role.
+
+    `spec` is a command's, `name` a language model's, each read once when it was registered.
+    """
 
     plugin: str
     distribution: str
@@ -25,14 +28,17 @@ class Slot:
     trusted: bool
     entry: Plugin = dataclasses.field(repr=False)
     spec: CommandSpec | None = None
+    name: str = ""
 
     @property
     def names(self) -> list[tuple[str, str]]:
-        """What of it there can be only one of: a command's, learner's or reflector's name, a storage's schemes."""
+        """What of it there can be only one of: the name of most, a storage's schemes."""
         if self.spec is not None:
             return [("command", self.spec.name)]
         if self.role in NAMED:
             return [(self.role, self.object.name)]
+        if self.name:
+            return [("language model", self.name)]
         return [("storage", scheme) for scheme in self.object] if self.role == "storage" else []
 
 

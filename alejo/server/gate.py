@@ -24,6 +24,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status as RpcStatus
 
 from alejo import log, wire
+from alejo.clock import deadline
 from alejo.errors import (
     DRAINING,
     AlejoError,
@@ -209,6 +210,8 @@ class Gate:
         twice = _metadata(call, context)
         call.request_id = call.request_id or f"{self._prefix}{next(self._number):x}"
         call.peer = peer = self._peers[context.peer()]
+        left = context.time_remaining()
+        deadline.set(call.deadline if left is None else min(call.deadline, call.started + left))
         way = call.method
         if self.draining:
             self.last_seen = call.started

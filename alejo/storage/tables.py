@@ -12,6 +12,7 @@ from alejo.types import (
     Evidence,
     Memory,
     Message,
+    ModelUse,
     Percept,
     Preferences,
     Scope,
@@ -82,6 +83,7 @@ class TurnRow(Value, frozen=True):
     percepts: tuple[Percept, ...] = ()
     degraded: tuple[Degraded, ...] = ()
     commands: tuple[str, ...] = ()
+    model: ModelUse | None = None
 
 
 class Origin(Value, frozen=True):
@@ -156,6 +158,14 @@ class Blob(Value, frozen=True):
     note: str = ""
 
 
+class Usage(Value, frozen=True):
+    """What language models were used by a user on one day: tokens by model, in and out, and millionths of the cost."""
+
+    input_tokens: dict[str, int] = {}
+    output_tokens: dict[str, int] = {}
+    cost: int = 0
+
+
 SESSIONS = Table("session", Session)  # session id (16)
 MESSAGES = Table("message", Message)  # session id (16) ‖ sent_at (8) ‖ seq (8)
 MEMORIES = Table("memory", Memory)  # memory id (16)
@@ -174,6 +184,7 @@ TURNS = Table("turn", TurnRow)  # SHA-256 of the request id, first 16
 QUOTES = Table("quote", bytes)  # memory or message id (16) ‖ request key (16) → key of the answer that quotes it
 QUOTED = Table("quoted", bytes)  # memory or message id (16), empty, written anew with every quote of it
 ORIGINS = Table("origin", Origin)  # SHA-256 of the origin, first 16
+USAGE = Table("model_usage", Usage)  # day since the epoch (4)
 BLOBS = Table("blob", Blob)  # one, see alejo.storage.blobs
 SESSION_LOGS = Table("session_log", SessionLog)  # session id (16)
 API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope

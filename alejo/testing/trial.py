@@ -60,6 +60,7 @@ def samples(role: str, method: str) -> Sequence[Any]:
         "message_received": (said,),
         "response_generated": (said, said),
         "session_ended": (session,),
+        "close": (),
     }
     if method == "memory_formed":
         from .desk import ListDesk  # noqa: PLC0415
@@ -133,6 +134,9 @@ async def _try_out(candidate: Candidate) -> None:
 async def _try_slot(host: PluginHost, slot: Slot) -> None:
     if slot.role == "storage":
         tell("ok", "storage", "Run alejo.testing.checks over it in its own tests; this does not open it.")
+        return
+    if slot.role == "language_model":
+        tell("ok", slot.role, "It asks a provider, which may cost something, so it was not called.")
         return
     label = f"command {slot.spec.name}" if slot.spec else slot.role
     if slot.spec is not None and "world" in slot.spec.effects:

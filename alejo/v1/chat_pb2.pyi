@@ -105,6 +105,7 @@ class ChatResponse(_message.Message):
     DEGRADED_FIELD_NUMBER: _builtins.int
     COMMANDS_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     """The turn's identifier. Opaque."""
     request_id: _builtins.str
@@ -141,6 +142,10 @@ class ChatResponse(_message.Message):
     def commands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The commands that ran, by name."""
 
+    @_builtins.property
+    def model(self) -> Global___ModelUse:
+        """Which language model wrote the answer. Unset where none is configured."""
+
     def __init__(
         self,
         *,
@@ -155,14 +160,51 @@ class ChatResponse(_message.Message):
         degraded: _abc.Iterable[_types_pb2.Degraded] | None = ...,
         commands: _abc.Iterable[_builtins.str] | None = ...,
         replayed: _builtins.bool = ...,
+        model: Global___ModelUse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "message", b"message", "user_message", b"user_message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "message", b"message", "model", b"model", "user_message", b"user_message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "commands", b"commands", "degraded", b"degraded", "message", b"message", "percepts", b"percepts", "recalled", b"recalled", "replayed", b"replayed", "request_id", b"request_id", "session_id", b"session_id", "turn_id", b"turn_id", "user_message", b"user_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "commands", b"commands", "degraded", b"degraded", "message", b"message", "model", b"model", "percepts", b"percepts", "recalled", b"recalled", "replayed", b"replayed", "request_id", b"request_id", "session_id", b"session_id", "turn_id", b"turn_id", "user_message", b"user_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChatResponse: _TypeAlias = ChatResponse  # noqa: Y015
+
+@_typing.final
+class ModelUse(_message.Message):
+    """Which language model wrote an answer, why it was that one, and what it used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model's name; "local" if the answer was written without one."""
+    reason: _builtins.str
+    """Why: "configured", "preferred" (by the user), "fallback: WHY" (another one failed), or of "local" "not_asked" or why
+    none answered: "rate_limited", "unavailable", "timeout", "cut", "invalid", "rejected", "refused", "resting", "budget".
+    """
+    input_tokens: _builtins.int
+    """The tokens that models were given for this answer, as providers count."""
+    output_tokens: _builtins.int
+    """The tokens that they wrote."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        input_tokens: _builtins.int = ...,
+        output_tokens: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_tokens", b"input_tokens", "model", b"model", "output_tokens", b"output_tokens", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelUse: _TypeAlias = ModelUse  # noqa: Y015
 
 @_typing.final
 class ChatStreamRequest(_message.Message):

@@ -728,7 +728,9 @@ class Degraded(_message.Message):
     PLUGIN_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     role: _builtins.str
-    """The role that was missing or failed, for example "emotion"."""
+    """The role that was missing or failed, for example "emotion". Of "language_model" the reason is one of those that
+    ModelUse.reason names, and the plugin is the model's name.
+    """
     plugin: _builtins.str
     """The plugin, if there is one."""
     reason: _builtins.str

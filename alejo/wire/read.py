@@ -33,6 +33,7 @@ from alejo.types import (
     MemoryDraft,
     Message,
     MessageDraft,
+    ModelUse,
     Neighbourhood,
     Page,
     Percept,
@@ -423,7 +424,13 @@ def answer(proto: chat_pb2.ChatResponse) -> Answer:
         degraded(proto.degraded),
         tuple(proto.commands),
         proto.replayed,
+        model_use(proto.model) if proto.HasField("model") else None,
     )
+
+
+def model_use(proto: chat_pb2.ModelUse) -> ModelUse:
+    """Which language model wrote an answer."""
+    return ModelUse(proto.model, proto.reason, proto.input_tokens, proto.output_tokens)
 
 
 def plugin(proto: plugins_pb2.Plugin) -> PluginStatus:

@@ -19,7 +19,7 @@ DOMAIN = "alejo.dev"
 
 def retry_after(error: AlejoError) -> float | None:
     """Seconds after which the same request may be sent again, or None when that would not help."""
-    if isinstance(error, errors.ResourceExhausted | errors.Unavailable):
+    if isinstance(error, errors.ResourceExhausted | errors.Unavailable | errors.ModelFailed):
         return error.retry_after
     if isinstance(error, errors.PluginFailed) and error.why != "vacant":
         return 1.0
@@ -30,6 +30,8 @@ def _details(error: AlejoError) -> Iterable[ProtoMessage]:
     info = ErrorInfo(reason=error.reason, domain=DOMAIN)
     if isinstance(error, errors.PluginFailed):
         info.metadata.update({"plugin": error.plugin, "role": error.role, "why": error.why})
+    if isinstance(error, errors.ModelFailed):
+        info.metadata.update({"model": error.model, "why": error.why, "detail": error.detail})
     yield info
     if isinstance(error, errors.InvalidArgument) and error.violations:
         yield BadRequest(
@@ -97,6 +99,9 @@ def error(code: int, message: str, details: Iterable[Any] = ()) -> AlejoError:
             return made(message, retry_after=wait or 1.0, subject=subject, reason=reason)
         case Status.UNAVAILABLE if reason == errors.PluginFailed.reason:
             return errors.PluginFailed(*(info.metadata.get(name, "") for name in ("plugin", "role", "why")))
+        case Status.UNAVAILABLE if reason == errors.ModelFailed.reason:
+            why, model, detail = (info.metadata.get(name, "") for name in ("why", "model", "detail"))
+            return errors.ModelFailed(why, model, detail=detail, retry_after=wait or None)
         case Status.UNAVAILABLE:
             return errors.Unavailable(message, retry_after=wait or 1.0, reason=reason)
     return _BY_STATUS.get(code, AlejoError)(message, reason=reason)

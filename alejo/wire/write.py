@@ -28,6 +28,7 @@ from alejo.types import (
     MemoryDraft,
     Message,
     MessageDraft,
+    ModelUse,
     Neighbourhood,
     Percept,
     PluginStatus,
@@ -462,6 +463,17 @@ def answer(value: Answer) -> chat_pb2.ChatResponse:
         degraded=degraded(value.degraded),
         commands=value.commands,
         replayed=value.replayed,
+        model=None if value.model is None else model_use(value.model),
+    )
+
+
+def model_use(value: ModelUse) -> chat_pb2.ModelUse:
+    """Which language model wrote an answer."""
+    return chat_pb2.ModelUse(
+        model=value.model,
+        reason=value.reason,
+        input_tokens=value.input_tokens,
+        output_tokens=value.output_tokens,
     )
 
 

@@ -10,12 +10,12 @@ from .imports import ROOT, Import, environment, imports, rings, sources
 
 ROWS = (
     "errors types v1 _core __version__",
-    "jobs",
+    "completions jobs",
     "cache clock embedding entropy log metrics paging reasons roles settings wire",
     "hooks ids",
     "plugins storage",
     "events queue",
-    "memory sessions identity profiles",
+    "memory sessions identity profiles models",
     "conversation ownership reflection",
     "app",
     "server client testing",
@@ -46,7 +46,7 @@ DOORS = {
 ENVIRONMENT = ("settings",)
 
 # What a plugin may know of alejo; the built-in ones are held to what a stranger's may.
-PLUGIN_API = ("alejo.errors", "alejo.hooks", "alejo.jobs", "alejo.roles", "alejo.types")
+PLUGIN_API = ("alejo.completions", "alejo.errors", "alejo.hooks", "alejo.jobs", "alejo.roles", "alejo.types")
 
 
 def room(module: str) -> str:

@@ -28,6 +28,7 @@ EVERY: list[AlejoError] = [
     errors.Unavailable("Later.", retry_after=1.5),
     errors.DataLoss("Altered."),
     errors.PluginFailed("mine", "brain", "timeout"),
+    errors.ModelFailed("rate_limited", "gpt", detail="429", retry_after=7.5),
     AlejoError("internal error, ref 0"),
 ]
 
@@ -63,7 +64,9 @@ def test_the_details_are_the_standard_ones(error: AlejoError) -> None:
     expected = {
         BadRequest: isinstance(error, errors.InvalidArgument),
         ResourceInfo: isinstance(error, errors.NotFound),
-        RetryInfo: isinstance(error, errors.ResourceExhausted | errors.Unavailable | errors.PluginFailed),
+        RetryInfo: isinstance(
+            error, errors.ResourceExhausted | errors.Unavailable | errors.PluginFailed | errors.ModelFailed
+        ),
         QuotaFailure: isinstance(error, errors.ResourceExhausted),
     }
     names = [one.TypeName() for one in sent.details[1:]]

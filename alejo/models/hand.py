@@ -1,0 +1,224 @@
+"""The language models for one piece of work: asked in their order, again where that is safe, within the time there is.
+
+Before its first word a model that failed is asked again, after a pause with full jitter or as long as it said, and then
+the next one; after it nothing is asked again, since what was said cannot be unsaid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
+
+import msgspec
+
+from alejo.completions import ModelEnd, ModelEvent, ModelRequest, Prompt
+from alejo.errors import ModelFailed, PluginFailed
+from alejo.types import Degraded, ModelUse, Role, Scope
+
+if TYPE_CHECKING:
+    from alejo.models.breaker import Breaker
+    from alejo.models.models import Candidate, LanguageModels
+
+T = TypeVar("T")
+LOCAL = "local"
+_ROLE = "language_model"
+_PAUSE = 0.25  # seconds, doubled with every attempt
+_GRACE = 2.0  # seconds that a plugin has beyond the request's time, to end by itself
+_AGAIN = frozenset({"rate_limited", "unavailable", "cut", "invalid"})
+_BLAMELESS = frozenset({"rejected", "refused", "budget", "resting"})  # failures that say nothing of a model's health
+_REPAIR = "That does not fit the schema: {why}. Answer again, with nothing but JSON that fits it."
+
+
+class Hand:
+    """What alejo.roles.Models promises, and what came of it. `failures` are oldest first."""
+
+    def __init__(self, models: LanguageModels, scope: Scope, chain: Sequence[Candidate], until: float) -> None:
+        self.name = chain[0].model or chain[0].provider
+        self.failures: list[ModelFailed] = []
+        self._models = models
+        self._policy = models.policy
+        self._scope = scope
+        self._chain = chain
+        self._until = until
+        self._use = ModelUse(LOCAL, "not_asked")
+        self._broken = ""  # why an answer broke off that had begun
+
+    @property
+    def seconds(self) -> float:
+        """How much time is left."""
+        return max(0.0, self._until - asyncio.get_running_loop().time())
+
+    @property
+    def use(self) -> ModelUse:
+        """Which model answered, and why that one."""
+        return self._use
+
+    @property
+    def degraded(self) -> list[Degraded]:
+        """Why no model answered, or none to the end."""
+        last = self.failures[-1] if self.failures else None
+        failed = last is not None and (self._use.model == LOCAL or last.why == self._broken)
+        return [Degraded(_ROLE, last.model, last.why)] if failed and last is not None else []
+
+    async def complete(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """The answer of the first model that gives one. Raises ModelFailed, the last one's."""
+        self._broken = ""
+        request = msgspec.structs.replace(
+            request, id=request.id or uuid4().hex, max_tokens=request.max_tokens or self._policy.tokens
+        )
+        chain = self._models.chain(request.model) if request.model else self._chain
+        failure: ModelFailed | None = None
+        for place, candidate in enumerate(chain):
+            for attempt in range(self._policy.retries + 1):
+                spoken = False
+                try:
+                    async with aclosing(self._ask(candidate, request, others=len(chain) - place - 1)) as events:
+                        async for event in events:
+                            if not spoken:
+                                self._began(candidate, failure)
+                            spoken = True
+                            yield event
+                    return
+                except ModelFailed as error:
+                    if error.why != "resting" or failure is None:
+                        failure = self._failed(error)
+                    if spoken:
+                        self._broken = error.why
+                        raise
+                    pause = self._pause(error, attempt)
+                if pause is None:
+                    break
+                await asyncio.sleep(pause)
+        self._use = msgspec.structs.replace(self._use, model=LOCAL, reason=failure.why if failure else "not_asked")
+        raise failure or ModelFailed("unavailable")
+
+    async def value(self, request: ModelRequest, kind: type[T]) -> T:
+        """The answer as an object; what does not fit is given back once. Raises ModelFailed."""
+        request = msgspec.structs.replace(request, schema=schema(kind))
+        for last in (False, True):
+            text, end = await self._whole(request)
+            try:
+                return msgspec.json.decode(_json(text), type=kind)
+            except msgspec.DecodeError as error:
+                if last:
+                    raise self._failed(
+                        ModelFailed("invalid", end.model, detail="no JSON that fits the schema")
+                    ) from None
+                repair = Prompt(Role.USER, _REPAIR.format(why=error))
+                request = msgspec.structs.replace(
+                    request, prompts=(*request.prompts, Prompt(Role.ASSISTANT, text), repair), id=""
+                )
+        raise AssertionError
+
+    async def _whole(self, request: ModelRequest) -> tuple[str, ModelEnd]:
+        pieces, end = [], ModelEnd("")
+        async for event in self.complete(request):
+            pieces.append(event.text)
+            end = event.end or end
+        if end.reason == "refused":
+            raise self._failed(ModelFailed("refused", end.model))
+        if end.reason == "length":
+            raise self._failed(ModelFailed("cut", end.model, detail="the answer is longer than it may be"))
+        return "".join(pieces), end
+
+    async def _ask(self, candidate: Candidate, request: ModelRequest, others: int) -> AsyncGenerator[ModelEvent, None]:
+        """One model, once. Its breaker hears how it went. Raises ModelFailed."""
+        breaker = self._models.breaker(candidate)
+        if not breaker.admit():
+            raise ModelFailed("resting", candidate.model or candidate.provider, retry_after=breaker.resting or None)
+        try:
+            await self._models.accounts.check(self._scope)
+            async with aclosing(self._events(candidate, request, others)) as events:
+                async for event in events:
+                    yield event
+            breaker.succeeded()
+        except ModelFailed as error:
+            _judge(breaker, error)
+            raise
+        except PluginFailed as failure:
+            breaker.failed()
+            raise ModelFailed("unavailable", candidate.model, detail=f"its plugin: {failure.why}") from failure
+        except BaseException:
+            breaker.released()
+            raise
+
+    async def _events(
+        self, candidate: Candidate, request: ModelRequest, others: int
+    ) -> AsyncGenerator[ModelEvent, None]:
+        slot = self._models.slot(candidate.provider)
+        # Whoever is asked first leaves time for the next.
+        patience = min(self._policy.silence, self.seconds / 2 if others else self.seconds)
+        try:
+            async with asyncio.timeout(patience):
+                model = await self._models.model(candidate, patience + _GRACE)
+        except TimeoutError:
+            raise ModelFailed("timeout", candidate.provider) from None
+        request = msgspec.structs.replace(request, model=model, seconds=self.seconds)
+        self._models.asked[model] += 1
+        end = None
+        stream = self._models.plugins.stream(slot, "complete", request, timeout=self.seconds + _GRACE)
+        async with aclosing(stream) as events:
+            while end is None:
+                try:
+                    async with asyncio.timeout(min(patience, self.seconds)):
+                        event: ModelEvent | None = await anext(events, None)
+                except TimeoutError:
+                    raise ModelFailed("timeout", model) from None
+                if event is None:
+                    raise ModelFailed("cut", model, detail="it ended without an end")
+                patience = self._policy.silence
+                if event.end is not None:
+                    end = msgspec.structs.replace(event.end, model=model)
+                    event = msgspec.structs.replace(event, end=end)
+                    await self._account(end)
+                yield event
+
+    async def _account(self, end: ModelEnd) -> None:
+        self._models.tokens[end.model] += end.input_tokens + end.output_tokens
+        self._use = msgspec.structs.replace(
+            self._use,
+            input_tokens=self._use.input_tokens + end.input_tokens,
+            output_tokens=self._use.output_tokens + end.output_tokens,
+        )
+        await self._models.accounts.add(self._scope, end)
+
+    def _began(self, candidate: Candidate, failure: ModelFailed | None) -> None:
+        reason = f"fallback: {failure.why}" if failure is not None and failure.model != candidate.model else ""
+        name = candidate.model or self._models.first(candidate.provider)
+        self._use = msgspec.structs.replace(self._use, model=name, reason=reason or candidate.reason)
+
+    def _failed(self, error: ModelFailed) -> ModelFailed:
+        self._models.failed[error.why] += 1
+        self.failures.append(error)
+        return error
+
+    def _pause(self, error: ModelFailed, attempt: int) -> float | None:
+        """How long to wait before the same model is asked again, in seconds; None if it is not."""
+        if error.why not in _AGAIN or attempt >= self._policy.retries:
+            return None
+        jitter = random.uniform(0, _PAUSE * 2**attempt)  # noqa: S311  to spread requests, not to hide anything
+        pause = (error.retry_after or 0.0) + jitter
+        return pause if pause < self.seconds / 2 else None
+
+
+def schema(kind: type) -> dict[str, object]:
+    """The JSON Schema of a msgspec.Struct, its definitions beside it."""
+    (found,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    return {**found, "$defs": definitions} if definitions else found
+
+
+def _judge(breaker: Breaker, error: ModelFailed) -> None:
+    if error.why in _BLAMELESS:
+        breaker.released()
+    else:
+        breaker.failed(error.retry_after)
+
+
+def _json(text: str) -> str:
+    """The JSON in an answer, which some models put between fences or words."""
+    begin, end = text.find("{"), text.rfind("}")
+    return text[begin : end + 1] if 0 <= begin < end else text

@@ -1,0 +1,158 @@
+"""Which language models there are to ask, in which order, and how each stands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from alejo.clock import Clock, deadline
+from alejo.errors import ModelFailed, PluginFailed
+from alejo.metrics import Metrics
+from alejo.models.accounts import Accounts
+from alejo.models.breaker import Breaker
+from alejo.models.hand import Hand
+from alejo.plugins import PluginHost, Slot
+from alejo.settings import Settings
+from alejo.types import Scope
+
+ROLE = "language_model"
+OPENAI, ANTHROPIC = "openai", "anthropic"
+_PART = 0.8  # of a call's time is for models, so that there is some to answer without them
+
+
+class Candidate(NamedTuple):
+    """A model that may be asked: whose it is, its name (empty: the provider's first), and why it is this one."""
+
+    provider: str
+    model: str
+    reason: str = "configured"
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What the settings model.* say. Times are in seconds."""
+
+    names: tuple[str, ...] = ()
+    provider: str = ""
+    seconds: float = 60.0
+    silence: float = 20.0
+    retries: int = 2
+    failures: int = 5
+    rest: float = 30.0
+    tokens: int = 1024
+
+    @classmethod
+    def of(cls, settings: Settings) -> Policy:
+        """What is set. No key alone makes a model be asked: words leave the machine only if somebody says so."""
+        provider, names = settings["model.provider"], tuple(settings["model.names"])
+        if not provider and settings["model.base_url"]:
+            provider = OPENAI
+        elif not provider and settings["model.anthropic_url"]:
+            provider = ANTHROPIC
+        return cls(
+            names,
+            provider,
+            settings["model.seconds"],
+            settings["model.silence_seconds"],
+            settings["model.retries"],
+            settings["model.failures"],
+            settings["model.rest_seconds"],
+            settings["model.answer_tokens"],
+        )
+
+
+class LanguageModels:
+    """All that can be asked. `asked` and `failed` count completions by model, and failures by why they were."""
+
+    def __init__(self, plugins: PluginHost, policy: Policy, accounts: Accounts, clock: Clock) -> None:
+        self.policy = policy
+        self.plugins = plugins
+        self.accounts = accounts
+        self.asked: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.tokens: Counter[str] = Counter()
+        self._clock = clock
+        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._first: dict[str, str] = {}
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is any to ask."""
+        return bool(self.policy.names or self.policy.provider)
+
+    def at_hand(self, scope: Scope, preferred: str = "", seconds: float = 0.0) -> Hand | None:
+        """The models for one piece of work of a user; None if none is configured.
+
+        `preferred` is the one they like best. Without `seconds` there are those of the settings, and of the call under
+        way not more than a part.
+        """
+        if not self.configured:
+            return None
+        now = asyncio.get_running_loop().time()
+        until = now + (seconds or min(self.policy.seconds, _PART * (deadline.get() - now)))
+        return Hand(self, scope, self.chain(preferred), until)
+
+    def chain(self, preferred: str = "") -> Sequence[Candidate]:
+        """Whom to ask, one after the other. A preference counts only among those that the owner named, if any are."""
+        names = self.policy.names
+        chain = [self._candidate(name) for name in names] or [Candidate(self.policy.provider or OPENAI, "")]
+        if preferred and (preferred in names or not names):
+            chosen = self._candidate(preferred)._replace(reason="preferred")
+            chain = [chosen, *(one for one in chain if one[:2] != chosen[:2])]
+        return chain
+
+    def breaker(self, candidate: Candidate) -> Breaker:
+        """How a model stands."""
+        place = candidate[:2]
+        if place not in self._breakers:
+            self._breakers[place] = Breaker(self._clock, self.policy.failures, self.policy.rest)
+        return self._breakers[place]
+
+    def slot(self, provider: str) -> Slot:
+        """Who speaks to a provider. Raises ModelFailed."""
+        for slot in self.plugins.every(ROLE):
+            if slot.name == provider:
+                return slot
+        raise ModelFailed("unavailable", provider, detail="no plugin speaks to it")
+
+    async def model(self, candidate: Candidate, seconds: float) -> str:
+        """The name of a candidate's model, the first there is where none was named. Raises ModelFailed."""
+        if candidate.model:
+            return candidate.model
+        if candidate.provider not in self._first:
+            found = await self.plugins.call(self.slot(candidate.provider), "models", timeout=seconds)
+            if not found:
+                raise ModelFailed("unavailable", candidate.provider, detail="it has no models")
+            self._first[candidate.provider] = found[0]
+        return self._first[candidate.provider]
+
+    def first(self, provider: str) -> str:
+        """The model of a provider that was found where none was named."""
+        return self._first.get(provider, provider)
+
+    async def listed(self, provider: str = "") -> Sequence[str]:
+        """The models of a provider. Raises ModelFailed."""
+        slot = self.slot(provider or self.policy.provider or OPENAI)
+        try:
+            found: Sequence[str] = await self.plugins.call(slot, "models")
+        except PluginFailed as failure:
+            raise ModelFailed("unavailable", slot.name, detail=failure.why) from failure
+        return found
+
+    def observe(self, metrics: Metrics) -> None:
+        """Has metrics tell what was asked, what it used and why it failed."""
+        metrics.counter("alejo_model_completions", "Answers of language models.", "model", lambda: self.asked)
+        metrics.counter("alejo_model_tokens", "Tokens, in and out, as providers count.", "model", lambda: self.tokens)
+        metrics.counter(
+            "alejo_model_failures", "Answers that language models did not give.", "why", lambda: self.failed
+        )
+
+    def _candidate(self, name: str) -> Candidate:
+        """PROVIDER/MODEL, where a plugin speaks to such a provider; other names may hold slashes of their own."""
+        provider, slash, model = name.partition("/")
+        if slash and any(slot.name == provider for slot in self.plugins.every(ROLE)):
+            return Candidate(provider, model)
+        return Candidate(self.policy.provider or OPENAI, name)
