@@ -122,20 +122,6 @@ class Namespace:
                 raise Unavailable("The cache was closed while a value was being made.") from None
             raise
 
-    def at_once(self, vault: Vault, key: str, make: Callable[[str], bytes], argument: str) -> bytes:
-        """The same of what `make` makes of its argument in microseconds, without waiting or being waited for."""
-        whole = vault.name + key
-        self._cache.asked(self.name, whole)
-        found = self.tier.get(whole)
-        if found is None:
-            since = self.tier.generation(vault.name)
-            found = self._kept(vault, whole)
-            if found is None:
-                began = self._cache.clock.monotonic()
-                found = make(argument)
-                self._made(vault, whole, since, found, began)
-        return found
-
     def find(self, vault: Vault, key: str) -> tuple[bytes | None, int]:
         """The value of a key, if any tier has it, and what `keep` is to be told if it has to be made."""
         whole = vault.name + key

@@ -14,8 +14,7 @@ from alejo._core import CacheDisk
 from alejo.cache import Cache, Vault, Vaults
 from alejo.clock import FakeClock
 from alejo.errors import StartupError, Unavailable
-from alejo.identity import LOCAL
-from alejo.settings import Settings, read
+from alejo.settings import read
 
 from .conftest import ADA, BOB
 
@@ -166,26 +165,6 @@ async def test_only_sealed_values_reach_the_disk_and_only_their_own_open(make: M
     disk.put([(place + "2", found[0], vault.name, disk.generation(vault.name), 60.0)])
     disk.close()
     assert await make()["responses"].fetch(ADA, "key2", Loads(b"made")) == b"made"
-
-
-async def test_vectors_outlive_a_restart(settings: Settings) -> None:
-    """What was embedded once is not embedded again, in memory and after a restart, until its user is forgotten."""
-    for number in range(2):
-        async with alejo.open(settings=settings, entry_points=[]) as assistant:
-            space = assistant.cache["embeddings"]
-            if not number:
-                await assistant.remember("the bicycle stands in the cellar")
-            found = await assistant.recall("where is the bicycle")
-            assert len(found) == 1
-            loads = space.counts().loads
-            assert (loads > 0) == (number == 0)
-            await assistant.recall("where is the bicycle", limit=5 + number)
-            assert space.counts().loads == loads
-    async with alejo.open(settings=settings, entry_points=[]) as assistant:
-        await assistant.memories.forget(LOCAL, [found[0].memory.id])
-        assert assistant.cache["embeddings"].counts().entries == 0
-        assert await assistant.recall("where is the bicycle") == []
-        assert assistant.cache["embeddings"].counts().loads > 0
 
 
 async def test_without_a_data_key_nothing_is_kept(bare: Assistant) -> None:

@@ -15,7 +15,6 @@ from typing import Protocol
 
 import structlog
 
-from alejo import __version__
 from alejo._core import StaticEmbedder
 from alejo.cache import Namespace, Vault
 from alejo.embedding import table_name
@@ -33,7 +32,6 @@ class Embedder(Protocol):
 
     name: str
     dimensions: int
-    vault: Vault | None  # until the user has a data key
     later: bool  # whether vectors come later
 
     def embed(self, text: str, known: str) -> bytes | None:
@@ -42,25 +40,18 @@ class Embedder(Protocol):
 
 
 class TableEmbedder:
-    """The table, for one user: what it made is kept with what else is cached of theirs."""
+    """The table. What it makes is not kept: making it is quicker than looking for it."""
 
     later = False
 
-    def __init__(self, table: StaticEmbedder, kept: Namespace) -> None:
+    def __init__(self, table: StaticEmbedder) -> None:
         self.name = table_name()
         self.dimensions = table.dimensions
-        self.vault: Vault | None = None
         self._table = table
-        self._kept = kept
 
     def embed(self, text: str, known: str) -> bytes | None:
         """The vector of what the table knows of a text."""
-        if not known:
-            return None
-        if self.vault is None:
-            return self._table.embed(known)
-        key = blake2b(f"{__version__} {known}".encode(), digest_size=16).hexdigest()
-        return self._kept.at_once(self.vault, key, self._table.embed, known)
+        return self._table.embed(known) if known else None
 
 
 class PluginEmbedder:
@@ -73,7 +64,7 @@ class PluginEmbedder:
         self.slot = slot
         self.name = f"plugin {model.name}"
         self.dimensions = model.dimensions
-        self.vault: Vault | None = None
+        self.vault: Vault | None = None  # until the user has a data key
         self._plugins = plugins
         self._ready: OrderedDict[str, bytes] = OrderedDict()
 

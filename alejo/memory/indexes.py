@@ -107,7 +107,7 @@ class Indexes:
         """The user's index, up to date with every commit before this call, of any process."""
         seat = self._seats.get(scope)
         if seat is None:
-            seat = self._leaving.pop(scope, None) or _Seat(Index(TableEmbedder(self._table, self._kept), self._kind))
+            seat = self._leaving.pop(scope, None) or _Seat(Index(TableEmbedder(self._table), self._kind))
             self._seats[scope] = seat
             self._held += seat.bytes
         else:
@@ -116,8 +116,9 @@ class Indexes:
         async with seat.lock:
             if self._plugins is not None and seat.loading is None:
                 await self._choose(seat, self._plugins)
-            if seat.index.embedder.vault is None:
-                seat.index.embedder.vault = await self._store.vault(scope)
+            embedder = seat.index.embedder
+            if isinstance(embedder, PluginEmbedder) and embedder.vault is None:
+                embedder.vault = await self._store.vault(scope)
             if not seat.loaded:
                 await self._loaded(scope, seat)
             await self._follow(scope, seat)
@@ -216,7 +217,7 @@ class Indexes:
         slot, embedder = plugins.one("embedder"), seat.index.embedder
         if slot is None:
             if isinstance(embedder, PluginEmbedder) and not plugins.every("embedder"):
-                self._turn(seat, TableEmbedder(self._table, self._kept))
+                self._turn(seat, TableEmbedder(self._table))
         elif not isinstance(embedder, PluginEmbedder) or embedder.slot is not slot:
             with contextlib.suppress(PluginFailed):
                 chosen = PluginEmbedder(plugins, slot, await model_of(plugins, slot), self._kept)

@@ -133,10 +133,15 @@ class Memories:
         spans = await self._spans(scope, index, query, now)
         key = digest((__version__, question, page, plan, index.version, moment, sight, spans)).hex()
 
-        async def load() -> bytes:
-            return _ENCODER.encode(await self._page(scope, index, question, cursor, plan, page.size, now, spans))
+        made: tuple[builtins.list[Hit], str] | None = None
 
-        hits, token = _ANSWER.decode(await self._cache["responses"].fetch(scope, key, load))
+        async def load() -> bytes:
+            nonlocal made
+            made = await self._page(scope, index, question, cursor, plan, page.size, now, spans)
+            return _ENCODER.encode(made)
+
+        answer = await self._cache["responses"].fetch(scope, key, load)
+        hits, token = made or _ANSWER.decode(answer)
         if not cursor:
             self._activity.recalled(scope, hits)
         return hits, token, degraded + blind
@@ -302,7 +307,7 @@ class Memories:
         return await self._sound(scope, list(index.pinned))
 
     async def _sound(self, scope: Scope, memory_ids: Iterable[str]) -> builtins.list[Memory]:
-        rows = [await recall.sound(self._store, scope, each) for each in memory_ids]
+        rows = await self._store.many(scope, MEMORIES, [*map(bytes.fromhex, memory_ids)])
         return [recall.versioned(row.value, row.version) for row in rows if row is not None]
 
     async def get(self, scope: Scope, memory_id: str) -> Memory:
@@ -407,7 +412,8 @@ class Memories:
         if query.strip():
             index = await self._indexes.get(scope)
             ids, more = recall.holding(index, query, wanted, self._clock.now(), most=most)
-            rows = [row for row in [await recall.sound(self._store, scope, each) for each in ids] if row is not None]
+            held = await self._store.many(scope, MEMORIES, [*map(bytes.fromhex, ids)])
+            rows = [row for row in held if row is not None]
         else:
             memories, token = await self.list(scope, Page(most), wanted)
             rows, more = [Row(bytes.fromhex(each.id), each, each.version) for each in memories], bool(token)

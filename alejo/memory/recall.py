@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alejo._core import EVIDENCE, Recall
-from alejo.errors import DataLoss
 from alejo.memory import signs
 from alejo.memory.index import Index, Question, message_number, question_number
 from alejo.memory.vectors import Outside, outside
@@ -127,34 +126,39 @@ def holding(index: Index, query: str, wanted: Filter, now: int, *, most: int) ->
 
 async def read(store: Store, scope: Scope, index: Index, query: str, chosen: Sequence[Found]) -> list[Hit]:
     """The hits of chosen candidates, each with the evidence for it; one that was deleted meanwhile is left out."""
-    hits: list[Hit] = []
+    docs = [each.doc for each in chosen]
     # Only words of their own: what their neighbours said must not outlive these in what is told of them.
-    explained = index.lexical.explain([each.doc for each in chosen], query, own=True)
-    for (doc, score, coverage, shares), words in zip(chosen, explained, strict=True):
-        entry = index.entries.get(doc)
-        row = await sound(store, scope, entry.id) if entry is not None else None
-        if row is not None:
-            told = evidence(shares, ", ".join(word for word, _ in words))
-            hits.append(Hit(versioned(row.value, row.version), score, coverage, told))
-    return hits
+    explained = index.lexical.explain(docs, query, own=True)
+    rows = await store.many(scope, MEMORIES, [bytes.fromhex(index.entries[doc].id) for doc in docs])
+    return [
+        Hit(
+            versioned(row.value, row.version), score, coverage, evidence(shares, ", ".join([word for word, _ in words]))
+        )
+        for (_, score, coverage, shares), words, row in zip(chosen, explained, rows, strict=True)
+        if row is not None
+    ]
 
 
 def evidence(shares: Sequence[float], words: str) -> tuple[Evidence, ...]:
     """What matters of the shares, the strongest first, and the rest in sum as "other"; together they are the score."""
     least = _TOLD * sum(map(abs, shares))
-    named = [(share, name) for share, name in zip(shares, EVIDENCE, strict=True) if abs(share) > least]
-    named.sort(key=lambda each: -abs(each[0]))
-    told = [Evidence(name, share, words if name == "lexical" else "") for share, name in named]
-    rest = sum(share for share in shares if abs(share) <= least)
+    told = [
+        Evidence(name, share, words if name == "lexical" else "")
+        for name, share in zip(EVIDENCE, shares, strict=True)
+        if not -least <= share <= least
+    ]
+    told.sort(key=_strength, reverse=True)
+    rest = sum([share for share in shares if -least <= share <= least])
     return (*told, Evidence("other", rest)) if rest else tuple(told)
 
 
+def _strength(told: Evidence) -> float:
+    return abs(told.share)
+
+
 async def sound(store: Store, scope: Scope, memory_id: str) -> Row[Memory] | None:
-    """A memory's row; None if it is gone or its record is refused: one altered record must not hide the others."""
-    try:
-        return await store.get(scope, MEMORIES, bytes.fromhex(memory_id))
-    except DataLoss:
-        return None
+    """A memory's row; None if it is gone or its record is refused."""
+    return await store.sound(scope, MEMORIES, bytes.fromhex(memory_id))
 
 
 def versioned(memory: Memory, version: int) -> Memory:

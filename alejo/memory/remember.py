@@ -12,7 +12,7 @@ from alejo.errors import AlejoError, Conflict, InvalidArgument, PluginFailed
 from alejo.ids import Ids
 from alejo.memory.activity import Activity
 from alejo.memory.facts import Facts
-from alejo.memory.recall import sound, versioned
+from alejo.memory.recall import versioned
 from alejo.memory.stating import Statements
 from alejo.plugins import PluginHost
 from alejo.storage import audit
@@ -20,7 +20,7 @@ from alejo.storage.journal import Journal
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import find_origin, put_memory, put_origin
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import SESSIONS, Origin
+from alejo.storage.tables import MEMORIES, SESSIONS, Origin
 from alejo.types import Degraded, Kept, Layer, Memory, MemoryDraft, Message, MessageDraft, Role, Scope, Session
 
 Item = MemoryDraft | MessageDraft
@@ -156,7 +156,7 @@ class Remember:
         return await self._store.get(scope, SESSIONS, bytes.fromhex(origin.session_id)) is not None
 
     async def _again(self, scope: Scope, request_id: str, origin: Origin) -> Kept:
-        rows = [await sound(self._store, scope, each) for each in origin.memory_ids]
+        rows = await self._store.many(scope, MEMORIES, [*map(bytes.fromhex, origin.memory_ids)])
         memories = tuple(versioned(row.value, row.version) for row in rows if row is not None)
         message = None
         if origin.kind == "message":

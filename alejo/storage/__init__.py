@@ -80,6 +80,10 @@ class Storage(Protocol):
         """One record, or None."""
         ...
 
+    async def many(self, table: str, keys: Sequence[bytes]) -> list[Record | None]:
+        """The records of these keys, in their order, None where there is none. One call sees one moment."""
+        ...
+
     async def scan(
         self, table: str, prefix: bytes, *, after: bytes = b"", limit: int = 100, reverse: bool = False
     ) -> list[Record]:

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
@@ -254,6 +254,27 @@ class LmdbStorage:
             except lmdb.Error as error:
                 raise unreadable(error) from error
         return None if data is None else Record(key, data[8:], int.from_bytes(data[:8], "big"))
+
+    async def many(self, table: str, keys: Sequence[bytes]) -> list[Record | None]:
+        """See Storage."""
+        name = PREFIXES[table]
+        stored = [name + check_key(key) for key in keys]
+        while True:
+            try:
+                with self._reading:
+                    if self._closed:
+                        raise self._gone()
+                    with self._env.begin() as txn:
+                        found = [*map(txn.get, stored)]
+                break
+            except lmdb.MapResizedError:
+                self._adopt()
+            except lmdb.Error as error:
+                raise unreadable(error) from error
+        return [
+            None if data is None else Record(key, data[8:], int.from_bytes(data[:8], "big"))
+            for key, data in zip(keys, found, strict=True)
+        ]
 
     async def scan(
         self, table: str, prefix: bytes, *, after: bytes = b"", limit: int = 100, reverse: bool = False

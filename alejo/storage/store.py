@@ -9,7 +9,7 @@ records, such as the cache, is sealed there too.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Generic, NamedTuple, cast
 
@@ -176,6 +176,25 @@ class Store:
         except _UNFIT:
             rows = await self._once_more(scope, table, [Record(whole, record.value, record.version)])
             return rows[0] if rows else None
+
+    async def many(self, scope: Scope, table: Table[T], keys: Sequence[bytes]) -> list[Row[T] | None]:
+        """The rows of these keys, in their order, as of one moment; None for what is gone or cannot be opened."""
+        user = self._known(scope) or await self._load(scope)
+        if user is None:
+            return [None] * len(keys)
+        records = await self._storage.many(table.name, [user.prefix + key for key in keys])
+        try:
+            rows = iter(self._open(user, table, [record for record in records if record is not None]))
+            return [None if record is None else next(rows) for record in records]
+        except _UNFIT:
+            return [await self.sound(scope, table, key) for key in keys]
+
+    async def sound(self, scope: Scope, table: Table[T], key: bytes) -> Row[T] | None:
+        """One row; None as well for one whose record cannot be opened, which must not hide others."""
+        try:
+            return await self.get(scope, table, key)
+        except DataLoss:
+            return None
 
     async def scan(
         self,

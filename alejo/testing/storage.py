@@ -14,6 +14,8 @@ there it must be a function that can be imported by its module and name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from alejo.errors import Conflict, Unavailable
 from alejo.storage import Append, Batch, Delete, Operation, Put, Record
 from alejo.storage.keys import PREFIXES, check_key
@@ -47,6 +49,11 @@ class MemoryStorage:
         """See Storage."""
         self._check()
         return self._rows.get(PREFIXES[table] + key)
+
+    async def many(self, table: str, keys: Sequence[bytes]) -> list[Record | None]:
+        """See Storage."""
+        self._check()
+        return [self._rows.get(PREFIXES[table] + key) for key in keys]
 
     async def scan(
         self, table: str, prefix: bytes, *, after: bytes = b"", limit: int = 100, reverse: bool = False

@@ -28,6 +28,15 @@ async def absent_is_none(storage: Storage) -> None:
 
 
 @core
+async def many_are_got_in_their_order(storage: Storage) -> None:
+    """Many records are got as they are asked for, and None where there is none."""
+    sequence = await storage.commit([Put("t", b"a", b"1"), Put("t", b"b", b"2"), Put("other", b"c", b"3")])
+    one, two = Record(b"a", b"1", sequence), Record(b"b", b"2", sequence)
+    same(await storage.many("t", [b"b", b"c", b"a", b"b"]), [two, None, one, two])
+    same(await storage.many("t", []), [])
+
+
+@core
 async def overwriting_changes_version(storage: Storage) -> None:
     """A second put replaces the value and the version; others keep theirs."""
     first = await storage.commit([Put("t", b"a", b"1"), Put("t", b"b", b"1")])

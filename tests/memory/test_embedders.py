@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 import structlog
 
+import alejo
 from alejo import Assistant, testing
 from alejo.hooks import hookimpl
 from alejo.memory.embedders import PluginEmbedder
+from alejo.settings import Settings
+from alejo.testing.hosting import candidate
 from alejo.types import EmbeddingModel, MemoryDraft, Page
 
 from ..conftest import ADA
@@ -105,6 +108,25 @@ async def test_another_model_embeds_all_anew() -> None:
         await settled(assistant)
         assert index.embedder.name == "plugin topics 1"
         assert (await texts(assistant, "puppy"))[:1] == ["our hound barks"]
+
+
+async def test_vectors_outlive_a_restart(settings: Settings) -> None:
+    """What a plugin embedded once it is not asked again, in memory and after a restart, until its user is forgotten."""
+    topics = Topics()
+    given = [candidate(topics, trusted=True)]
+    for number in range(2):
+        async with alejo.open(settings=settings, entry_points=[], given_plugins=given) as assistant:
+            if not number:
+                kept = await assistant.memories.remember(ADA, MemoryDraft("our hound barks"))
+            await settled(assistant)
+            assert await texts(assistant, "puppy") == ["our hound barks"]
+            assert await texts(assistant, "puppy") == ["our hound barks"]
+            assert topics.asked == [["our hound barks"], ["puppy"]]
+    async with alejo.open(settings=settings, entry_points=[], given_plugins=given) as assistant:
+        await assistant.memories.forget(ADA, [kept.memories[0].id])
+        assert assistant.cache["embeddings"].counts().entries == 0
+        assert await texts(assistant, "puppy") == []
+        assert topics.asked[2:] == [["puppy"]]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ PLANS = st.builds(
 )
 
 
-EMBEDDER = TableEmbedder(shipped(), None)  # type: ignore[arg-type]  # nothing is kept for nobody
+EMBEDDER = TableEmbedder(shipped())
 Change = tuple[int, Memory | None]
 
 

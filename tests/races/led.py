@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import EntryPoint, distribution, entry_points
 from typing import Any, TypeVar
 
@@ -153,6 +153,10 @@ class Valve:
             self._reached.set()
             await self._opened.wait()
         return await self._storage.get(table, key)
+
+    async def many(self, table: str, keys: Sequence[bytes]) -> list[Record | None]:
+        """See Storage."""
+        return [await self.get(table, key) for key in keys]
 
     async def scan(
         self, table: str, prefix: bytes, *, after: bytes = b"", limit: int = 100, reverse: bool = False

@@ -27,6 +27,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _COMMON, _TRIGGER = 0, 16  # bits of a count, of 32 for each language
 _WIDTH = 32
 _FIGURE = re.compile(r"\d")
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 class Span(NamedTuple):
@@ -56,6 +57,12 @@ def _marks() -> dict[str, int]:
     return marks
 
 
+@cache
+def _signs() -> frozenset[str]:
+    """The first letters, up to a mark in it, of each word that may speak of time in any language."""
+    return frozenset(_LETTERS.findall(word)[0] for language in _languages() for word in language.triggers)
+
+
 def _spoken(text: str, words: list[str]) -> list[Language]:
     """The languages a text may be in that may say something of time: those with most common words."""
     marks = _marks()
@@ -77,6 +84,8 @@ def resolve(text: str, moment: int, zone: tzinfo, anchors: Anchors | None = None
     calendar holds, is left out. The conventions are those of benchmarks/corpora/temporal.
     """
     folded = fold(text)
+    if _FIGURE.search(folded) is None and _signs().isdisjoint(_LETTERS.findall(folded)):
+        return []  # most texts say nothing of time
     words = TOKEN.findall(folded)
     languages = _spoken(folded, words)
     if not languages:

@@ -57,7 +57,7 @@ class _Rule(NamedTuple):
 
 def fold(text: str) -> str:
     """A text as words are compared: lower-case, without accents, as long as it was."""
-    return text.replace("\u0130", "I").lower().translate(_FOLD)
+    return text.lower() if text.isascii() else text.replace("\u0130", "I").lower().translate(_FOLD)
 
 
 class _Stage(NamedTuple):

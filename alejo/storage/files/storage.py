@@ -13,7 +13,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -114,6 +114,14 @@ class FilesStorage:
         await self._catch_up(table, key)
         with self._reading:
             return self._rows.get(stored)
+
+    async def many(self, table: str, keys: Sequence[bytes]) -> list[Record | None]:
+        """See Storage."""
+        stored = [PREFIXES[table] + check_key(key) for key in keys]
+        for prefix in {key[:PREFIX_BYTES] for key in keys}:
+            await self._catch_up(table, prefix)
+        with self._reading:
+            return [self._rows.get(each) for each in stored]
 
     async def scan(
         self, table: str, prefix: bytes, *, after: bytes = b"", limit: int = 100, reverse: bool = False

@@ -18,8 +18,6 @@ from typing import Any
 import click
 
 from alejo import __version__
-from alejo.cache import Cache
-from alejo.clock import FakeClock
 from alejo.embedding import shipped
 from alejo.memory import vectors
 from alejo.memory.embedders import TableEmbedder
@@ -34,16 +32,6 @@ BEST, NEAREST, ASKED = 10, 50, 30
 PLAN = RecallPlan({"lexical": 1.0, "dense": 1.0})
 
 
-class _Nobody:
-    """Vaults of no user: nothing is cached."""
-
-    async def vault(self, scope: object) -> None:
-        return None
-
-    async def vault_of(self, name: str) -> None:
-        return None
-
-
 def run(options: Any) -> list[Row]:
     """Every figure."""
     return [each for case, count in _cases(options) for each in _case(options, case, count)]
@@ -55,8 +43,7 @@ def _cases(options: Any) -> list[tuple[str, int]]:
 
 def _filled(kind: str, texts: list[str]) -> Index:
     """An index of these, as it is when it was read from the records."""
-    cache = Cache(_Nobody(), FakeClock())
-    index = Index(TableEmbedder(shipped(), cache["embeddings"]), kind)
+    index = Index(TableEmbedder(shipped()), kind)
     for number, text in enumerate(texts):
         moment = 10**15 + number * 10**6
         index.put(Memory(f"{number:032x}", Layer.EPISODIC, "note", text, moment, moment))
