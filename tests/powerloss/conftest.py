@@ -26,6 +26,15 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
+@pytest.fixture(scope="session")
+def tree_recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library to preload where folders matter."""
+    library = tmp_path_factory.mktemp("recorder") / "tree.so"
+    source = HERE / "tree.c"
+    subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
 @pytest.fixture
 def script() -> Script:
     """Runs a script of this folder in a process of its own and returns what it printed as JSON."""

@@ -13,7 +13,7 @@ import signal
 import struct
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,13 +168,18 @@ def verdict(folder: Path, image: bytes, acknowledged: int, every: list[State], *
     folder.mkdir(parents=True)
     if image:
         (folder / "data.mdb").write_bytes(image)
+    return in_a_child(lambda: judge(folder, acknowledged, every, write=write))
+
+
+def in_a_child(work: Callable[[], Coroutine[Any, Any, int]]) -> str:
+    """The verdict that `work` comes to in a process of its own; or the signal that ended that."""
     child = os.fork()
     if not child:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # LMDB's assertions and Python's reports
         signal.alarm(SECONDS)
         code = 12
         try:
-            code = asyncio.run(judge(folder, acknowledged, every, write=write))
+            code = asyncio.run(work())
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)

@@ -6,40 +6,30 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import HERE, Script
+from .conftest import Script
 
 IMAGES = int(os.environ.get("ALEJO_CRASH_IMAGES", "120"))
 BATCHES = 36 if IMAGES <= 120 else 240
 PLACES = 12
 
 
-@pytest.fixture(scope="session")
-def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library to preload."""
-    library = tmp_path_factory.mktemp("recorder") / "tree.so"
-    source = HERE / "tree.c"
-    subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    return library
-
-
-def judged(script: Script, recorder: Path, folder: Path, safety: str, images: int) -> Any:
+def judged(script: Script, tree_recorder: Path, folder: Path, safety: str, images: int) -> Any:
     """Runs the workload under the recorder, then judges the images of its record."""
     root, record, history = folder / "notes", folder / "record", folder / "history.json"
-    preload = {"RECORD": str(record), "RECORD_ROOT": str(root), "LD_PRELOAD": str(recorder)}
+    preload = {"RECORD": str(record), "RECORD_ROOT": str(root), "LD_PRELOAD": str(tree_recorder)}
     script("tree_workload.py", root, history, safety, BATCHES, 1, **preload)
-    return script("tree_images.py", record, history, folder / "image", images, 1)
+    return script("tree_images.py", record, history, folder / "image", images, 1, "files")
 
 
-def test_nothing_acknowledged_is_lost(script: Script, recorder: Path, tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost(script: Script, tree_recorder: Path, tmp_path: Path) -> None:
     """Every image opens, holds all that was acknowledged, is exactly a state of history, takes writes, keeps them."""
-    found = judged(script, recorder, tmp_path, "safe", IMAGES)
+    found = judged(script, tree_recorder, tmp_path, "safe", IMAGES)
     print(found)
     assert set(found["verdicts"]) == {"ok"}, found
     assert found["verdicts"]["ok"] >= IMAGES
@@ -48,18 +38,18 @@ def test_nothing_acknowledged_is_lost(script: Script, recorder: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("safety", ["nosync", "nonames"])
-def test_the_suite_finds_losses(script: Script, recorder: Path, tmp_path: Path, safety: str) -> None:
+def test_the_suite_finds_losses(script: Script, tree_recorder: Path, tmp_path: Path, safety: str) -> None:
     """A storage that syncs nothing, or not the names of what it is about to rename, loses what it acknowledged."""
-    found = judged(script, recorder, tmp_path, safety, 40)
+    found = judged(script, tree_recorder, tmp_path, safety, 40)
     print(found)
     assert sum(count for verdict, count in found["verdicts"].items() if verdict != "ok") >= 5, found
 
 
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
-def test_failing_disk(script: Script, recorder: Path, tmp_path: Path, error: str) -> None:
+def test_failing_disk(script: Script, tree_recorder: Path, tmp_path: Path, error: str) -> None:
     """Whichever write, sync or rename fails: what was acknowledged is there, nothing else is, and writes resume."""
     root = tmp_path / "notes"
-    preload = {"RECORD_ROOT": str(root), "LD_PRELOAD": str(recorder)}
+    preload = {"RECORD_ROOT": str(root), "LD_PRELOAD": str(tree_recorder)}
     found = Counter(script("tree_faults.py", root, error, PLACES, **preload))
     print(found)
     assert found["kept"] > 0

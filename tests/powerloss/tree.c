@@ -3,6 +3,7 @@
  * Of files elsewhere two are known by how their name ends:
  *   .ack      what is written to it becomes an event in the same order (what was acknowledged)
  *   .faults   "N COUNT ERRNO" makes COUNT writes, syncs or renames fail, from the N-th from now on; "0 0 0" stops that
+ * A write that is durable when it returns (O_DSYNC) is followed by an event KEPT.
  * An event: kind (u32), number of the opened file (u32), offset (u64), lengths of two paths (u32 each) and of the data
  * (u64), then all three. Paths are relative to the root.
  */
@@ -19,13 +20,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-enum { OPEN = 1, CREATE, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MKDIR, RMDIR, LINK, ACK };
+enum { OPEN = 1, CREATE, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MKDIR, RMDIR, LINK, ACK, KEPT };
 enum { NONE, INSIDE, ACKS, FAULTS };
 #define FDS 4096
 
-static unsigned char what[FDS];
+static unsigned char what[FDS], at_once[FDS]; /* at_once: opened so that a write returns when it is durable */
 static uint32_t number[FDS], opened_files;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int record = -1;
@@ -85,6 +87,7 @@ static int opening(int at, const char *path, int flags, mode_t mode) {
   int new = name && (flags & O_CREAT) && syscall(SYS_newfstatat, AT_FDCWD, path, &status, 0);
   int fd = syscall(SYS_openat, at, path, flags, mode);
   if (fd < 0 || fd >= FDS) return fd;
+  at_once[fd] = (flags & (O_DSYNC | O_SYNC)) != 0;
   what[fd] = name ? INSIDE : ends(path, ".ack") ? ACKS : ends(path, ".faults") ? FAULTS : NONE;
   if (name && ((flags & (O_WRONLY | O_RDWR)) || (flags & O_DIRECTORY) || new)) {
     number[fd] = __sync_add_and_fetch(&opened_files, 1);
@@ -113,27 +116,49 @@ int close(int fd) {
 
 static int kind(int fd) { return fd >= 0 && fd < FDS ? what[fd] : NONE; }
 
-ssize_t pwrite(int fd, const void *buffer, size_t size, off_t offset) {
-  if (kind(fd) == INSIDE && refuse()) return -1;
-  ssize_t done = syscall(SYS_pwrite64, fd, buffer, size, offset);
-  if (done > 0 && kind(fd) == INSIDE) event(WRITE, number[fd], offset, "", "", buffer, done);
+static ssize_t written(int fd, ssize_t done, off_t offset, const struct iovec *parts, int count) {
+  ssize_t left = done;
+  for (int i = 0; i < count && left > 0; i++) {
+    size_t size = parts[i].iov_len < (size_t)left ? parts[i].iov_len : (size_t)left;
+    event(WRITE, number[fd], offset, "", "", parts[i].iov_base, size);
+    if (at_once[fd]) event(KEPT, number[fd], 0, "", "", "", 0);
+    offset += size;
+    left -= size;
+  }
   return done;
+}
+
+ssize_t pwrite(int fd, const void *buffer, size_t size, off_t offset) {
+  struct iovec part = {(void *)buffer, size};
+  if (kind(fd) != INSIDE) return syscall(SYS_pwrite64, fd, buffer, size, offset);
+  if (refuse()) return -1;
+  return written(fd, syscall(SYS_pwrite64, fd, buffer, size, offset), offset, &part, 1);
 }
 ssize_t pwrite64(int fd, const void *buffer, size_t size, off_t offset) { return pwrite(fd, buffer, size, offset); }
 
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
+  if (kind(fd) == INSIDE && refuse()) return -1;
+  ssize_t done = syscall(SYS_pwritev, fd, parts, (long)count, (long)offset, 0L);
+  return kind(fd) == INSIDE ? written(fd, done, offset, parts, count) : done;
+}
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t offset) { return pwritev(fd, parts, count, offset); }
+
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+  if (kind(fd) != INSIDE) return syscall(SYS_writev, fd, parts, (long)count);
+  if (refuse()) return -1;
+  off_t offset = lseek(fd, 0, SEEK_CUR);
+  return written(fd, syscall(SYS_writev, fd, parts, (long)count), offset, parts, count);
+}
+
 ssize_t write(int fd, const void *buffer, size_t size) {
+  struct iovec part = {(void *)buffer, size};
   if (kind(fd) == ACKS) event(ACK, 0, 0, "", "", buffer, size);
   if (kind(fd) == FAULTS) {
     pthread_mutex_lock(&lock);
     if (sscanf(buffer, "%ld %ld %d", &countdown, &failures, &fault) != 3) abort();
     pthread_mutex_unlock(&lock);
   }
-  if (kind(fd) != INSIDE) return syscall(SYS_write, fd, buffer, size);
-  if (refuse()) return -1;
-  off_t offset = lseek(fd, 0, SEEK_CUR);
-  ssize_t done = syscall(SYS_write, fd, buffer, size);
-  if (done > 0) event(WRITE, number[fd], offset, "", "", buffer, done);
-  return done;
+  return kind(fd) == INSIDE ? writev(fd, &part, 1) : syscall(SYS_write, fd, buffer, size);
 }
 
 static int synced(int fd, long call) {
@@ -161,6 +186,21 @@ int ftruncate64(int fd, off_t size) { return ftruncate(fd, size); }
 int mkdir(const char *path, mode_t mode) { NAMES(MKDIR, SYS_mkdir, path, mode) }
 int rmdir(const char *path) { NAMES(RMDIR, SYS_rmdir, path) }
 int unlink(const char *path) { NAMES(UNLINK, SYS_unlink, path) }
+
+int unlinkat(int at, const char *path, int flags) {
+  char whole[4096] = "", link[64];
+  if (at != AT_FDCWD && path[0] != '/') { /* as whoever removes a tree goes by folders it has opened */
+    snprintf(link, sizeof link, "/proc/self/fd/%d", at);
+    ssize_t size = readlink(link, whole, sizeof whole / 2);
+    if (size > 0) snprintf(whole + size, sizeof whole - size, "/%s", path);
+  }
+  const char *name = inside(whole[0] ? whole : path);
+  char kept[4096] = "";
+  if (name) snprintf(kept, sizeof kept, "%s", name);
+  int done = syscall(SYS_unlinkat, at, path, flags);
+  if (!done && kept[0]) event(flags & AT_REMOVEDIR ? RMDIR : UNLINK, 0, 0, kept, "", "", 0);
+  return done;
+}
 
 int rename(const char *from, const char *to) {
   const char *a = inside(from), *b = inside(to);

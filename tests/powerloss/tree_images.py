@@ -20,11 +20,14 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from images import in_a_child
+from images import judge as records
+
 from alejo.storage import Put
 from alejo.storage.files import FilesStorage
 
 HEAD = struct.Struct("=IIQIIQ")
-OPEN, CREATE, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MKDIR, RMDIR, LINK, ACK = range(1, 12)
+OPEN, CREATE, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MKDIR, RMDIR, LINK, ACK, KEPT = range(1, 13)
 NAMES = {CREATE, RENAME, UNLINK, MKDIR, RMDIR, LINK}
 KINDS = ("none", "all", "some", "torn")
 SECTOR = 512
@@ -72,11 +75,15 @@ class Disk:
             self._name(event._replace(file=self._files))
         elif event.kind == OPEN:
             self.opened[event.file] = self.names.get(event.a, 0), event.a
+        elif event.kind in {RENAME, LINK}:  # of a file, whatever its other names come to
+            self._name(event._replace(file=self.names[event.a]))
         elif event.kind in NAMES:
             self._name(event)
         else:
             file, path = self.opened[event.file]
-            if event.kind != SYNC:
+            if event.kind == KEPT:
+                write(self.contents[file], self.writes[file].pop())
+            elif event.kind != SYNC:
                 self.writes[file].append(event)
             elif file:
                 for each in self.writes[file]:
@@ -130,10 +137,11 @@ def name(names: dict[str, int], event: Event) -> bool:
         names[event.a] = event.file
     elif event.kind == MKDIR:
         names[event.a] = 0
-    elif event.kind == RENAME and event.a in names:
-        names[event.b] = names.pop(event.a)
-    elif event.kind == LINK and event.a in names:
-        names[event.b] = names[event.a]
+    elif event.kind == RENAME:
+        names.pop(event.a, None)
+        names[event.b] = event.file
+    elif event.kind == LINK:
+        names[event.b] = event.file
     elif event.kind == UNLINK or not any(path.startswith(f"{event.a}/") for path in names):
         names.pop(event.a, None)
     return True
@@ -240,20 +248,32 @@ def build(root: Path, image: dict[str, bytes | None]) -> None:
             (root / path).write_bytes(content)
 
 
+def judged(root: Path, acknowledged: int, every: list[State], kind: str) -> str:
+    """The verdict on an image of this kind of storage."""
+    if kind == "files":
+        return asyncio.run(judge(root, acknowledged, every))
+    return in_a_child(lambda: records(root, acknowledged, every, write=True))
+
+
 def main() -> None:
-    """Arguments: the record, the history, a folder to build in, how many images, a seed. Prints verdicts as JSON."""
-    record, history, folder, wanted, seed = sys.argv[1:]
+    """Arguments: the record, the history, a folder to build in, how many images, a seed, the kind of the storage.
+
+    Prints verdicts as JSON.
+    """
+    record, history, folder, wanted, seed, storage = sys.argv[1:]
     os.fsync = os.fdatasync = lambda descriptor: None  # the images need not outlive a power cut themselves
-    every = states(json.loads(Path(history).read_text()))
+    told = json.loads(Path(history).read_text())
+    every = states(told["history"] if storage == "lmdb" else told)
     events = list(read(Path(record).read_bytes()))
     counted: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     for kind, image, acknowledged in images(events, int(wanted), seed):
         build(Path(folder), image)
-        counted[asyncio.run(judge(Path(folder), acknowledged, every))] += 1
+        counted[judged(Path(folder), acknowledged, every, storage)] += 1
         kinds[kind] += 1
+    renames, syncs = (sum(event.kind == kind for event in events) for kind in (RENAME, SYNC))
     told = {"verdicts": counted, "kinds": kinds, "events": len(events), "commits": len(every) - 1}
-    print(json.dumps(told | {"syncs": sum(event.kind == SYNC for event in events)}))
+    print(json.dumps(told | {"syncs": syncs, "renames": renames}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Writes a seeded mix of batches under the recorder, and what each of them was to a file beside.
 
 Arguments: the data folder, the file for the history, "safe" or how the environment is made unsafe, batches, seed.
+"compacting" makes the file anew again and again meanwhile, "unsynced" without waiting for the new one to be on disk.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from alejo.errors import Conflict
 from alejo.storage import Append, Delete, Expect, Operation, Put
 from alejo.storage.lmdb import LmdbStorage
 from alejo.storage.presence import Presence
+from alejo.storage.snapshot import Rewrite
 
 UNSAFE: dict[str, dict[str, Any]] = {"nosync": {"sync": False}, "nometasync": {"metasync": False}}
 WORKERS = 6
+COMPACTIONS = 3  # at least
 Row = tuple[str, str, str | None]
 
 
@@ -69,12 +72,19 @@ async def work(storage: LmdbStorage, worker: int, count: int, seed: int, ack: in
         history.append((sequence, rows))
 
 
-async def run(storage: LmdbStorage, path: Path, count: int, seed: int) -> dict[str, Any]:
+async def run(storage: LmdbStorage, path: Path, count: int, seed: int, *, compacting: bool) -> dict[str, Any]:
     """Runs the writers; the history of what was acknowledged, and the storage's own count of its syncs."""
     history: list[Any] = []
     ack = os.open(path.with_suffix(".ack"), os.O_WRONLY | os.O_CREAT)
-    await asyncio.gather(*(work(storage, worker, count // WORKERS, seed, ack, history) for worker in range(WORKERS)))
-    stats = storage.stats()
+    writers = asyncio.gather(
+        *(work(storage, worker, count // WORKERS, seed, ack, history) for worker in range(WORKERS))
+    )
+    compactions = 0
+    while compacting and not (writers.done() and compactions >= COMPACTIONS):
+        await storage.compact()
+        compactions += 1
+    await writers
+    stats = storage.stats() | {"compactions": compactions}
     await storage.close()
     return {"stats": stats, "history": sorted(history)}
 
@@ -83,13 +93,16 @@ def main() -> None:
     """Opens the storage as the arguments say and leaves the history."""
     folder, into, safety, count, seed = sys.argv[1:]
     path = Path(folder)
-    if safety == "safe":
+    if safety == "unsynced":
+        Rewrite.finish = Rewrite.close  # type: ignore[method-assign]
+    if safety not in UNSAFE:
         storage = LmdbStorage.open(path, map_size=1 << 18, max_size=1 << 26)
     else:
         path.mkdir()
         environment = lmdb.open(folder, map_size=1 << 18, max_spare_txns=1, **UNSAFE[safety])
         storage = LmdbStorage(path, environment, Presence(path), max_size=1 << 26)
-    Path(into).write_text(json.dumps(asyncio.run(run(storage, path, int(count), int(seed)))))
+    done = run(storage, path, int(count), int(seed), compacting=safety in {"compacting", "unsynced"})
+    Path(into).write_text(json.dumps(asyncio.run(done)))
 
 
 main()
