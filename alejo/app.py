@@ -101,6 +101,7 @@ class Assistant:
             batch=settings["reflection.batch"],
             timeout=settings["reflection.timeout_seconds"],
             concurrency=settings["reflection.concurrency"],
+            failed=lambda job: self.events.tell("job_failed", job.session_id, job),
         )
         promises = self.reflection.promises
         self.sessions = Sessions(store, journal, requests, versions, promises, ids, clock, cache, self._session_ended)

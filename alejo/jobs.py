@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 
-from alejo.types import Scope, Value
+from alejo.types import JobState, Scope, Value
 
 
 class Priority(enum.IntEnum):
@@ -17,17 +17,6 @@ class Priority(enum.IntEnum):
     LOW = 0
     NORMAL = 1
     HIGH = 2
-
-
-class JobState(enum.IntEnum):
-    """Where a job stands; the allowed steps are in `alejo.queue.steps`."""
-
-    QUEUED = 1
-    RUNNING = 2
-    DELAYED = 3
-    DONE = 4
-    DEAD = 5
-    CANCELLED = 6
 
 
 class Cause(enum.IntEnum):
@@ -109,11 +98,86 @@ class Job(Value, frozen=True):
         return count
 
 
+class Gap(Value, frozen=True):
+    """Messages that a processor left out: a dead letter's."""
+
+    job_id: str
+    from_seq: int
+    to_seq: int
+
+
+class Progress(Value, frozen=True):
+    """How far a processor is with a session, but for what it left out. `at` is when it last got on, 0 if never."""
+
+    processor: str
+    seq: int = 0
+    at: int = 0
+    gaps: tuple[Gap, ...] = ()
+
+
+class ReflectionLag(Value, frozen=True):
+    """How many messages of a session the slowest processor is behind, each of them, and the jobs that are not over."""
+
+    messages: int
+    message_count: int
+    processors: tuple[Progress, ...] = ()
+    jobs: tuple[Job, ...] = ()
+
+
 class Depth(Value, frozen=True):
-    """How many lines stand in each state, dead letters, and for how long the oldest that is ready waits, in seconds."""
+    """How many lines stand in each state, dead letters, and for how long the oldest that is ready waits, in seconds.
+
+    Of one kind, or of all where none is named. `paused_at` is since when it is paused, 0 if it is not.
+    """
 
     queued: int
     delayed: int
     running: int
     dead: int
     oldest: float
+    kind: str = ""
+    paused_at: int = 0
+
+
+class ProcessorStatus(Value, frozen=True):
+    """What a processor cost: seconds of the wall clock, and batches that failed in it."""
+
+    name: str
+    seconds: float = 0.0
+    failures: int = 0
+
+
+class WorkerStatus(Value, frozen=True):
+    """A process that works on jobs, as it last told at `heard_at`; its numbers are from `began_at` on.
+
+    `counts` are what the queue counts, by what happened. `lags` are by kind: how many jobs took how long from the first
+    of their messages to their end; see `LAGS`.
+    """
+
+    name: str
+    began_at: int
+    heard_at: int
+    counts: dict[str, int] = {}
+    processors: tuple[ProcessorStatus, ...] = ()
+    lags: dict[str, tuple[int, ...]] = {}
+
+
+class Lag(Value, frozen=True):
+    """How long it took from a message to the end of the work on it: half and 99 of 100 of the jobs, in seconds."""
+
+    kind: str
+    jobs: int
+    p50: float
+    p99: float
+
+
+class QueueStatus(Value, frozen=True):
+    """How much there is to do for all users, by kind, and who was heard working on it."""
+
+    depths: tuple[Depth, ...] = ()
+    workers: tuple[WorkerStatus, ...] = ()
+    lags: tuple[Lag, ...] = ()
+
+
+# The longest lag of each count, in seconds, but of the last, which has the rest.
+LAGS = tuple(0.01 * 2**power for power in range(19))

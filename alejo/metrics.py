@@ -1,5 +1,5 @@
-"""What the server counts, for Prometheus. Labels are method, code and plugin alone, so their number
-is bounded.
+"""What the server counts, for Prometheus. No label has values that a caller
+may choose, so their number is bounded.
 
 Counting is plain integers of the event loop's thread; a scrape, in a thread of its own, reads them.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http.server import HTTPServer
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, start_http_server
@@ -64,7 +64,7 @@ class Metrics(Collector):
 
     def __init__(self) -> None:
         self._methods: dict[str, MethodCalls] = {}
-        self._gauges: list[tuple[str, str, Callable[[], float]]] = []
+        self._gauges: list[tuple[str, str, Sequence[str], Callable[[], Mapping[tuple[str, ...], float]]]] = []
         self._counters: list[tuple[str, str, str, Callable[[], Mapping[str, float]]]] = []
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
@@ -78,7 +78,13 @@ class Metrics(Collector):
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A number read at each scrape, in the scraper's thread."""
-        self._gauges.append((name, text, read))
+        self.gauges(name, text, (), lambda: {(): read()})
+
+    def gauges(
+        self, name: str, text: str, labels: Sequence[str], read: Callable[[], Mapping[tuple[str, ...], float]]
+    ) -> None:
+        """Numbers by the values of these labels, read at each scrape in the scraper's thread."""
+        self._gauges.append((name, text, labels, read))
 
     def counter(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
         """Numbers that only grow, by the values of one label, read at each scrape in the scraper's thread."""
@@ -103,8 +109,11 @@ class Metrics(Collector):
             seconds.add_metric((name,), rows, counts.seconds)
         yield calls
         yield seconds
-        for name, text, read in self._gauges:
-            yield GaugeMetricFamily(name, text, value=read())
+        for name, text, labels, numbers in self._gauges:
+            gauges = GaugeMetricFamily(name, text, labels=labels)
+            for values, number in numbers().items():
+                gauges.add_metric(values, number)
+            yield gauges
         for name, text, label, read_all in self._counters:
             family = CounterMetricFamily(name, text, labels=(label,))
             for value, number in read_all().items():

@@ -219,6 +219,12 @@ _REASONS = (
         "Change data.storage and start the server again.",
     ),
     Reason(
+        "JOB_NOT_DEAD",
+        errors.FailedPrecondition,
+        "The job is no dead letter, so there is nothing to decide on it.",
+        "GetJob tells where it stands.",
+    ),
+    Reason(
         "NOT_REACHABLE",
         errors.Unavailable,
         "No server answers at the address. Said without the server, so there are no details.",

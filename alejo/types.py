@@ -48,6 +48,17 @@ class SessionState(enum.IntEnum):
     ARCHIVED = 6
 
 
+class JobState(enum.IntEnum):
+    """Where a job stands; the allowed steps are in `alejo.queue.steps`."""
+
+    QUEUED = 1
+    RUNNING = 2
+    DELAYED = 3
+    DONE = 4
+    DEAD = 5
+    CANCELLED = 6
+
+
 class Image(Value, frozen=True):
     """An encoded picture."""
 
@@ -205,35 +216,6 @@ class Version(Value, frozen=True):
     until: int
     change: str
     actor: str = ""
-
-
-class Tidied(Value, frozen=True):
-    """What was done when a user's memories were looked after. `done` is False where something is left for later.
-
-    `differences` are memories that the index knew otherwise than they are stored.
-    """
-
-    weighed: int = 0
-    merged: int = 0
-    promoted: int = 0
-    archived: int = 0
-    summaries: int = 0
-    forgotten: int = 0
-    done: bool = True
-    differences: int = 0
-
-
-class Preview(Value, frozen=True):
-    """What would be forgotten: the memories that match, what falls with them, and how many messages lose their words.
-
-    `token` stands for exactly these; a forgetting that is given it is refused when one of them has changed since.
-    """
-
-    memories: tuple[Memory, ...]
-    falling: tuple[Memory, ...]
-    messages: int
-    token: str
-    more: bool = False
 
 
 class FactDraft(Value, frozen=True):
@@ -655,7 +637,10 @@ class ModelUse(Value, frozen=True):
 
 
 class Answer(Value, frozen=True):
-    """A turn's answer, on disk. `model` is None where no language model is configured."""
+    """A turn's answer, on disk. `model` is None where no language model is configured.
+
+    `reflection` is how it stands with what becomes of the turn; None if nothing does.
+    """
 
     turn_id: str
     request_id: str
@@ -669,6 +654,7 @@ class Answer(Value, frozen=True):
     commands: tuple[str, ...] = ()
     replayed: bool = False
     model: ModelUse | None = None
+    reflection: JobState | None = None
 
 
 class Kept(Value, frozen=True):
@@ -678,18 +664,6 @@ class Kept(Value, frozen=True):
     memories: tuple[Memory, ...] = ()
     message: Message | None = None
     existed: bool = False
-
-
-class Tally(Value, frozen=True):
-    """What became of an export's lines so far, by type: added, there already, or forgotten here and staying away.
-
-    `ended` says that the last line has come.
-    """
-
-    added: dict[str, int] = {}
-    there: dict[str, int] = {}
-    forgotten: dict[str, int] = {}
-    ended: bool = False
 
 
 class Page(Value, frozen=True):

@@ -13,8 +13,8 @@ from . import output
 from .exits import Exit
 
 if TYPE_CHECKING:
+    from alejo.outcomes import Tally
     from alejo.settings import Settings
-    from alejo.types import Tally
 
 _PART = 1 << 20
 _HEAD = 64

@@ -9,8 +9,8 @@ import click
 from . import options, output
 
 if TYPE_CHECKING:
+    from alejo.outcomes import Preview
     from alejo.settings import Settings
-    from alejo.types import Preview
 
 _SHOWN = 50
 

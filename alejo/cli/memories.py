@@ -9,8 +9,9 @@ import click
 from . import options, output
 
 if TYPE_CHECKING:
+    from alejo.outcomes import Tidied
     from alejo.settings import Settings
-    from alejo.types import Memory, Tidied, Version
+    from alejo.types import Memory, Version
 
 
 @click.group("memories")

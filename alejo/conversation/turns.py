@@ -21,7 +21,7 @@ from alejo.storage.redaction import note_quote, scrub
 from alejo.storage.requests import Requests, digest, key
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MEMORIES, SESSIONS, TURNS, Recalled, TurnRow
-from alejo.types import Answer, Ask, Degraded, Hit, Memory, Message, Role, Scope, Session
+from alejo.types import Answer, Ask, Degraded, Hit, JobState, Memory, Message, Role, Scope, Session
 
 _TRIES = 8
 _PRUNE_EVERY = 64
@@ -117,6 +117,7 @@ class Turns:
             turn.commands,
             True,
             turn.model,
+            await self._promises.reached(scope, turn.session_id, turn.answer_seq),
         )
 
     async def receive(
@@ -245,7 +246,7 @@ class Turns:
                 self._journal.said(scope, session, version, answer)
                 if desk.forgotten:
                     answer = msgspec.structs.replace(answer, text=text)
-                return _answer(underway, answer, senses, desk)
+                return self._answer(underway, answer, senses, desk)
         raise Unavailable("The session is being written elsewhere; send the turn again with the same request id.")
 
     async def _compose(
@@ -279,6 +280,23 @@ class Turns:
                 if subject in desk.versions:  # a memory must still be there, or its words are not for the disk
                     writer.expect(MEMORIES, bytes.fromhex(subject), desk.versions[subject])
                 note_quote(writer, subject, answer)
+
+    def _answer(self, underway: Underway, answer: Message, senses: Senses, desk: TurnDesk) -> Answer:
+        turn = underway.turn
+        return Answer(
+            turn.id,
+            turn.request_id,
+            turn.session_id,
+            underway.message,
+            answer,
+            senses.recalled,
+            senses.appraisal,
+            senses.percepts,
+            _degraded(underway, senses),
+            tuple(desk.commands),
+            model=None if desk.models is None else desk.models.use,
+            reflection=JobState.QUEUED if self._promises.reflects else None,
+        )
 
     async def _look_again(self, underway: Underway, senses: Senses, desk: TurnDesk) -> Answer | None:
         """After a conflict: the answer of whoever was faster, or None with what was forgotten meanwhile taken out."""
@@ -348,23 +366,6 @@ def _done(underway: Underway, senses: Senses, desk: TurnDesk, answer: Message) -
         percepts=senses.percepts,
         degraded=_degraded(underway, senses),
         commands=tuple(desk.commands),
-        model=None if desk.models is None else desk.models.use,
-    )
-
-
-def _answer(underway: Underway, answer: Message, senses: Senses, desk: TurnDesk) -> Answer:
-    turn = underway.turn
-    return Answer(
-        turn.id,
-        turn.request_id,
-        turn.session_id,
-        underway.message,
-        answer,
-        senses.recalled,
-        senses.appraisal,
-        senses.percepts,
-        _degraded(underway, senses),
-        tuple(desk.commands),
         model=None if desk.models is None else desk.models.use,
     )
 

@@ -13,6 +13,7 @@ from alejo.clock import Clock
 from alejo.errors import Conflict, InvalidArgument
 from alejo.ids import raw
 from alejo.memory.recall import versioned
+from alejo.outcomes import Preview
 from alejo.storage.journal import Journal
 from alejo.storage.redaction import Redaction
 from alejo.storage.removal import Removal
@@ -20,7 +21,7 @@ from alejo.storage.requests import Requests, digest
 from alejo.storage.store import Row, Store
 from alejo.storage.tables import MEMORIES
 from alejo.storage.versions import Versions
-from alejo.types import Memory, Message, Preview, Scope
+from alejo.types import Memory, Message, Scope
 
 _PLACE = "preview"
 

@@ -16,9 +16,10 @@ from alejo.memory.activity import Activity
 from alejo.memory.indexes import Indexes
 from alejo.memory.layers import Layers
 from alejo.memory.upkeep import Forget, Visit
+from alejo.outcomes import Tidied
 from alejo.storage.journal import Journal
 from alejo.storage.store import Store
-from alejo.types import Scope, Tidied
+from alejo.types import Scope
 
 _SWEEP = 60  # rounds
 

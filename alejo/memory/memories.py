@@ -25,6 +25,7 @@ from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
 from alejo.memory.remember import Item, Remember
 from alejo.memory.when import Span, resolve
+from alejo.outcomes import Preview
 from alejo.plugins import PluginHost
 from alejo.storage import audit
 from alejo.storage.journal import Journal
@@ -46,7 +47,6 @@ from alejo.types import (
     Message,
     Page,
     Preferences,
-    Preview,
     RecallPlan,
     Scope,
     Session,

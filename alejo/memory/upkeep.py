@@ -25,12 +25,13 @@ from alejo.memory.index import Entry, Index
 from alejo.memory.indexes import Indexes
 from alejo.memory.layers import DAY, SUMMARY, Layers, Signals
 from alejo.memory.summary import summarise
+from alejo.outcomes import Tidied
 from alejo.storage import audit
 from alejo.storage.journal import Journal
 from alejo.storage.rows import put_memory
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MEMORIES, RECALLS, SESSIONS, TURNS, UPKEEP, RecallCount, Upkeep
-from alejo.types import Layer, Memory, Scope, SessionState, Tidied
+from alejo.types import Layer, Memory, Scope, SessionState
 
 _KEY = b"\0"
 _STEP = 128  # memories looked at for one commit

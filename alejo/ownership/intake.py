@@ -10,6 +10,7 @@ import msgspec
 
 from alejo.clock import Clock
 from alejo.errors import Conflict
+from alejo.outcomes import Tally
 from alejo.storage import audit
 from alejo.storage.journal import message_key
 from alejo.storage.requests import key as request_key
@@ -33,7 +34,7 @@ from alejo.storage.tables import (
     Table,
 )
 from alejo.storage.versions import version_key
-from alejo.types import Memory, Message, Scope, Session, Tally
+from alejo.types import Memory, Message, Scope, Session
 
 from .lines import FORMAT, MOST_BYTES, read, wrong
 

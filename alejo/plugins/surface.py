@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
-from alejo import completions, errors, hooks, jobs, roles, types
+from alejo import completions, errors, hooks, jobs, outcomes, roles, types
 
-VERSION = "2.6"
+VERSION = "2.7"
+_VALUES = (types, jobs, completions, outcomes)
 
 
 def surface(names: Iterable[str]) -> dict[str, list[str]]:
@@ -25,9 +26,7 @@ def surface(names: Iterable[str]) -> dict[str, list[str]]:
         "alejo": sorted(names),
         "hooks": sorted(_method(name, hook) for name, hook in vars(hooks.Specs).items() if name.startswith("alejo_")),
         "roles": sorted(line for one in _classes(roles) for line in _members(one)),
-        "types": sorted(
-            line for module in (types, jobs, completions) for one in _classes(module) for line in _members(one)
-        ),
+        "types": sorted(line for module in _VALUES for one in _classes(module) for line in _members(one)),
         "errors": sorted(_error(one) for one in _classes(errors) if issubclass(one, errors.AlejoError)),
     }
 

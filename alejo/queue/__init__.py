@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from alejo.jobs import Attempt, Cause, Depth, Failure, Job, JobState, Lease, Priority
+from alejo.jobs import Attempt, Cause, Depth, Failure, Job, Lease, Priority
 from alejo.queue.steps import Limits
 from alejo.storage.store import Writer
-from alejo.types import Scope
+from alejo.types import JobState, Scope
 
 __all__ = ["Attempt", "Cause", "Depth", "Failure", "Job", "JobState", "Lease", "Limits", "Priority", "Queue"]
 

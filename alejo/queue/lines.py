@@ -16,7 +16,7 @@ import msgspec
 from alejo.clock import Clock
 from alejo.errors import FailedPrecondition, InvalidArgument, Unavailable
 from alejo.ids import Ids
-from alejo.jobs import Cause, Failure, Job, JobState, Lease, Priority
+from alejo.jobs import Cause, Failure, Gap, Job, Lease, Priority
 from alejo.queue.rows import (
     BEATS,
     DEAD_LETTERS,
@@ -28,7 +28,6 @@ from alejo.queue.rows import (
     USERS,
     WATERMARKS,
     Beat,
-    Gap,
     Line,
     Sign,
     Watermark,
@@ -39,7 +38,7 @@ from alejo.queue.rows import (
 )
 from alejo.queue.steps import Limits, failed, step
 from alejo.storage.store import SYSTEM, Row, Store, Vault, Writer
-from alejo.types import Scope
+from alejo.types import JobState, Scope
 
 _ENCODER = msgspec.msgpack.Encoder()
 _WAYS = msgspec.msgpack.Decoder(Way)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection
 
-from alejo.jobs import JobState
 from alejo.queue.rows import Sign
+from alejo.types import JobState
 
 LOOK_AGAIN = 1_000_000  # µs until a line is looked at again that somebody else works on
 

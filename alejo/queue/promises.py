@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from alejo.queue.register import Register
 from alejo.queue.stored import StoredQueue
 from alejo.storage.store import Writer
 from alejo.storage.tables import SESSION_LOGS
-from alejo.types import Scope, Session
+from alejo.types import JobState, Scope, Session
 
 REFLECTION = "reflection"  # what was said becomes what is known
 LEARNING = "learning"  # a session that ended is learned from
@@ -14,8 +15,14 @@ LEARNING = "learning"  # a session that ended is learned from
 class Promises:
     """Adds promises to batches; the commit raises Conflict when somebody took or changed what waits."""
 
-    def __init__(self, queue: StoredQueue) -> None:
+    def __init__(self, queue: StoredQueue, register: Register) -> None:
+        self.reflects = bool(queue.lines.kinds.get(REFLECTION))
         self._queue = queue
+        self._register = register
+
+    async def reached(self, scope: Scope, session_id: str, seq: int) -> JobState | None:
+        """How it stands with the reflection on a message; None if there is none."""
+        return await self._register.reached(scope, session_id, REFLECTION, seq) if self.reflects else None
 
     async def said(self, writer: Writer, scope: Scope, session: Session) -> None:
         """Something was said: all of the session is to be reflected on."""

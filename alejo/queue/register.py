@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
+from collections import defaultdict
 from collections.abc import Collection
 from heapq import merge
 from itertools import islice
 from typing import Any
 
 from alejo import paging
-from alejo.errors import Conflict, InvalidArgument, NotFound
+from alejo.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from alejo.ids import raw
-from alejo.jobs import Job, JobState
+from alejo.jobs import Job, Progress, ReflectionLag
 from alejo.queue.lines import Lines
 from alejo.queue.rows import (
     DEAD_LETTERS,
@@ -26,10 +28,12 @@ from alejo.queue.rows import (
 from alejo.storage import audit
 from alejo.storage.store import SYSTEM, Row, Store
 from alejo.storage.tables import SESSIONS, Table
-from alejo.types import Page, Scope
+from alejo.types import JobState, Page, Scope
 
 _TRIES = 8
 _STEP = 256
+_AT_ONCE = 64
+MOST = 1000  # dead letters that are decided on at a time
 _LIVE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.DELAYED})
 EVERY_KIND = "*"
 
@@ -79,6 +83,27 @@ class Register:
             if len(ids) < _STEP:
                 return found, ""
 
+    async def standing(self, scope: Scope) -> builtins.list[Job]:
+        """Every job of a user that waits, runs or is dead."""
+        found: builtins.list[Job] = []
+        after = b""
+        while rows := await self._store.scan(scope, LIVE, after=after, limit=_STEP):
+            for key in dict.fromkeys(row.value for row in rows):
+                found += (await self._lines.standing(scope, key)).jobs
+            after = rows[-1].key
+            await asyncio.sleep(0)  # many jobs must not stop the others
+        found += [row.value for row in await self._lines.dead(scope)]
+        return builtins.list({job.id: job for job in found}.values())
+
+    async def ended(self, scope: Scope, since: int) -> builtins.list[Job]:
+        """The jobs of a user that were made since then, in µs, and are done or cancelled."""
+        found: builtins.list[Job] = []
+        after = (since // 1000).to_bytes(6, "big")  # as an identifier begins
+        while rows := await self._store.scan(scope, ENDED, after=after, limit=_STEP):
+            found += [row.value for row in rows]
+            after = rows[-1].key
+        return found
+
     async def watermarks(self, scope: Scope, session_id: str, kind: str) -> dict[str, Watermark]:
         """How far each processor of a kind is with a session."""
         self._lines.key(session_id, kind)
@@ -88,32 +113,52 @@ class Register:
         }
         return {name: row.value if row else Watermark() for name, row in rows.items()}
 
-    async def lag(self, scope: Scope, session_id: str, kind: str) -> int:
-        """How many messages of a session the slowest processor of a kind is behind. Raises NotFound."""
+    async def lag(self, scope: Scope, session_id: str, kind: str) -> ReflectionLag:
+        """How far the work of a kind on a session is. Raises NotFound, InvalidArgument."""
         row = await self._store.get(scope, SESSIONS, raw(session_id, "session_id"))
         if row is None:
             raise NotFound("session", session_id)
         marks = await self.watermarks(scope, session_id, kind)
-        return max((row.value.message_count - mark.seq for mark in marks.values()), default=0)
+        line = await self._lines.standing(scope, self._lines.key(session_id, kind))
+        dead = [row.value for row in await self._dead(scope, session_id=session_id, kind=kind)]
+        count = row.value.message_count
+        return ReflectionLag(
+            max((count - mark.seq for mark in marks.values()), default=0),
+            count,
+            tuple(Progress(name, mark.seq, mark.at, mark.gaps) for name, mark in marks.items()),
+            tuple(sorted((*dead, *line.jobs), key=lambda job: job.from_seq)),
+        )
+
+    async def reached(self, scope: Scope, session_id: str, kind: str, seq: int) -> JobState | None:
+        """How it stands with the work of a kind on a message; None if nothing works on it. Raises InvalidArgument."""
+        marks = (await self.watermarks(scope, session_id, kind)).values()
+        if not marks:
+            return None
+        if any(gap.from_seq <= seq <= gap.to_seq for mark in marks for gap in mark.gaps):
+            return JobState.DEAD
+        if all(mark.seq >= seq for mark in marks):
+            return JobState.DONE
+        jobs = (await self._lines.standing(scope, self._lines.key(session_id, kind))).jobs
+        return next((job.state for job in jobs if job.from_seq <= seq <= job.to_seq), None)
 
     async def requeue(
         self, scope: Scope, job_ids: Collection[str] = (), *, session_id: str = "", kind: str = ""
-    ) -> builtins.list[Job]:
-        """Gives dead letters another chance: these, or all of a session or kind, or all of the user.
+    ) -> tuple[builtins.list[Job], bool]:
+        """Gives dead letters another chance: these, or 1,000 of a session or kind or of the user; and are there more?
 
-        Exactly what each left out is opened again; its history stays, its attempts begin anew. Raises NotFound.
+        Exactly what each left out is opened again; its history stays, its attempts begin anew. One that is in the queue
+        already stays as it is. Raises NotFound, and FailedPrecondition for what is neither.
         """
-        return [
-            await self._decide(scope, row, reopen=True) for row in await self._dead(scope, job_ids, session_id, kind)
-        ]
+        return await self._decide(scope, job_ids, session_id, kind, reopen=True)
 
     async def discard(
         self, scope: Scope, job_ids: Collection[str] = (), *, session_id: str = "", kind: str = ""
-    ) -> builtins.list[Job]:
-        """Gives dead letters up, chosen as by `requeue`: what they left out stays left out. Raises NotFound."""
-        return [
-            await self._decide(scope, row, reopen=False) for row in await self._dead(scope, job_ids, session_id, kind)
-        ]
+    ) -> tuple[builtins.list[Job], bool]:
+        """Gives dead letters up, chosen as by `requeue`: what they left out stays left out.
+
+        One that was given up already stays so. Raises NotFound, and FailedPrecondition for what is neither.
+        """
+        return await self._decide(scope, job_ids, session_id, kind, reopen=False)
 
     async def pause(self, kind: str = EVERY_KIND) -> None:
         """Hands out no job of a kind, or none at all, in whatever process. Raises InvalidArgument."""
@@ -138,7 +183,46 @@ class Register:
         audit.record(writer, "jobs.pause" if paused else "jobs.resume", kind, self._clock.now())
         await writer.commit()
 
-    async def _decide(self, scope: Scope, row: Row[Job], *, reopen: bool) -> Job:
+    async def _decide(
+        self, scope: Scope, job_ids: Collection[str], session_id: str, kind: str, *, reopen: bool
+    ) -> tuple[builtins.list[Job], bool]:
+        decided: builtins.list[Job] = []
+        if job_ids:
+            rows = await self._named(scope, job_ids, decided, reopen=reopen)
+        else:
+            rows = await self._dead(scope, session_id=session_id, kind=kind)
+        # Those of one line change the same rows, so they go one after the other; lines share the syncs of the disk.
+        lines: defaultdict[tuple[str, str], builtins.list[Row[Job]]] = defaultdict(builtins.list)
+        for row in rows[:MOST]:
+            lines[row.value.session_id, row.value.kind].append(row)
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def each(line: builtins.list[Row[Job]]) -> builtins.list[Job]:
+            async with room:
+                return [await self._decide_one(scope, row, reopen=reopen) for row in line]
+
+        for jobs in await asyncio.gather(*map(each, lines.values())):
+            decided += jobs
+        return decided, len(rows) > MOST
+
+    async def _named(
+        self, scope: Scope, job_ids: Collection[str], decided: builtins.list[Job], *, reopen: bool
+    ) -> builtins.list[Row[Job]]:
+        """The dead letters among these; those of which the same was decided before are added to `decided`."""
+        rows: builtins.list[Row[Job]] = []
+        for place, job_id in enumerate(dict.fromkeys(job_ids)):
+            row = await self._store.get(scope, DEAD_LETTERS, raw(job_id, f"job_ids[{place}]"))
+            if row is not None:
+                rows.append(row)
+                continue
+            job = await self.get(scope, job_id)
+            if job.state not in (_LIVE if reopen else {JobState.CANCELLED}):
+                told = f"The job {job_id} is {job.state.name.lower()}, not dead."
+                raise FailedPrecondition(told, reason="JOB_NOT_DEAD")
+            decided.append(job)
+        return rows
+
+    async def _decide_one(self, scope: Scope, row: Row[Job], *, reopen: bool) -> Job:
         job = row.value
         for _ in range(_TRIES):
             writer = await self._store.writer(scope)
@@ -155,17 +239,8 @@ class Register:
             return await self.get(scope, job.id)
         raise Conflict("The job is being changed by somebody else; try again.")
 
-    async def _dead(
-        self, scope: Scope, job_ids: Collection[str], session_id: str, kind: str
-    ) -> builtins.list[Row[Job]]:
-        rows: builtins.list[Row[Job]] = []
-        for place, job_id in enumerate(job_ids):
-            row = await self._store.get(scope, DEAD_LETTERS, raw(job_id, f"job_ids[{place}]"))
-            if row is None:
-                raise NotFound("dead letter", job_id)
-            rows.append(row)
-        if not job_ids:
-            rows = await self._lines.dead(scope)
+    async def _dead(self, scope: Scope, *, session_id: str, kind: str) -> builtins.list[Row[Job]]:
+        rows = await self._lines.dead(scope)
         return [row for row in rows if session_id in ("", row.value.session_id) and kind in ("", row.value.kind)]
 
     async def _ids(self, scope: Scope, wanted: frozenset[JobState], after: bytes) -> builtins.list[bytes]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from alejo.ids import raw
-from alejo.jobs import Job, JobState, Priority
+from alejo.jobs import Gap, Job, Priority, WorkerStatus
 from alejo.storage.tables import Table
-from alejo.types import Value
+from alejo.types import JobState, Value
 
 
 class Line(Value, frozen=True):
@@ -37,14 +37,6 @@ class Beat(Value, frozen=True):
     token: int
     until: int
     ticks: int
-
-
-class Gap(Value, frozen=True):
-    """Messages that a processor left out: a dead letter's."""
-
-    job_id: str
-    from_seq: int
-    to_seq: int
 
 
 class Watermark(Value, frozen=True):
@@ -100,6 +92,7 @@ DEAD_LETTERS = Table("dead_letter", Job)  # job id (16)
 ENDED = Table("job_ended", Job)  # job id (16)
 SIGNS = Table("job_sign", Sign)  # appended, in the system scope
 PAUSED = Table("job_paused", Paused)  # kind, in the system scope
+HEARD = Table("job_worker", WorkerStatus)  # name of the process, in the system scope
 USERS = Table("job_user", bytes)  # the user's hash (32), in the system scope → their scope, sealed by their own key
 
 

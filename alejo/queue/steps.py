@@ -7,8 +7,8 @@ import random
 import msgspec
 
 from alejo.errors import FailedPrecondition
-from alejo.jobs import Attempt, Cause, Failure, Job, JobState
-from alejo.types import Value
+from alejo.jobs import Attempt, Cause, Failure, Job
+from alejo.types import JobState, Value
 
 HISTORY = 32  # attempts that a job keeps
 

@@ -18,14 +18,14 @@ import msgspec
 from alejo.clock import Clock
 from alejo.errors import Conflict, FailedPrecondition, InvalidArgument, ResourceExhausted
 from alejo.ids import Ids
-from alejo.jobs import Cause, Depth, Failure, Job, JobState, Priority
+from alejo.jobs import Cause, Depth, Failure, Job, Priority
 from alejo.queue.lines import Lines, Standing, leased, token_of
 from alejo.queue.order import LOOK_AGAIN, Entry, Order
 from alejo.queue.presence import Presence
 from alejo.queue.rows import LIVE, PAUSED, SIGNS, line_key
 from alejo.queue.steps import Limits
 from alejo.storage.store import SYSTEM, Store, Writer
-from alejo.types import Scope
+from alejo.types import JobState, Scope
 
 _TRIES = 8
 _PAGE = 1000

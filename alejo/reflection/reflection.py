@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -12,16 +12,20 @@ import structlog
 from alejo.clock import Clock
 from alejo.errors import AlejoError
 from alejo.ids import Ids
+from alejo.jobs import Job
 from alejo.queue import Limits
 from alejo.queue.presence import Presence
 from alejo.queue.promises import REFLECTION, Promises
 from alejo.queue.reconcile import Reconciler
 from alejo.queue.register import Register
+from alejo.queue.status import Status
 from alejo.queue.stored import StoredQueue
 from alejo.reflection.worker import BATCH, CONCURRENCY, LEAST_IDLE, SECONDS, Processing, Worker
 from alejo.storage.store import Store
 
 RECONCILE_SECONDS = 60.0
+REPORT_SECONDS = 5.0  # between two looks whether there is news of the work
+QUIET_SECONDS = 30.0  # without news, until it is told again that somebody is at work
 CLOSING_SECONDS = 1.0  # that what is under way may take at the end
 _LEAST_REST, _MOST_REST = 1.0, 60.0  # seconds after a fault before work goes on
 
@@ -45,21 +49,25 @@ class Reflection:
         batch: int = BATCH,
         timeout: float = SECONDS,
         concurrency: int = CONCURRENCY,
+        failed: Callable[[Job], None] | None = None,
     ) -> None:
         self.kinds = {kind: tuple(each.name for each in several) for kind, several in processors.items()}
         self.queue = StoredQueue(store, ids, clock, self.kinds, presence=presence, limits=limits)
         self.register = Register(store, self.queue.lines)
-        self.promises = Promises(self.queue)
+        self.status = Status(store, clock, self.kinds)
+        self.promises = Promises(self.queue, self.register)
         self.reconciler = Reconciler(store, self.queue, clock, [REFLECTION] if self.kinds.get(REFLECTION) else [])
         self.worker: Worker | None = None
-        self._made = partial(Worker, store, self.queue, clock, processors, batch=batch, timeout=timeout)
+        self._made = partial(Worker, store, self.queue, clock, processors, batch=batch, timeout=timeout, failed=failed)
+        self._clock = clock
         self._concurrency = concurrency
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Works through jobs in this process until `close`."""
         self.worker = self._made()
-        self._tasks = [asyncio.create_task(self._work(self.worker)), asyncio.create_task(self._reconcile())]
+        chores = (self._work(self.worker), self._reconcile(), self._report(self.worker))
+        self._tasks = [asyncio.create_task(chore) for chore in chores]
 
     async def settled(self) -> None:
         """Returns once no job is left, whoever works on them."""
@@ -73,12 +81,15 @@ class Reflection:
         """Ends the work: what does not end within a second is given back."""
         if self.worker is not None:
             self.worker.stop()
-            work, reconciling = self._tasks
-            reconciling.cancel()
+            work, *chores = self._tasks
+            for chore in chores:
+                chore.cancel()
             await asyncio.wait([work], timeout=CLOSING_SECONDS)
             work.cancel()
-            await asyncio.wait([work, reconciling])
+            await asyncio.wait(self._tasks)
             self.worker = None
+            with contextlib.suppress(AlejoError):
+                await self.status.leave(self.queue.owner)
         with contextlib.suppress(AlejoError):  # whoever comes next finds that this process is gone
             await self.queue.close()
 
@@ -92,6 +103,20 @@ class Reflection:
                 structlog.get_logger().error("reflection stopped and goes on", error=type(error).__name__, rest=rest)
                 await asyncio.sleep(rest)
                 rest = min(2 * rest, _MOST_REST)
+
+    async def _report(self, worker: Worker) -> None:
+        """Leaves word of what a worker did, soon when there is news, and else that it is there."""
+        began, told, news = self._clock.now(), 0, None
+        while True:
+            word = worker.word(self.queue.owner, began, self.queue.counts)
+            done = (word.counts, word.processors)
+            if done != news or word.heard_at - told >= QUIET_SECONDS * 1e6:
+                try:
+                    await self.status.tell(word)
+                    news, told = done, word.heard_at
+                except AlejoError as error:
+                    structlog.get_logger().warning("a worker cannot leave word now", why=error.reason)
+            await asyncio.sleep(REPORT_SECONDS)
 
     async def _reconcile(self) -> None:
         while True:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -16,8 +17,8 @@ import structlog
 
 from alejo.clock import Clock
 from alejo.errors import AlejoError, Conflict, PluginFailed, ResourceExhausted, Status, Unavailable
-from alejo.metrics import Metrics
-from alejo.queue import Cause, Depth, Failure, Job, Queue
+from alejo.jobs import LAGS, ProcessorStatus, WorkerStatus
+from alejo.queue import Cause, Failure, Job, Queue
 from alejo.storage.store import Store, Writer
 from alejo.storage.tables import MESSAGES
 from alejo.types import Message, Scope
@@ -71,9 +72,10 @@ class Unfit(Exception):
 
 
 class Worker:
-    """Takes jobs and works through them; `processors` are those of each kind. `depth` is as last seen.
+    """Takes jobs and works through them; `processors` are those of each kind.
 
-    `seconds` and `failures` count by processor.
+    `seconds` and `failures` count by processor, `lags` by kind how long jobs took from their first message on; see
+    `LAGS`. `failed` is told of every job of which an attempt failed.
     """
 
     def __init__(
@@ -85,10 +87,12 @@ class Worker:
         *,
         batch: int = BATCH,
         timeout: float = SECONDS,
+        failed: Callable[[Job], None] | None = None,
     ) -> None:
-        self.depth = Depth(0, 0, 0, 0, 0.0)
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.failures: Counter[str] = Counter()
+        self.lags: dict[str, list[int]] = {kind: [0] * (len(LAGS) + 1) for kind in processors}
+        self._failed = failed
         self._store = store
         self._queue = queue
         self._clock = clock
@@ -136,18 +140,16 @@ class Worker:
         self._lost |= {job.id for job in jobs} - kept
 
     async def tend(self) -> None:
-        """Ends the attempts of processes that are gone, and looks how much there is to do."""
+        """Ends the attempts of processes that are gone, and forgets what others have done."""
         await self._queue.reap()
-        self.depth = await self._queue.depth()
+        await self._queue.depth()
 
-    def observe(self, metrics: Metrics) -> None:
-        """Has metrics tell how much there is to do, and what the processors cost."""
-        for state in ("queued", "delayed", "running", "dead"):
-            text = f"Sessions whose next job is {state}." if state != "dead" else "Dead letters."
-            metrics.gauge(f"alejo_jobs_{state}", text, lambda state=state: getattr(self.depth, state))  # type: ignore[misc]
-        metrics.gauge("alejo_jobs_oldest_seconds", "How long the oldest job waits.", lambda: self.depth.oldest)
-        metrics.counter("alejo_processor_seconds", "Time in processors.", "processor", lambda: self.seconds)
-        metrics.counter("alejo_processor_failures", "Batches that failed.", "processor", lambda: self.failures)
+    def word(self, name: str, began_at: int, counts: Mapping[str, int]) -> WorkerStatus:
+        """What this worker says of itself; `counts` are those of its queue."""
+        names = [each.name for several in self._processors.values() for each in several]
+        costs = tuple(ProcessorStatus(each, self.seconds[each], self.failures[each]) for each in names)
+        lags = {kind: tuple(each) for kind, each in self.lags.items()}
+        return WorkerStatus(name, began_at, self._clock.now(), dict(counts), costs, lags)
 
     async def _work(self) -> None:
         idle = LEAST_IDLE
@@ -192,7 +194,9 @@ class Worker:
         for job in jobs:
             if job.id in failures and job.id not in self._lost:
                 with contextlib.suppress(Conflict):  # it is another's by now
-                    await self._queue.retry_later(job, failures[job.id])
+                    after = await self._queue.retry_later(job, failures[job.id])
+                    if self._failed is not None:
+                        self._failed(after)
 
     async def _ack(self, jobs: Sequence[Job]) -> None:
         """Ends jobs in one commit, or each in its own when one of them is another's by now."""
@@ -205,6 +209,11 @@ class Worker:
             for job in jobs:
                 with contextlib.suppress(Conflict):
                     await self._ack([job])
+            return
+        for job in jobs:
+            if not job.attempts or job.attempts[-1].number < job.attempt:  # what was requeued waited for a person
+                lag = (self._clock.now() - job.created_at) / 1e6
+                self.lags[job.kind][bisect_left(LAGS, lag)] += 1
 
     async def _process(
         self, processor: Processing, jobs: Sequence[Job], left: Mapping[str, Mapping[str, int]]

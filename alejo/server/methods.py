@@ -13,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from alejo.v1 import admin_pb2, chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
+from alejo.v1 import admin_pb2, chat_pb2, facts_pb2, jobs_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
 
 
 class Access(enum.Enum):
@@ -70,6 +70,16 @@ ACCESS = {
     "alejo.v1.SessionsService/UpdateSession": Access.BOTH,
     "alejo.v1.SessionsService/DeleteSession": Access.WRITE,
     "alejo.v1.SessionsService/ListMessages": Access.READ,
+    "alejo.v1.JobsService/ListJobs": Access.READ,
+    "alejo.v1.JobsService/GetJob": Access.READ,
+    "alejo.v1.JobsService/WatchJobs": Access.READ,
+    # Both answer with jobs as they stand, whoever made them.
+    "alejo.v1.JobsService/RequeueJobs": Access.BOTH,
+    "alejo.v1.JobsService/DiscardJobs": Access.BOTH,
+    "alejo.v1.JobsService/GetReflectionLag": Access.READ,
+    "alejo.v1.JobsService/PauseJobs": Access.OPERATOR,
+    "alejo.v1.JobsService/ResumeJobs": Access.OPERATOR,
+    "alejo.v1.JobsService/GetQueueStatus": Access.OPERATOR,
     "alejo.v1.OwnershipService/ExportUser": Access.READ,
     "alejo.v1.OwnershipService/ImportUser": Access.WRITE,
     "alejo.v1.PluginsService/ListPlugins": Access.READ,
@@ -97,7 +107,7 @@ class Room(enum.Enum):
     STREAM = "stays open for as long as its client likes"
 
 
-OWN = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, ownership_pb2, plugins_pb2, admin_pb2)
+OWN = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, jobs_pb2, ownership_pb2, plugins_pb2, admin_pb2)
 OWN_SERVICES = tuple(service.full_name for file in OWN for service in file.DESCRIPTOR.services_by_name.values())
 HEALTH = "grpc.health.v1.Health"
 # The two reflection protocols differ in nothing but their name; grpcio has messages for the older one only.
@@ -127,7 +137,7 @@ class Method(msgspec.Struct, frozen=True):
     @property
     def room(self) -> Room:
         """What its calls are counted among."""
-        if self.asks_many or (self.access is Access.OPEN and self.gives_many):
+        if self.asks_many or (self.gives_many and self.name.startswith("Watch")):
             return Room.STREAM
         if self.access is Access.OPEN:
             return Room.FREE

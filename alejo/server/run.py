@@ -20,13 +20,14 @@ from alejo import log
 from alejo.cache import NAMESPACES, Cache
 from alejo.metrics import Metrics, Scrape
 
-from . import compacting, listen
+from . import compacting, jobs, listen
 from .admin import AdminCalls
 from .chat import ChatCalls
 from .connections import Connections
 from .facts import FactsCalls
 from .gate import Gate
 from .health import Health
+from .jobs import JobsCalls
 from .limits import Limits
 from .memory import MemoryCalls
 from .methods import HEALTH, OWN_SERVICES, REFLECTION, Method, methods
@@ -88,7 +89,7 @@ class Server:
         self._hurry = asyncio.Event()
         self._stopped = asyncio.Event()
         self._draining: asyncio.Task[None] | None = None
-        self._compacting: asyncio.Task[None] | None = None
+        self._chores: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Opens every port and serves. Raises StartupError, leaving nothing open."""
@@ -136,7 +137,8 @@ class Server:
                 self._closed_connections,
             )
         hours = settings["data.compact_hours"]
-        self._compacting = asyncio.create_task(compacting.rounds(assistant, hours))
+        chores = (compacting.rounds(assistant, hours), jobs.looks(assistant.reflection.status))
+        self._chores = [asyncio.create_task(chore) for chore in chores]
         # What stands now stands until the end: the collector need not look at it again with every sweep.
         gc.collect()
         gc.freeze()
@@ -180,6 +182,9 @@ class Server:
         self._health = Health(assistant.plugins)
         self._count_plugins(assistant.plugins)
         self._count_cache(assistant.cache)
+        assistant.reflection.status.observe(self.metrics)
+        text = "Events that observers of a plugin missed."
+        self.metrics.counter("alejo_events_dropped", text, "plugin", assistant.events.dropped)
         answers = services(assistant) | {HEALTH: self._health}
         if settings["server.reflection"]:
             reflection = Reflection((*OWN_SERVICES, HEALTH, *REFLECTION))
@@ -267,8 +272,8 @@ class Server:
             await asyncio.sleep(rest)
 
     async def _close(self) -> None:
-        if self._compacting is not None:
-            self._compacting.cancel()
+        for chore in self._chores:
+            chore.cancel()
         if self._gate is not None:
             self._gate.stop()
         if self._channel is not None:
@@ -330,6 +335,7 @@ def services(assistant: Assistant) -> dict[str, object]:
         "alejo.v1.OwnershipService": OwnershipCalls(assistant.ownership),
         "alejo.v1.FactsService": FactsCalls(assistant.facts),
         "alejo.v1.SessionsService": SessionsCalls(assistant.sessions),
+        "alejo.v1.JobsService": JobsCalls(assistant.reflection, assistant.clock),
         "alejo.v1.PluginsService": PluginsCalls(assistant.plugins),
         "alejo.v1.AdminService": AdminCalls(assistant),
     }

@@ -105,6 +105,7 @@ class ChatResponse(_message.Message):
     DEGRADED_FIELD_NUMBER: _builtins.int
     COMMANDS_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
+    REFLECTION_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     """The turn's identifier. Opaque."""
@@ -114,6 +115,8 @@ class ChatResponse(_message.Message):
     """The session, new if none was named."""
     replayed: _builtins.bool
     """This turn had been answered before; this is the stored answer."""
+    reflection: _types_pb2.JobState.ValueType
+    """How it stands with what becomes of this turn behind the answer, such as queued. Unspecified if nothing does."""
     @_builtins.property
     def user_message(self) -> _types_pb2.Message:
         """The user's message as recorded."""
@@ -160,11 +163,12 @@ class ChatResponse(_message.Message):
         degraded: _abc.Iterable[_types_pb2.Degraded] | None = ...,
         commands: _abc.Iterable[_builtins.str] | None = ...,
         replayed: _builtins.bool = ...,
+        reflection: _types_pb2.JobState.ValueType = ...,
         model: Global___ModelUse | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "message", b"message", "model", b"model", "user_message", b"user_message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "commands", b"commands", "degraded", b"degraded", "message", b"message", "model", b"model", "percepts", b"percepts", "recalled", b"recalled", "replayed", b"replayed", "request_id", b"request_id", "session_id", b"session_id", "turn_id", b"turn_id", "user_message", b"user_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "commands", b"commands", "degraded", b"degraded", "message", b"message", "model", b"model", "percepts", b"percepts", "recalled", b"recalled", "reflection", b"reflection", "replayed", b"replayed", "request_id", b"request_id", "session_id", b"session_id", "turn_id", b"turn_id", "user_message", b"user_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -146,6 +146,46 @@ STANDING_WITHDRAWN: Standing.ValueType  # 3
 """Taken back by restoring what it had superseded: it was never true."""
 Global___Standing: _TypeAlias = Standing  # noqa: Y015
 
+class _JobState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JobStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JOB_STATE_UNSPECIFIED: _JobState.ValueType  # 0
+    """Not said."""
+    JOB_STATE_QUEUED: _JobState.ValueType  # 1
+    """Waits for its turn."""
+    JOB_STATE_RUNNING: _JobState.ValueType  # 2
+    """Is under way."""
+    JOB_STATE_DELAYED: _JobState.ValueType  # 3
+    """Failed, and is tried again later."""
+    JOB_STATE_DONE: _JobState.ValueType  # 4
+    """Is done."""
+    JOB_STATE_DEAD: _JobState.ValueType  # 5
+    """Failed for good: a dead letter, on which a person decides."""
+    JOB_STATE_CANCELLED: _JobState.ValueType  # 6
+    """Was given up."""
+
+class JobState(_JobState, metaclass=_JobStateEnumTypeWrapper):
+    """Where a job stands."""
+
+JOB_STATE_UNSPECIFIED: JobState.ValueType  # 0
+"""Not said."""
+JOB_STATE_QUEUED: JobState.ValueType  # 1
+"""Waits for its turn."""
+JOB_STATE_RUNNING: JobState.ValueType  # 2
+"""Is under way."""
+JOB_STATE_DELAYED: JobState.ValueType  # 3
+"""Failed, and is tried again later."""
+JOB_STATE_DONE: JobState.ValueType  # 4
+"""Is done."""
+JOB_STATE_DEAD: JobState.ValueType  # 5
+"""Failed for good: a dead letter, on which a person decides."""
+JOB_STATE_CANCELLED: JobState.ValueType  # 6
+"""Was given up."""
+Global___JobState: _TypeAlias = JobState  # noqa: Y015
+
 @_typing.final
 class Part(_message.Message):
     """A piece of a message that is not plain text."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from alejo.outcomes import Preview, Tally, Tidied
 from alejo.types import (
     Accepted,
     Answer,
@@ -27,6 +28,7 @@ from alejo.types import (
     Filter,
     Hit,
     Image,
+    JobState,
     Kept,
     Layer,
     Memory,
@@ -40,13 +42,10 @@ from alejo.types import (
     PluginState,
     PluginStatus,
     Preferences,
-    Preview,
     Role,
     Session,
     SessionState,
     Standing,
-    Tally,
-    Tidied,
     Vacancy,
     Version,
 )
@@ -59,6 +58,7 @@ _LAYERS: dict[int, Layer] = {int(layer): layer for layer in Layer}
 _STATES: dict[int, SessionState] = {int(state): state for state in SessionState}
 _PLUGIN_STATES: dict[int, PluginState] = {int(state): state for state in PluginState}
 _CARDINALITIES: dict[int, Cardinality] = {int(cardinality): cardinality for cardinality in Cardinality}
+_JOB_STATES: dict[int, JobState] = {int(state): state for state in JobState}
 _STANDINGS: dict[int, Standing] = {int(standing): standing for standing in Standing}
 
 
@@ -425,6 +425,7 @@ def answer(proto: chat_pb2.ChatResponse) -> Answer:
         tuple(proto.commands),
         proto.replayed,
         model_use(proto.model) if proto.HasField("model") else None,
+        _JOB_STATES.get(proto.reflection),
     )
 
 

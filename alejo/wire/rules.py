@@ -179,6 +179,21 @@ def _one_way_to_forget(request: Any, path: str, found: Found) -> None:
         )
 
 
+def _some_dead_letters(request: Any, path: str, found: Found) -> None:
+    if request.job_ids:
+        found.extend(
+            (f"{path}{name}", "must be empty, as there are job_ids")
+            for name in ("session_id", "kind", "all")
+            if getattr(request, name)
+        )
+    elif request.all:
+        found.extend(
+            (f"{path}{name}", "must be empty, as it is all there are")
+            for name in ("session_id", "kind")
+            if getattr(request, name)
+        )
+
+
 def _added_fact(request: Any, path: str, found: Found) -> None:
     found.extend(
         (f"{path}fact.{name}", "is required")
@@ -194,12 +209,19 @@ MEMORY_CHANGES = ("text", "layer", "kind", "importance", "pinned", "archived", "
 _ROLE = member(types_pb2.Role.DESCRIPTOR)
 _LAYER = member(types_pb2.Layer.DESCRIPTOR)
 _CARDINALITY = member(types_pb2.Cardinality.DESCRIPTOR)
+_JOB_STATE = member(types_pb2.JobState.DESCRIPTOR)
 _STATE = member(sessions_pb2.SessionState.DESCRIPTOR)
 _PLUGIN_NAME = Rules({"name": text(256)}, required=("name",))
 _PLUGIN_STATE = member(plugins_pb2.PluginState.DESCRIPTOR)
 _REQUEST_ID = text(NAME)
 _TOKEN = text(1024)
 _PAGE: dict[str, Check] = {"page_size": page_size, "page_token": _TOKEN}
+_KIND: dict[str, Check] = {"kind": text(64)}
+_DEAD_LETTERS = Rules(
+    _KIND | {"job_ids": items(1000, identifier), "session_id": identifier, "all": anything},
+    either=("job_ids", "session_id", "kind", "all"),
+    whole=_some_dead_letters,
+)
 _PARTS = items(8, nested("Part"))
 
 TABLE: dict[str, Rules] = {
@@ -424,6 +446,16 @@ TABLE: dict[str, Rules] = {
         },
         required=("preferences",),
     ),
+    # jobs
+    "ListJobsRequest": Rules(_PAGE | _KIND | {"states": items(32, _JOB_STATE), "session_id": identifier}),
+    "GetJobRequest": Rules({"job_id": identifier}, required=("job_id",)),
+    "WatchJobsRequest": Rules(_KIND | {"session_id": identifier}),
+    "RequeueJobsRequest": _DEAD_LETTERS,
+    "DiscardJobsRequest": _DEAD_LETTERS,
+    "GetReflectionLagRequest": Rules(_KIND | {"session_id": identifier}, required=("session_id",)),
+    "PauseJobsRequest": Rules(_KIND),
+    "ResumeJobsRequest": Rules(_KIND),
+    "GetQueueStatusRequest": Rules({}),
     # plugins and admin
     "ListPluginsRequest": Rules(_PAGE),
     "GetPluginRequest": _PLUGIN_NAME,

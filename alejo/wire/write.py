@@ -9,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from alejo.outcomes import Preview, Tally, Tidied
 from alejo.types import (
     Accepted,
     Answer,
@@ -33,10 +34,7 @@ from alejo.types import (
     Percept,
     PluginStatus,
     Preferences,
-    Preview,
     Session,
-    Tally,
-    Tidied,
     Vacancy,
     Version,
 )
@@ -464,6 +462,7 @@ def answer(value: Answer) -> chat_pb2.ChatResponse:
         commands=value.commands,
         replayed=value.replayed,
         model=None if value.model is None else model_use(value.model),
+        reflection=value.reflection or 0,  # type: ignore[arg-type]
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alejo.clock import FakeClock
-from alejo.errors import InvalidArgument, NotFound
+from alejo.errors import FailedPrecondition, InvalidArgument, NotFound
 from alejo.ids import Ids
 from alejo.queue import Cause, Failure, Job, JobState, Limits, Priority
 from alejo.queue.presence import Presence
@@ -85,7 +85,7 @@ async def test_a_dead_letter_is_a_gap(house: House) -> None:
     assert {name: mark.seq for name, mark in marks.items()} == {"episodic": 4, "semantic": 4}
     assert [(gap.job_id, gap.from_seq, gap.to_seq) for gap in marks["semantic"].gaps] == [(job.id, 1, 2)]
     assert marks["episodic"].gaps == ()
-    (again,) = await house.register.requeue(ADA, [job.id])
+    (again,), _ = await house.register.requeue(ADA, [job.id])
     assert (again.state, again.attempt, [each.failure.code for each in again.attempts]) == (
         JobState.QUEUED, 0, ["unknown_schema"],
     )  # fmt: skip
@@ -142,11 +142,16 @@ async def test_decisions_about_dead_letters(house: House) -> None:
         await house.queue.dead_letter(jobs[-1], GONE)
     live = await house.enqueue(ADA, "4" * 32, 1)
     assert live
-    with pytest.raises(NotFound):
-        await house.register.requeue(ADA, [live.id])
+    assert await house.register.requeue(ADA, [live.id]) == ([live], False)
+    with pytest.raises(FailedPrecondition, match="is queued, not dead"):
+        await house.register.discard(ADA, [live.id])
     with pytest.raises(NotFound):
         await house.register.discard(ADA, [jobs[3].id])
-    await house.register.discard(ADA, [jobs[0].id])
+    for _ in range(2):
+        (gone,), _ = await house.register.discard(ADA, [jobs[0].id])
+        assert gone.state is JobState.CANCELLED
+    with pytest.raises(FailedPrecondition, match="is cancelled, not dead"):
+        await house.register.requeue(ADA, [jobs[0].id])
     await house.register.requeue(ADA, session_id=TWO)
     await house.register.requeue(ADA)
     states = await house.states(ADA)
@@ -261,7 +266,7 @@ async def test_what_nobody_was_promised_is_found(house: House) -> None:
     await house.enqueue(ADA, "4" * 32, 2)
     reconciler = Reconciler(house.store, house.queue, house.clock, KINDS)
     assert await reconciler.every() == 0  # they may be in a turn
-    assert [await house.register.lag(ADA, session_id, "reflect") for session_id in (ONE, "3" * 32)] == [4, 0]
+    assert [(await house.register.lag(ADA, session, "reflect")).messages for session in (ONE, "3" * 32)] == [4, 0]
     house.clock.advance(61)
     assert await reconciler.every() == 1
     system = await house.store.writer(SYSTEM)
@@ -276,7 +281,7 @@ async def test_what_nobody_was_promised_is_found(house: House) -> None:
     await house.queue.dead_letter(jobs[0], GONE)  # a gap is not behind
     for job in jobs[1:]:
         await house.ack(job)
-    assert await house.register.lag(ADA, ONE, "reflect") == 0
+    assert (await house.register.lag(ADA, ONE, "reflect")).messages == 0
     assert await Reconciler(house.store, house.queue, house.clock, KINDS).every() == 0
 
 

@@ -28,7 +28,7 @@ async def test_every_turn_is_worked_through(settings: Settings) -> None:
             row = await assistant.store.get(scope, SESSION_LOGS, bytes.fromhex(session_id))
             assert row
             assert (row.value.asked, row.value.asked_characters, row.value.answered) == (2, 8, 2)
-            assert await assistant.reflection.register.lag(scope, session_id, REFLECTION) == 0
+            assert (await assistant.reflection.register.lag(scope, session_id, REFLECTION)).messages == 0
     assert list(settings.data_path.joinpath("workers").iterdir()) == []
 
 

@@ -17,6 +17,7 @@ from alejo.ids import Ids
 from alejo.metrics import Metrics
 from alejo.queue import Cause, JobState, Limits
 from alejo.queue.register import Register
+from alejo.queue.status import Status
 from alejo.queue.stored import StoredQueue
 from alejo.reflection import Effects, Piece, Unfit, Worker
 from alejo.reflection.statistics import Statistics
@@ -265,14 +266,22 @@ async def test_many_workers_do_everything_once(tmp_path: Path) -> None:
 async def test_metrics_tell_the_queue() -> None:
     """How much there is to do, dead letters and what processors cost stand in the metrics."""
     house = House(Notes("notes", InvalidArgument.field("a", "b")))
-    metrics = Metrics()
-    house.worker.observe(metrics)
+    metrics, status = Metrics(), Status(house.store, house.clock, ["reflect"])
+    status.observe(metrics)
     await house.say(ADA, ONE, 1, 2)
     await house.worker.once()
     await house.say(ADA, TWO, 1, 2)
     house.clock.advance(7)
-    await house.worker.tend()
-    told = {sample.name: sample.value for family in metrics.collect() for sample in family.samples}
-    assert told["alejo_jobs_queued"] == told["alejo_jobs_dead"] == told["alejo_processor_failures_total"] == 1
-    assert told["alejo_jobs_oldest_seconds"] == pytest.approx(7, abs=0.1)
-    assert told["alejo_jobs_running"] == told["alejo_jobs_delayed"] == 0
+    await status.tell(house.worker.word("one", 0, house.queue.counts))
+    await status.look()
+    told = {(one.name, *one.labels.values()): one.value for family in metrics.collect() for one in family.samples}
+    states = {state: told["alejo_jobs", "reflect", state] for state in ("queued", "delayed", "running", "dead")}
+    assert states == {"queued": 1, "delayed": 0, "running": 0, "dead": 1}
+    assert told["alejo_jobs_oldest_seconds", "reflect"] == pytest.approx(7, abs=0.1)
+    assert told["alejo_processor_failures_total", "notes"] == told["alejo_job_steps_total", "dead"] == 1
+    assert told["alejo_workers",] == 1
+    await status.leave("one")
+    assert (await status.look()).workers == ()
+    left = {(one.name, *one.labels.values()): one.value for family in metrics.collect() for one in family.samples}
+    counters = {name: value for name, value in told.items() if name[0].endswith("_total")}
+    assert {name: left[name] for name in counters} == counters

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from alejo.server.methods import Access, Method, methods
-from alejo.v1 import admin_pb2, chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
+from alejo.v1 import admin_pb2, chat_pb2, facts_pb2, jobs_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
 
 from .house import House, house, within
 
@@ -31,9 +31,11 @@ class Ana(msgspec.Struct):
     memory: str = ""
     fact: str = ""
     superseded: str = ""
+    job: str = ""
     sessions: str = ""  # page tokens
     memories: str = ""
     facts: str = ""
+    jobs: str = ""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -102,6 +104,17 @@ ROWS = {
     "SessionsService/ListMessages": Row(
         lambda ana: sessions_pb2.ListMessagesRequest(session_id=ana.session), Code.NOT_FOUND
     ),
+    "JobsService/ListJobs": Row(lambda ana: jobs_pb2.ListJobsRequest(page_size=1, page_token=ana.jobs)),
+    "JobsService/GetJob": Row(lambda ana: jobs_pb2.GetJobRequest(job_id=ana.job), Code.NOT_FOUND),
+    "JobsService/WatchJobs": Row(lambda _: jobs_pb2.WatchJobsRequest()),
+    "JobsService/RequeueJobs": Row(lambda _: jobs_pb2.RequeueJobsRequest(all=True)),
+    "JobsService/DiscardJobs": Row(lambda _: jobs_pb2.DiscardJobsRequest(all=True)),
+    "JobsService/GetReflectionLag": Row(
+        lambda ana: jobs_pb2.GetReflectionLagRequest(session_id=ana.session), Code.NOT_FOUND
+    ),
+    "JobsService/PauseJobs": Row(lambda _: jobs_pb2.PauseJobsRequest(kind="reflection")),
+    "JobsService/ResumeJobs": Row(lambda _: jobs_pb2.ResumeJobsRequest(kind="reflection")),
+    "JobsService/GetQueueStatus": Row(lambda _: jobs_pb2.GetQueueStatusRequest()),
     "OwnershipService/ExportUser": Row(lambda _: ownership_pb2.ExportUserRequest()),
     "OwnershipService/ImportUser": Row(lambda _: ownership_pb2.ImportUserRequest(data=EMPTY)),
     "PluginsService/ListPlugins": Row(lambda _: plugins_pb2.ListPluginsRequest()),
@@ -152,7 +165,8 @@ class Table(msgspec.Struct):
 
 @pytest.fixture
 async def table(tmp_path: Path) -> AsyncIterator[Table]:
-    async with house(tmp_path, parrot=False, plugins=None, server__local_user=False) as home:
+    free = {"server__local_user": False, "limits__requests_per_second": 0.0}
+    async with house(tmp_path, parrot=False, plugins=None, **free) as home:
         keys = home.assistant.keys
 
         async def caller(name: str, tenant: str, user: str, **more: Any) -> list[tuple[str, str]]:
@@ -193,14 +207,18 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
     every = facts_pb2.ListFactsRequest(page_size=1, include_superseded=True)
     sessions = sessions_pb2.ListSessionsRequest(page_size=1)
     memories = memory_pb2.ListMemoriesRequest(page_size=1)
+    await call("ChatService/Chat", told, chat_pb2.ChatResponse)
+    jobs = await call("JobsService/ListJobs", jobs_pb2.ListJobsRequest(page_size=1), jobs_pb2.ListJobsResponse)
     return Ana(
         said.session_id,
         kept.memories[0].id,
         facts[1],
         facts[0],
+        jobs.jobs[0].id,
         (await call("SessionsService/ListSessions", sessions, sessions_pb2.ListSessionsResponse)).next_page_token,
         (await call("MemoryService/ListMemories", memories, memory_pb2.ListMemoriesResponse)).next_page_token,
         (await call("FactsService/ListFacts", every, facts_pb2.ListFactsResponse)).next_page_token,
+        jobs.next_page_token,
     )
 
 
@@ -222,7 +240,7 @@ async def outcome(home: House, method: Method, request: Message, metadata: Any) 
         frames = []
         while (frame := await within(call.read())) is not grpc.aio.EOF:
             frames.append(frame)
-            if method.name == "Watch":
+            if method.name.startswith("Watch"):
                 call.cancel()
                 break
         else:

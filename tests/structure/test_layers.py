@@ -10,7 +10,7 @@ from .imports import ROOT, Import, environment, imports, rings, sources
 
 ROWS = (
     "errors types v1 _core __version__",
-    "completions jobs",
+    "completions jobs outcomes",
     "cache clock embedding entropy log metrics paging reasons roles settings wire",
     "hooks ids",
     "plugins storage",

@@ -13,10 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alejo.errors import InvalidArgument
-from alejo.v1 import admin_pb2, chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import (
+    admin_pb2,
+    chat_pb2,
+    facts_pb2,
+    jobs_pb2,
+    memory_pb2,
+    ownership_pb2,
+    plugins_pb2,
+    sessions_pb2,
+    types_pb2,
+)
 from alejo.wire import rules
 
-FILES = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, ownership_pb2, plugins_pb2, admin_pb2)
+FILES = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, jobs_pb2, ownership_pb2, plugins_pb2, admin_pb2)
 ID = "0123456789abcdef" * 2
 
 
@@ -73,6 +83,9 @@ GOOD: list[Message] = [
     sessions_pb2.UpdateSessionRequest(session={"id": ID}, update_mask={"paths": ["title"]}),
     sessions_pb2.ListSessionsRequest(states=[1, 6]),
     admin_pb2.GetInfoRequest(),
+    jobs_pb2.ListJobsRequest(states=[1, 6], kind="k" * 64, session_id=ID),
+    jobs_pb2.RequeueJobsRequest(job_ids=[ID] * 1000),
+    jobs_pb2.DiscardJobsRequest(kind="reflection", session_id=ID),
 ]
 
 

@@ -1,25 +1,17 @@
-"""A client of a server: the same words as the library, over gRPC.
-
-    async with connect("unix:/path/of/alejo.sock") as client:
-        answer = await client.chat(Ask("Hello"))
-
-Every write carries a request id, so a call that did not reach the server is sent again without doing anything twice.
-"""
+"""The calls of a server."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
-from google.rpc.status_pb2 import Status as RpcStatus
 
-from alejo.errors import AlejoError, DeadlineExceeded, InvalidArgument, Status, Unavailable, Unimplemented
+from alejo.errors import AlejoError, InvalidArgument, Unavailable
+from alejo.jobs import Job, QueueStatus, ReflectionLag
+from alejo.outcomes import Preview, Tally, Tidied
 from alejo.types import (
     Accepted,
     Answer,
@@ -29,6 +21,7 @@ from alejo.types import (
     FactDraft,
     Filter,
     Hit,
+    JobState,
     Kept,
     Memory,
     MemoryDraft,
@@ -38,11 +31,8 @@ from alejo.types import (
     Page,
     PluginStatus,
     Preferences,
-    Preview,
     Session,
     SessionState,
-    Tally,
-    Tidied,
     Vacancy,
     Version,
 )
@@ -53,6 +43,8 @@ from alejo.v1 import (
     chat_pb2_grpc,
     facts_pb2,
     facts_pb2_grpc,
+    jobs_pb2,
+    jobs_pb2_grpc,
     memory_pb2,
     memory_pb2_grpc,
     ownership_pb2,
@@ -63,11 +55,15 @@ from alejo.v1 import (
     sessions_pb2_grpc,
     types_pb2,
 )
-from alejo.wire import read, status, write
+from alejo.wire import jobs, read, write
+
+from .errors import error_of, failure
+from .requests import chat, new_request_id
+from .talk import Talk
 
 # What any client may use. Everything that writes carries a request id, so what failed as UNAVAILABLE may be sent again
 # whether or not it was done.
-SERVICE_CONFIG = Path(__file__).with_name("service_config.json")
+SERVICE_CONFIG = Path(__file__).parents[1] / "service_config.json"
 _OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.service_config", SERVICE_CONFIG.read_text()),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -79,14 +75,7 @@ _OPTIONS: tuple[tuple[str, str | int], ...] = (
 )
 
 
-NOT_REACHABLE = "NOT_REACHABLE"
-_DETAILS = "grpc-status-details-bin"
 _FIRST, _TEN, _ANY = Page(), Page(10), Filter()
-
-
-def new_request_id() -> str:
-    """A request id that nobody else makes."""
-    return uuid.uuid4().hex
 
 
 class Client:
@@ -101,6 +90,7 @@ class Client:
         self._memory = memory_pb2_grpc.MemoryServiceStub(channel)
         self._ownership = ownership_pb2_grpc.OwnershipServiceStub(channel)
         self._facts = facts_pb2_grpc.FactsServiceStub(channel)
+        self._jobs = jobs_pb2_grpc.JobsServiceStub(channel)
         self._plugins = plugins_pb2_grpc.PluginsServiceStub(channel)
         self._admin = admin_pb2_grpc.AdminServiceStub(channel)
 
@@ -108,15 +98,15 @@ class Client:
         try:
             return await method(request, metadata=self._metadata, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
-            raise _error(error, self.target) from None
+            raise error_of(error, self.target) from None
 
     async def chat(self, ask: Ask) -> Answer:
         """One turn."""
-        return read.answer(await self._call(self._chat.Chat, _chat(ask)))
+        return read.answer(await self._call(self._chat.Chat, chat(ask)))
 
     async def stream(self, ask: Ask, *, timeout: float | None = None) -> AsyncGenerator[Accepted | str | Answer, None]:
         """One turn as it is answered, for at most `timeout` seconds. Closing the iterator cancels the turn."""
-        request = chat_pb2.ChatStreamRequest(chat=_chat(ask))
+        request = chat_pb2.ChatStreamRequest(chat=chat(ask))
         call = self._chat.ChatStream(request, metadata=self._metadata, timeout=timeout)
         try:
             async for response in call:
@@ -128,7 +118,7 @@ class Client:
                 elif frame == "done":
                     yield read.answer(response.done)
         except grpc.aio.AioRpcError as error:
-            raise _error(error, self.target) from None
+            raise error_of(error, self.target) from None
         finally:
             call.cancel()
 
@@ -226,11 +216,11 @@ class Client:
             async for response in call:
                 result = response.WhichOneof("result")
                 if result == "failure":
-                    yield _failure(response.failure)
+                    yield failure(response.failure)
                 elif result == "remembered":  # behind any other frame comes the status that ends the stream
                     yield read.kept(response.remembered)
         except grpc.aio.AioRpcError as error:
-            raise _error(error, self.target) from None
+            raise error_of(error, self.target) from None
         finally:
             call.cancel()
 
@@ -256,11 +246,11 @@ class Client:
             async for response in call:
                 result = response.WhichOneof("result")
                 if result == "failure":
-                    yield _failure(response.failure)
+                    yield failure(response.failure)
                 elif result == "recalled":
                     yield [read.hit(hit) for hit in response.recalled.hits]
         except grpc.aio.AioRpcError as error:
-            raise _error(error, self.target) from None
+            raise error_of(error, self.target) from None
         finally:
             call.cancel()
 
@@ -359,7 +349,7 @@ class Client:
             async for response in call:
                 yield response.data
         except grpc.aio.AioRpcError as error:
-            raise _error(error, self.target) from None
+            raise error_of(error, self.target) from None
         finally:
             call.cancel()
 
@@ -379,7 +369,7 @@ class Client:
                 if response.WhichOneof("result") == "imported":
                     yield read.imported(response.imported)
         except grpc.aio.AioRpcError as error:
-            raise _error(error, self.target) from None
+            raise error_of(error, self.target) from None
         finally:
             call.cancel()
 
@@ -430,6 +420,85 @@ class Client:
         request = facts_pb2.GetNeighbourhoodRequest(entity=entity, depth=depth, limit=limit, as_of=write.perhaps(as_of))
         return read.neighbourhood(await self._call(self._facts.GetNeighbourhood, request))
 
+    async def jobs(
+        self, page: Page = _FIRST, *, states: Sequence[JobState] = (), session_id: str = "", kind: str = ""
+    ) -> tuple[list[Job], str]:
+        """A page of the user's jobs, oldest first and without their attempts, and the token of the next."""
+        request = jobs_pb2.ListJobsRequest(
+            page_size=page.size,
+            page_token=page.token,
+            states=[types_pb2.JobState.ValueType(state) for state in states],
+            session_id=session_id,
+            kind=kind,
+        )
+        response = await self._call(self._jobs.ListJobs, request)
+        return [jobs.read_job(job) for job in response.jobs], response.next_page_token
+
+    async def job(self, job_id: str) -> Job:
+        """A job with its attempts. Raises NotFound."""
+        return jobs.read_job((await self._call(self._jobs.GetJob, jobs_pb2.GetJobRequest(job_id=job_id))).job)
+
+    async def watch_jobs(self, *, session_id: str = "", kind: str = "") -> AsyncGenerator[Job | str, None]:
+        """The jobs that are not over, then each that changes; the identifier of one that is gone. Without end.
+
+        Raises Unavailable when the server stops.
+        """
+        request = jobs_pb2.WatchJobsRequest(session_id=session_id, kind=kind)
+        call = self._jobs.WatchJobs(request, metadata=self._metadata)
+        try:
+            async for response in call:
+                match response.WhichOneof("frame"):
+                    case "job":
+                        yield jobs.read_job(response.job)
+                    case "removed":
+                        yield response.removed
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error, self.target) from None
+        finally:
+            call.cancel()
+
+    async def requeue_jobs(
+        self, job_ids: Sequence[str] = (), *, session_id: str = "", kind: str = "", everything: bool = False
+    ) -> list[Job]:
+        """Gives dead letters another chance: these, or all of a session or kind, or everything.
+
+        Raises NotFound, and FailedPrecondition for a job that is no dead letter and not in the queue.
+        """
+        request = jobs_pb2.RequeueJobsRequest(job_ids=job_ids, session_id=session_id, kind=kind, all=everything)
+        return await self._decide(self._jobs.RequeueJobs, request)
+
+    async def discard_jobs(
+        self, job_ids: Sequence[str] = (), *, session_id: str = "", kind: str = "", everything: bool = False
+    ) -> list[Job]:
+        """Gives dead letters up, chosen as by `requeue_jobs`. Raises NotFound, FailedPrecondition."""
+        request = jobs_pb2.DiscardJobsRequest(job_ids=job_ids, session_id=session_id, kind=kind, all=everything)
+        return await self._decide(self._jobs.DiscardJobs, request)
+
+    async def _decide(self, method: Any, request: Any) -> list[Job]:
+        decided: list[Job] = []
+        while True:
+            response = await self._call(method, request)
+            decided += map(jobs.read_job, response.jobs)
+            if not response.more:
+                return decided
+
+    async def reflection_lag(self, session_id: str, kind: str = "") -> ReflectionLag:
+        """How far the work of a kind on a session is; of reflection, if none is named. Raises NotFound."""
+        request = jobs_pb2.GetReflectionLagRequest(session_id=session_id, kind=kind)
+        return jobs.read_lag(await self._call(self._jobs.GetReflectionLag, request))
+
+    async def pause_jobs(self, kind: str = "") -> None:
+        """Has no job of a kind begin, or none at all, of whatever user."""
+        await self._call(self._jobs.PauseJobs, jobs_pb2.PauseJobsRequest(kind=kind))
+
+    async def resume_jobs(self, kind: str = "") -> None:
+        """Ends a pause of the same kind."""
+        await self._call(self._jobs.ResumeJobs, jobs_pb2.ResumeJobsRequest(kind=kind))
+
+    async def queue_status(self) -> QueueStatus:
+        """How much there is to do for all users, and who works on it."""
+        return jobs.read_status(await self._call(self._jobs.GetQueueStatus, jobs_pb2.GetQueueStatusRequest()))
+
     async def plugins(self) -> tuple[list[PluginStatus], list[Vacancy]]:
         """Every plugin, and the roles without one."""
         plugins: list[PluginStatus] = []
@@ -472,7 +541,7 @@ class Client:
             async for response in call:
                 return response.bytes_before, response.bytes_after
         except grpc.aio.AioRpcError as error:
-            raise _error(error, self.target) from None
+            raise error_of(error, self.target) from None
         raise Unavailable("The server ended the call before it was done.")
 
     async def settings(self) -> dict[str, tuple[str, str]]:
@@ -485,75 +554,6 @@ class Client:
         response = await self._call(self._admin.GetInfo, admin_pb2.GetInfoRequest())
         names = ("version", "data_format", "tenant", "user", "debug_build", "storage")
         return {name: getattr(response, name) for name in names}
-
-
-class Talk:
-    """Turns over one stream, one after the other; `Client.converse` makes it."""
-
-    def __init__(self, call: Any, target: str) -> None:
-        self._call = call
-        self._target = target
-        self._request_id = ""
-        self._coming: asyncio.Task[Any] | None = None
-
-    async def say(self, ask: Ask) -> AsyncGenerator[Accepted | str | Answer, None]:
-        """One turn as it is answered. Closing the iterator cancels it. Raises what ended it; the stream goes on."""
-        chat = _chat(ask)
-        self._request_id = chat.request_id
-        try:
-            # What came between turns is that the server ends the stream; a write would now fail and hide it.
-            if self._coming is None or not self._coming.done():
-                await self._call.write(chat_pb2.ConverseRequest(chat=chat))
-            async for response in self._frames(chat.request_id):
-                frame = response.WhichOneof("frame")
-                if frame in {"done", "failure"}:
-                    self._request_id = ""
-                if frame == "failure":
-                    raise _failure(response.failure)
-                if frame == "delta":
-                    yield response.delta
-                elif frame == "accepted":
-                    yield read.accepted(response.accepted)
-                elif frame == "done":
-                    yield read.answer(response.done)
-                    return
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            self._request_id = ""
-            raise await self._end() from None
-        finally:
-            await self.cancel()
-
-    async def cancel(self) -> None:
-        """Stops the turn that is being answered, which then raises Cancelled; without one it does nothing."""
-        request_id, self._request_id = self._request_id, ""
-        if request_id:
-            with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-                await self._call.write(chat_pb2.ConverseRequest(cancel=chat_pb2.Cancel(request_id=request_id)))
-
-    async def _frames(self, request_id: str) -> AsyncGenerator[Any, None]:
-        while (response := await self._read()) is not grpc.aio.EOF:
-            if response.request_id == request_id:  # not of an earlier turn whose reader left
-                yield response
-        raise asyncio.InvalidStateError
-
-    async def _read(self) -> Any:
-        """The next frame. One read is always under way, so that a frame between turns does not wait for the next."""
-        coming = self._coming or self._begin()
-        response = await asyncio.shield(coming)
-        self._begin()
-        return response
-
-    def _begin(self) -> asyncio.Task[Any]:
-        self._coming = coming = asyncio.create_task(self._call.read())
-        coming.add_done_callback(lambda done: done.cancelled() or done.exception())  # told by the next read, if any
-        return coming
-
-    async def _end(self) -> AlejoError:
-        """Why the stream is over."""
-        code, details = await self._call.code(), await self._call.details()
-        metadata = grpc.aio.Metadata()
-        trailers = await self._call.trailing_metadata() or metadata
-        return _error(grpc.aio.AioRpcError(code, metadata, trailers, details), self._target)
 
 
 @asynccontextmanager
@@ -596,12 +596,6 @@ def _address(target: str) -> tuple[str, bool]:
     return host, scheme == "https"
 
 
-def _chat(ask: Ask) -> chat_pb2.ChatRequest:
-    request = write.ask(ask)
-    request.request_id = ask.request_id or new_request_id()
-    return request
-
-
 def _remember(request_id: str, item: MemoryDraft | MessageDraft) -> memory_pb2.RememberRequest:
     return write.remember(item, request_id or new_request_id())
 
@@ -610,25 +604,3 @@ def _recall(query: str, page: Page, wanted: Filter) -> memory_pb2.RecallRequest:
     return memory_pb2.RecallRequest(
         query=query, page_size=page.size, page_token=page.token, filter=write.filter(wanted)
     )
-
-
-def _failure(failure: types_pb2.Failure) -> AlejoError:
-    """What a failure frame of a stream that goes on means."""
-    return status.error(failure.code, failure.message, failure.details)
-
-
-def _error(error: grpc.aio.AioRpcError, target: str) -> AlejoError:
-    """What a call to `target` that ended with a status means."""
-    code = int(error.code().value[0])
-    packed = next((value for name, value in error.trailing_metadata() or () if name == _DETAILS), b"")
-    details = RpcStatus.FromString(packed if isinstance(packed, bytes) else b"").details
-    if details:
-        return status.error(code, error.details() or "", details)
-    # The server gives details with every status of its own: this one was made on the way.
-    if code in {Status.UNAVAILABLE, Status.CANCELLED, Status.INTERNAL}:
-        return Unavailable(f"No server answers at {target}.", reason=NOT_REACHABLE)
-    if code == Status.DEADLINE_EXCEEDED:
-        return DeadlineExceeded(f"The server at {target} did not answer in time.")
-    if code == Status.UNIMPLEMENTED:
-        return Unimplemented(f"What answers at {target} does not offer this call.")
-    return status.error(code, error.details() or "The call failed.")
