@@ -123,9 +123,10 @@ class Remember:
         if isinstance(item, MemoryDraft) and not item.text.strip():
             raise InvalidArgument.field("text", "is required")
         body = digest((type(item).__name__, item))
-        request_id = request_id or self._ids.new()
-        answer = await self._requests.find(round_.scope, request_id, "remember", body)
-        if answer is not None:
+        fresh = not request_id
+        if fresh:
+            request_id = self._ids.new()
+        elif (answer := await self._requests.find(round_.scope, request_id, "remember", body)) is not None:
             return await self._again(round_.scope, request_id, msgspec.convert(answer, Origin))
         stale = await find_origin(self._store, round_.scope, item.origin)
         if stale is not None and await self._stands(round_.scope, stale.value):
@@ -144,7 +145,7 @@ class Remember:
         else:
             origin = Origin("memory", memories[0].id, item.session_id, memory_ids=ids)
         put_origin(round_.writer, item.origin, origin, stale.version if stale else None)
-        self._requests.add(round_.writer, request_id, "remember", body, origin)
+        self._requests.add(round_.writer, request_id, "remember", body, origin, fresh=fresh)
         audit.record(round_.writer, "remember", origin.id, self._clock.now())
         round_.made[place] = Kept(request_id, memories, message)
         return round_.made[place]

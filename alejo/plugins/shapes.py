@@ -163,10 +163,15 @@ def check_answer(role: str, method: str, value: object, *, trusted: bool) -> Any
         return value
     if not trusted:
         return _check_meaning(_copier(role, method)(value))
-    of_class = isinstance(value, (tuple, list) if typing.get_origin(wanted) is tuple else wanted)
-    if not of_class:
+    if not isinstance(value, _classes(wanted)):
         raise WrongAnswer(f"{role}.{method} returned {type(value).__name__}")
     return _check_meaning(value)
+
+
+@functools.cache
+def _classes(wanted: Any) -> Any:
+    """The classes that an answer may be of."""
+    return (tuple, list) if typing.get_origin(wanted) is tuple else wanted
 
 
 def _check_meaning(value: Any) -> Any:

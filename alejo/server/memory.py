@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from alejo.errors import AlejoError
-from alejo.types import Degraded, Hit, MemoryDraft, MessageDraft
+from alejo.types import EVERYTHING, Degraded, Hit, MemoryDraft, MessageDraft
 from alejo.v1 import memory_pb2 as pb
 from alejo.wire import read, rules, write
 
@@ -77,9 +77,9 @@ class MemoryCalls:
         return write.recalled(*await self._recalled(call, request))
 
     async def _recalled(self, call: Call, request: pb.RecallRequest) -> tuple[list[Hit], str, list[Degraded]]:
-        return await self._memories.recall(
-            call.scope, request.query, read.page(request, _RECALL_USUAL, _RECALL_MOST), read.filter(request.filter)
-        )
+        wanted = read.filter(request.filter) if request.HasField("filter") else EVERYTHING
+        page = read.page(request, _RECALL_USUAL, _RECALL_MOST)
+        return await self._memories.recall(call.scope, request.query, page, wanted)
 
     async def recall_stream(
         self, call: Call, inbox: Inbox[pb.RecallStreamRequest]

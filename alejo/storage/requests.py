@@ -49,14 +49,18 @@ class Requests:
             raise AlreadyExists("This request id was used before for something else.")
         return msgspec.msgpack.decode(row.value.answer)
 
-    def add(self, writer: Writer, request_id: str, kind: str, body: bytes, answer: object) -> None:
+    def add(
+        self, writer: Writer, request_id: str, kind: str, body: bytes, answer: object, *, fresh: bool = False
+    ) -> None:
         """Keeps an answer (anything msgpack can encode) in the batch that has the effect.
 
-        The commit raises Conflict when the same id was faster; `find` then knows its answer.
+        The commit raises Conflict when the same id was faster; `find` then knows its answer. A `fresh` id was made
+        here just now, so nobody was.
         """
         if request_id:
             place = key(request_id)
-            writer.expect(REQUESTS, place, None)
+            if not fresh:
+                writer.expect(REQUESTS, place, None)
             row = Remembered(body, kind, msgspec.msgpack.encode(answer), self._clock.now())
             writer.put(REQUESTS, place, row)
 

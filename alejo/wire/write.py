@@ -123,22 +123,29 @@ def memory(value: Memory, into: types_pb2.Memory | None = None) -> types_pb2.Mem
     made.layer = value.layer  # type: ignore[assignment]
     made.kind = value.kind
     made.text = value.text
-    made.speaker = value.speaker
-    made.session_id = value.session_id
-    made.message_id = value.message_id
     _set(made.sent_at, value.sent_at)
     _set(made.recorded_at, value.recorded_at)
     made.importance = value.importance
     made.pinned = value.pinned
     made.archived = value.archived
-    made.metadata.update(value.metadata)
     made.etag = f"{value.version:x}"
-    made.sources.extend(value.sources)
-    if value.fact is not None:
-        made.fact.CopyFrom(fact(value.fact))
-    made.superseded_by = value.superseded_by
     made.stale = value.stale
     made.repetitions = value.repetitions
+    # Of many there is nothing to hand over.
+    if value.speaker:
+        made.speaker = value.speaker
+    if value.session_id:
+        made.session_id = value.session_id
+    if value.message_id:
+        made.message_id = value.message_id
+    if value.metadata:
+        made.metadata.update(value.metadata)
+    if value.sources:
+        made.sources.extend(value.sources)
+    if value.fact is not None:
+        made.fact.CopyFrom(fact(value.fact))
+    if value.superseded_by:
+        made.superseded_by = value.superseded_by
     return made
 
 
@@ -225,8 +232,12 @@ def hit(value: Hit, into: types_pb2.Hit | None = None) -> types_pb2.Hit:
     memory(value.memory, made.memory)
     made.score = value.score
     made.coverage = value.coverage
-    for one in value.evidence:
-        made.evidence.add(name=one.name, share=one.share, detail=one.detail)
+    add = made.evidence.add
+    for one in value.evidence:  # some eighty in an answer, few of them with a detail
+        if one.detail:
+            add(name=one.name, share=one.share, detail=one.detail)
+        else:
+            add(name=one.name, share=one.share)
     return made
 
 

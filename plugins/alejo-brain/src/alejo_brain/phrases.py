@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from alejo.types import Memory
 
@@ -18,6 +19,7 @@ def moment(microseconds: int) -> datetime:
         return (datetime.max if microseconds > 0 else datetime.min).replace(tzinfo=UTC)
 
 
+@lru_cache(maxsize=512)  # the same few, as what is found was mostly said on few days
 def day(when: date) -> str:
     """A date as people write it: 8 May 2023."""
     return f"{when.day} {when:%B} {when.year}"

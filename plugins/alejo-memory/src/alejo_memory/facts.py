@@ -35,6 +35,7 @@ _OBJECTS = {
     "when": rf"(?P<when>(?:,? {_ANY})?)",
 }
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»|(?m:^>.*$)")
+_SPOKEN = re.compile(r"[\w']+")
 _IRONY = re.compile(r"(?<!\S)/s\b")
 _LINE = re.compile(rf"(?P<speaker>{_CAPITAL}(?: {_CAPITAL})?): +(?P<text>.+)")
 _LABELS = set(
@@ -191,10 +192,11 @@ def stated(message: Message) -> Sequence[FactDraft]:
     """What a message states of its speaker: the user, or who is named as the speaker."""
     if message.redacted or (message.role is not Role.USER and not message.speaker):
         return ()
-    text = _QUOTED.sub(" … ", plain(message.text))
+    text = plain(message.text)
+    if _SPEAKS.isdisjoint(_SPOKEN.findall(text.casefold())):
+        return ()  # most messages: looked at before all that costs more
+    text = _QUOTED.sub(" … ", text)
     if _IRONY.search(text):
-        return ()
-    if _SPEAKS.isdisjoint(re.findall(r"[\w']+", text.casefold())):
         return ()
     found: dict[tuple[str, str, str], FactDraft] = {}
     for sentence in sentences(_DAYS.sub(r"\1 ", text))[:_SENTENCES]:
