@@ -25,6 +25,7 @@ from alejo.errors import FailedPrecondition, StartupError
 from alejo.events import Events
 from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
+from alejo.learning import Learning, Track, tracking
 from alejo.memory import Facts, Memories, vectors
 from alejo.memory.activity import Activity
 from alejo.memory.context import QUOTAS
@@ -32,6 +33,7 @@ from alejo.memory.indexes import Indexes
 from alejo.memory.keeper import Keeper
 from alejo.memory.layers import Layers
 from alejo.memory.remember import Remember
+from alejo.memory.weights import Weights
 from alejo.models import Accounts, LanguageModels, Policy
 from alejo.models.accounts import prices
 from alejo.ownership import Ownership
@@ -39,7 +41,7 @@ from alejo.plugins import SWITCHES, Candidate, PluginHost
 from alejo.profiles import Profiles
 from alejo.queue.presence import Presence
 from alejo.queue.promises import LEARNING, REFLECTION
-from alejo.reflection import Processing, Reflection
+from alejo.reflection import Reflection
 from alejo.reflection.statistics import Statistics
 from alejo.sessions import Sessions
 from alejo.settings import Settings
@@ -92,19 +94,6 @@ class Assistant:
         self.keys = Keys(store, ids, clock)
         versions = Versions(store, settings["memory.versions"])
         self.profiles = Profiles(store, requests, clock)
-        self.reflection = Reflection(
-            store,
-            ids,
-            clock,
-            _processors(store),
-            presence=_presence(folder),
-            batch=settings["reflection.batch"],
-            timeout=settings["reflection.timeout_seconds"],
-            concurrency=settings["reflection.concurrency"],
-            failed=lambda job: self.events.tell("job_failed", job.session_id, job),
-        )
-        promises = self.reflection.promises
-        self.sessions = Sessions(store, journal, requests, versions, promises, ids, clock, cache, self._session_ended)
         blobs = Blobs(store, folder.indexes_path)
         self.indexes = Indexes(
             store,
@@ -115,6 +104,27 @@ class Assistant:
             plugins=plugins,
             kind=settings["memory.vector_index"],
         )
+        weights = Weights(
+            store,
+            requests,
+            clock,
+            shared=settings["learning.shared"],
+            sharing=settings["learning.sharing_tenants"],
+        )
+        self.learning = Learning(store, self.indexes, plugins, requests, weights, clock)
+        self.reflection = Reflection(
+            store,
+            ids,
+            clock,
+            {REFLECTION: (Statistics(store),), LEARNING: self.learning.processors},
+            presence=_presence(folder),
+            batch=settings["reflection.batch"],
+            timeout=settings["reflection.timeout_seconds"],
+            concurrency=settings["reflection.concurrency"],
+            failed=lambda job: self.events.tell("job_failed", job.session_id, job),
+        )
+        promises = self.reflection.promises
+        self.sessions = Sessions(store, journal, requests, versions, promises, ids, clock, cache, self._session_ended)
         self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock)
         remembering = Remember(store, journal, requests, plugins, activity, self.facts, ids, clock)
         self.memories = Memories(
@@ -131,6 +141,7 @@ class Assistant:
             _quotas(settings),
             _zone(settings),
             self.profiles.get,
+            weights,
         )
         self.keeper = Keeper(
             store,
@@ -169,6 +180,14 @@ class Assistant:
     ) -> AsyncGenerator[Accepted | str | Answer, None]:
         """Says something and yields Accepted, pieces of text, and the Answer."""
         return self.conversation.stream(scope, Ask(text, session_id, request_id))
+
+    async def start(self, title: str = "", *, origin: str = "", scope: Scope = LOCAL) -> Track:
+        """Begins a session that is held elsewhere: `log` what is said in it, then `end` it."""
+        return await tracking.start(self.sessions, self.memories, scope, title, origin)
+
+    def pairs(self, form: str = "plain", *, personal: bool = True, scope: Scope = LOCAL) -> AsyncIterator[bytes]:
+        """Questions and answers of sessions that have ended, as lines of JSON; `form` is plain or openai."""
+        return self.learning.export(scope, form, personal=personal)
 
     async def remember(self, text: str, *, scope: Scope = LOCAL) -> Memory:
         """Remembers something, on disk."""
@@ -267,11 +286,6 @@ async def open_assistant(
             yield assistant
         finally:
             await assistant.close()
-
-
-def _processors(store: Store) -> dict[str, Sequence[Processing]]:
-    """What works through each kind of job."""
-    return {REFLECTION: (Statistics(store),), LEARNING: ()}
 
 
 def _presence(folder: Folder) -> Presence:

@@ -22,7 +22,7 @@ from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import find_origin, origin_key, put_origin
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import EPISODES, MEMORIES, MESSAGES, ORIGINS, QUOTED, SESSIONS, TURNS, Origin
+from alejo.storage.tables import EPISODES, FEEDBACK, MEMORIES, MESSAGES, ORIGINS, PAIRS, QUOTED, SESSIONS, TURNS, Origin
 from alejo.storage.versions import Versions
 from alejo.types import Memory, Message, Page, Scope, Session, SessionState
 
@@ -231,10 +231,12 @@ class Sessions:
             writer = await self._store.writer(scope)
             for row in rows:
                 writer.delete(MESSAGES, row.key)
+                writer.delete(PAIRS, prefix + row.value.seq.to_bytes(8, "big"))
                 if await self._store.get(scope, QUOTED, bytes.fromhex(row.value.id)):
                     await take_quotes(self._store, scope, writer, row.value.id)
                 if row.value.request_key:
                     writer.delete(TURNS, row.value.request_key)
+                    writer.delete(FEEDBACK, row.value.request_key)
             await writer.commit()
             count += len(rows)
         return count

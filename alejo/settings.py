@@ -205,6 +205,12 @@ OPTIONS = (
     Option("reflection.concurrency", 3, "Of these, how many batches of jobs each works through at a time."),
     Option("reflection.batch", 10, "How many jobs of one user are worked through together at most."),
     Option("reflection.timeout_seconds", 300.0, "How long one processor may take for a batch."),
+    Option(
+        "learning.shared",
+        True,
+        "Whether a tenant's users who gave little feedback recall by weights that all its users made; weights alone.",
+    ),
+    Option("learning.sharing_tenants", [], "Tenants whose users share such weights with one another."),
     Option("cache.entries", 10_000, "How many entries each kind of cache holds in memory, 64 MiB of them at most."),
     Option("cache.ttl_seconds", 3600.0, "The longest an entry of a cache is used."),
     Option("cache.idle_seconds", 1800.0, "After so long without use, an entry leaves memory for the disk."),

@@ -369,12 +369,13 @@ class Evidence(Value, frozen=True):
 
 
 class Hit(Value, frozen=True):
-    """A recalled memory and why. `coverage` is the part of the query's information it covers, 0 to 1."""
+    """A recalled memory and why. `coverage` is the part of the query it covers, 0 to 1; `measured` is the host's."""
 
     memory: Memory
     score: float
     coverage: float
     evidence: tuple[Evidence, ...] = ()
+    measured: bytes = b""
 
 
 class Filter(Value, frozen=True):
@@ -541,9 +542,8 @@ class Metric(Value, frozen=True):
 class Learned(Value, frozen=True):
     """What a learner made of a lesson. `state` comes back with its next one; `outcome` is a stable word for the log.
 
-    `weights` are proposed for recall, by the names of evidence: the host compares them with those in use on questions
-    that the learner has not seen. With `again`, seconds, the learner wants the same lesson then, as what it began
-    elsewhere goes on there; nothing of this counts as an attempt that failed.
+    `weights` are proposed for recall, by the names of evidence; the host tries them on questions that the learner has
+    not seen. With `again`, seconds, it wants the same lesson then, to follow what it began elsewhere.
     """
 
     state: bytes = b""

@@ -361,7 +361,7 @@ def _done(underway: Underway, senses: Senses, desk: TurnDesk, answer: Message) -
         state=DONE,
         answer_seq=answer.seq,
         answer_sent_at=answer.sent_at,
-        recalled=tuple(Recalled(h.memory.id, h.score, h.coverage, h.evidence) for h in senses.recalled),
+        recalled=tuple(Recalled(h.memory.id, h.score, h.coverage, h.evidence, h.measured) for h in senses.recalled),
         appraisal=senses.appraisal,
         percepts=senses.percepts,
         degraded=_degraded(underway, senses),

@@ -106,6 +106,16 @@ class FactIndex:
         known = self._known.get(memory_id)
         return None if known is None else known.stated
 
+    def names(self) -> set[str]:
+        """The names of all that facts are about: what is written with a capital, or said to be a name."""
+        found: set[str] = set()
+        for stated in (known.stated for known in self._known.values()):
+            ends = [stated.fact.subject] + [stated.fact.object] * (stated.fact.object_kind != VALUE)
+            called = [stated.fact.object] if stated.fact.relation in _NAMING else []
+            found.update(part for end in ends for part in normal(end).split(_POSSESSIVE) if part[:1].isupper())
+            found.update(map(normal, called))
+        return found
+
     def root(self, name: str) -> str:
         """One key for all names of a thing: by what it is called, and by whose what it is, if there is just one."""
         return self._root(key(name))

@@ -236,6 +236,10 @@ class Index:
         """The ids of all memories it knows."""
         return self._docs
 
+    def names(self) -> set[str]:
+        """Who speaks in the memories, and what their facts name."""
+        return {entry.speaker for entry in self.entries.values() if entry.speaker} | self.facts.names()
+
     def agrees(self, memory: Memory) -> bool:
         """Whether it knows a memory as it is stored: what filters ask for, and every word of it."""
         doc = self._docs.get(memory.id)

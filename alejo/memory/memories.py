@@ -24,6 +24,7 @@ from alejo.memory.forgetting import Forgetting
 from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
 from alejo.memory.remember import Item, Remember
+from alejo.memory.weights import Weights
 from alejo.memory.when import Span, resolve
 from alejo.outcomes import Preview
 from alejo.plugins import PluginHost
@@ -81,6 +82,7 @@ class Memories:
         quotas: Mapping[str, float] = QUOTAS,
         zone: tzinfo = UTC,
         preferences: Callable[[Scope], Awaitable[Preferences]] | None = None,
+        weights: Weights | None = None,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -95,6 +97,7 @@ class Memories:
         self._quotas = quotas
         self._zone = zone
         self._preferences = preferences
+        self._weights = weights
         self._forgetting = Forgetting(store, journal, requests, versions, cache, clock)
 
     async def remember(self, scope: Scope, item: Item, *, request_id: str = "", source: Message | None = None) -> Kept:
@@ -125,7 +128,7 @@ class Memories:
         question = ("recall", query, wanted)
         cursor = paging.cursor(question, page.token)
         now = int.from_bytes(cursor[:8], "big", signed=True) if cursor else self._clock.now()
-        plan, degraded = await self.plan(query)
+        plan, degraded = await self.plan(query, scope)
         index = await self._indexes.get(scope)
         blind = await self._indexes.prepare(index, query)
         moment = int(now / (plan.recency_half_life * 1_000_000 * _DRIFT))
@@ -186,20 +189,24 @@ class Memories:
         slot = self._plugins.one("memory")
         if slot is None:
             raise PluginFailed("", "memory", "vacant")
-        plan: RecallPlan = await self._plugins.call(slot, "plan", query)
-        hits, blind = await self._find(scope, query, plan, size, message_id)
+        plan = await self._learned(scope, await self._plugins.call(slot, "plan", query))
+        hits, blind = await self._find(scope, query, plan, size, message_id, measure=True)
         self._activity.recalled(scope, hits)
         return hits, blind
 
-    async def plan(self, query: str) -> tuple[RecallPlan, builtins.list[Degraded]]:
-        """The memory plugin's plan, or the plain one and the reason."""
+    async def plan(self, query: str, scope: Scope | None = None) -> tuple[RecallPlan, builtins.list[Degraded]]:
+        """The memory plugin's plan, or the plain one and the reason; with the weights that were learned for a user."""
         slot = self._plugins.one("memory")
         if slot is None:
             return RecallPlan(), [Degraded("memory")]
         try:
-            return await self._plugins.call(slot, "plan", query), []
+            plan: RecallPlan = await self._plugins.call(slot, "plan", query)
+            return await self._learned(scope, plan) if scope is not None else plan, []
         except PluginFailed as failure:
             return RecallPlan(), [Degraded("memory", failure.plugin, failure.why)]
+
+    async def _learned(self, scope: Scope, plan: RecallPlan) -> RecallPlan:
+        return plan if self._weights is None else await self._weights.applied(scope, plan)
 
     async def _find(
         self,
@@ -209,6 +216,8 @@ class Memories:
         size: int,
         without_message: str = "",
         session: Session | None = None,
+        *,
+        measure: bool = False,
     ) -> tuple[builtins.list[Hit], builtins.list[Degraded]]:
         index = await self._indexes.get(scope)
         blind = await self._indexes.prepare(index, query)
@@ -228,7 +237,8 @@ class Memories:
             asked=asked,
         )
         found, _ = await self._indexes.ask(scope, index, rank)
-        return await recall.read(self._store, scope, index, query, found), blind
+        weights = plan.weights if measure else None
+        return await recall.read(self._store, scope, index, query, found, weights), blind
 
     async def context(
         self, scope: Scope, query: str, *, session_id: str = "", token_budget: int = 0
@@ -247,7 +257,7 @@ class Memories:
 
         `but` is a message whose memories are left out: the one that is being answered.
         """
-        plan, degraded = await self.plan(query)
+        plan, degraded = await self.plan(query, scope)
         most = max(_FEWEST, min(budget // _TOKENS, _MOST))
         hits, blind = await self._find(scope, query, plan, most, but, given.session) if query else ([], [])
         index = await self._indexes.get(scope)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from array import array
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,6 +25,7 @@ _DELAY = 7 * 86400.0  # seconds after which half as much is told of what happene
 _HELD = 0.6  # of a query's information: what says so much of it is what "forget …" means
 _NEAREST = 50  # in meaning, and of a time: as many as the core takes
 _BATCH = 100  # by words, that the core weighs at a time
+_MARK = zlib.crc32(",".join(EVIDENCE).encode()).to_bytes(4, "big")
 _TOLD = 0.05  # of all shares of a hit together: what is smaller is told in sum
 
 
@@ -124,15 +127,30 @@ def holding(index: Index, query: str, wanted: Filter, now: int, *, most: int) ->
     return [each for each, words, all_ in zip(entries, own, whole, strict=True) if len(words) == len(all_)], more
 
 
-async def read(store: Store, scope: Scope, index: Index, query: str, chosen: Sequence[Found]) -> list[Hit]:
-    """The hits of chosen candidates, each with the evidence for it; one that was deleted meanwhile is left out."""
+async def read(
+    store: Store,
+    scope: Scope,
+    index: Index,
+    query: str,
+    chosen: Sequence[Found],
+    weights: Mapping[str, float] | None = None,
+) -> list[Hit]:
+    """The hits of chosen candidates, each with the evidence for it; one that was deleted meanwhile is left out.
+
+    With the `weights` they were chosen by, all evidence is noted as it was measured.
+    """
     docs = [each.doc for each in chosen]
     # Only words of their own: what their neighbours said must not outlive these in what is told of them.
     explained = index.lexical.explain(docs, query, own=True)
     rows = await store.many(scope, MEMORIES, [bytes.fromhex(index.entries[doc].id) for doc in docs])
+    units = None if weights is None else [weights.get(name, 0.0) for name in EVIDENCE]
     return [
         Hit(
-            versioned(row.value, row.version), score, coverage, evidence(shares, ", ".join([word for word, _ in words]))
+            versioned(row.value, row.version),
+            score,
+            coverage,
+            evidence(shares, ", ".join([word for word, _ in words])),
+            b"" if units is None else measured(shares, units),
         )
         for (_, score, coverage, shares), words, row in zip(chosen, explained, rows, strict=True)
         if row is not None
@@ -154,6 +172,17 @@ def evidence(shares: Sequence[float], words: str) -> tuple[Evidence, ...]:
 
 def _strength(told: Evidence) -> float:
     return abs(told.share)
+
+
+def measured(shares: Sequence[float], weights: Sequence[float]) -> bytes:
+    """The evidence behind shares, both by `EVIDENCE`, behind a mark of these names; 0 where the weight was 0."""
+    pairs = zip(shares, weights, strict=True)
+    return _MARK + array("f", [share / weight if weight else 0.0 for share, weight in pairs]).tobytes()
+
+
+def evidence_of(raw: bytes) -> tuple[float, ...] | None:
+    """What `measured` noted, by `EVIDENCE`; None where there was other evidence then."""
+    return tuple(array("f", raw[len(_MARK) :])) if raw.startswith(_MARK) else None
 
 
 async def sound(store: Store, scope: Scope, memory_id: str) -> Row[Memory] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,29 +14,35 @@ from alejo.outcomes import Tally
 from alejo.storage import audit
 from alejo.storage.journal import message_key
 from alejo.storage.requests import key as request_key
-from alejo.storage.rows import put_memory
+from alejo.storage.rows import put_memory, time_key
 from alejo.storage.store import Store, Writer
 from alejo.storage.tables import (
     AUDIT,
     FACTS,
+    FEEDBACK,
+    FEEDBACK_BY_TIME,
     MEMORIES,
     MESSAGES,
     ORIGINS,
+    PAIRS,
     PREFERENCES,
     QUOTED,
     QUOTES,
     RECALLS,
     REQUESTS,
     SESSIONS,
+    TOPICS,
     TURNS,
     VERSIONS,
+    WEIGHTS,
+    WEIGHTS_IN_USE,
     AuditEntry,
     Table,
 )
 from alejo.storage.versions import version_key
 from alejo.types import Memory, Message, Scope, Session
 
-from .lines import FORMAT, MOST_BYTES, read, wrong
+from .lines import FORMAT, MOST_BYTES, Quote, read, wrong
 
 _ONE = b"\0"  # the key of a table's one row
 _ROWS = 500
@@ -45,7 +51,10 @@ _TRIES = 8
 _GONE = frozenset({"memory.forget", "session.delete"})
 
 
-_KEYED: dict[str, Table[Any]] = {"recall": RECALLS, "origin": ORIGINS, "request": REQUESTS}
+_KEYED: dict[str, Table[Any]] = {"recall": RECALLS, "origin": ORIGINS, "request": REQUESTS, "feedback": FEEDBACK}
+
+
+_ONES: dict[str, Table[Any]] = {"preferences": PREFERENCES, "weights_in_use": WEIGHTS_IN_USE}
 
 
 class _Item(NamedTuple):
@@ -158,6 +167,8 @@ class Intake:
         gone = self._gone or set()
         if kind == "recall":
             return key.hex() in gone
+        if kind == "pair":
+            return key[:16].hex() in gone
         if kind == "memory":
             return value.id in gone or value.session_id in gone
         if kind == "version":
@@ -236,26 +247,46 @@ class Intake:
 
 def _place(kind: str, key: bytes, value: Any) -> tuple[Table[Any], bytes]:
     """Where a line's row is kept. Raises ValueError for a key that cannot be one."""
-    if kind == "memory":
-        return MEMORIES, bytes.fromhex(value.id)
-    if kind == "version":
-        return VERSIONS, version_key(value.memory.id, value.number)
-    if kind == "turn":
-        return TURNS, request_key(value.request_id)
+    if kind in _SAYING:
+        table, place = _SAYING[kind]
+        return table, place(value)
     if kind == "audit":
         return AUDIT, audit.brought(value, key)
-    if kind == "quote":
-        key = bytes.fromhex(value.subject) + bytes.fromhex(value.request)
-        if len(key) != 32 or len(bytes.fromhex(value.answer)) != 32:
-            raise ValueError("subject, request and answer have 16, 16 and 32 bytes")
-        return QUOTES, key
-    if kind == "preferences":
+    if kind in _ONES:
         if key != _ONE:
-            raise ValueError("is not where preferences are")
-        return PREFERENCES, key
+            raise ValueError(f"is not where {kind} are")
+        return _ONES[kind], key
+    if kind == "pair":
+        if len(key) != 24 or any(len(each) != 32 or each[:16] != key[:16] for each in (*value.question, *value.answer)):
+            raise ValueError("has 24 bytes, and its messages are of the same session")
+        return PAIRS, key
     if len(key) != 16:
         raise ValueError("has 16 bytes")
     return _KEYED[kind], key
+
+
+def _quote_key(quote: Quote) -> bytes:
+    key = bytes.fromhex(quote.subject) + bytes.fromhex(quote.request)
+    if len(key) != 32 or len(bytes.fromhex(quote.answer)) != 32:
+        raise ValueError("subject, request and answer have 16, 16 and 32 bytes")
+    return key
+
+
+# What says itself where it is kept.
+_SAYING: dict[str, tuple[Table[Any], Callable[[Any], bytes]]] = {
+    "memory": (MEMORIES, lambda memory: bytes.fromhex(memory.id)),
+    "version": (VERSIONS, lambda version: version_key(version.memory.id, version.number)),
+    "turn": (TURNS, lambda turn: request_key(turn.request_id)),
+    "quote": (QUOTES, _quote_key),
+    "topics": (TOPICS, lambda topics: bytes.fromhex(topics.session_id)),
+    "weights": (WEIGHTS, lambda weights: _number(weights.number)),
+}
+
+
+def _number(number: int) -> bytes:
+    if not 0 < number < 1 << 63:
+        raise ValueError("number counts from 1")
+    return number.to_bytes(8, "big")
 
 
 def _write(writer: Writer, item: _Item) -> None:
@@ -265,5 +296,8 @@ def _write(writer: Writer, item: _Item) -> None:
     elif item.kind == "quote":
         writer.put(QUOTES, item.key, bytes.fromhex(value.answer))
         writer.put(QUOTED, item.key[:16], b"")
+    elif item.kind == "feedback":
+        writer.put(FEEDBACK, item.key, value)
+        writer.put(FEEDBACK_BY_TIME, time_key(value.at) + item.key, item.key)
     else:
         writer.put(item.table, item.key, value)

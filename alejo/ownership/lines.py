@@ -17,7 +17,19 @@ from typing import Annotated, Any
 import msgspec
 
 from alejo.errors import InvalidArgument
-from alejo.storage.tables import AuditEntry, Origin, RecallCount, Remembered, TurnRow
+from alejo.storage.tables import (
+    AuditEntry,
+    Feedback,
+    Liking,
+    Origin,
+    PairRow,
+    RecallCount,
+    Remembered,
+    SessionTopics,
+    TurnRow,
+    WeightsInUse,
+    WeightsVersion,
+)
 from alejo.types import Memory, Message, Preferences, Session, Value, Version
 
 FORMAT = 1
@@ -59,12 +71,19 @@ KINDS: dict[str, type[Value]] = {
     "preferences": Preferences,
     "turn": TurnRow,
     "quote": Quote,
+    "topics": SessionTopics,
+    "pair": PairRow,
+    "feedback": Feedback,
+    "weights": WeightsVersion,
+    "weights_in_use": WeightsInUse,
     "origin": Origin,
     "request": Remembered,
     "audit": AuditEntry,
     "end": End,
 }
-KEYED = frozenset({"recall", "preferences", "origin", "request", "audit"})  # what says not itself where it is kept
+KEYED = frozenset(
+    {"recall", "preferences", "pair", "feedback", "weights_in_use", "origin", "request", "audit"}
+)  # what says not itself where it is kept
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 _TEXT = msgspec.Meta(max_length=1 << 20)
@@ -74,10 +93,13 @@ _HEX = msgspec.Meta(pattern="^([0-9a-f]{2})*$", max_length=128)
 _NUMBER = msgspec.Meta(ge=-(1 << 61), le=1 << 61)
 # What a string is by its field's name, and by its type's too where that is not enough.
 _STRINGS: dict[str | tuple[type, str], msgspec.Meta] = {
-    **dict.fromkeys(("id", "sources", "memory_ids"), _ID),
+    **dict.fromkeys(("id", "sources", "memory_ids", "message_ids"), _ID),
     **dict.fromkeys(("session_id", "message_id", "parent_id", "superseded_by"), _PERHAPS),
     **dict.fromkeys(((Quote, "subject"), (Quote, "request"), (Quote, "answer")), _HEX),
     (Message, "session_id"): _ID,
+    (SessionTopics, "session_id"): _ID,
+    (SessionTopics, "preferences"): _ID,
+    (Liking, "memory_id"): _ID,
     (TurnRow, "id"): _TEXT,
     (TurnRow, "session_id"): _ID,
 }
@@ -162,7 +184,7 @@ def _read_as(annotation: Any, strings: msgspec.Meta) -> Any:
     if origin in {types.UnionType, typing.Union}:
         return typing.Union[tuple(_read_as(each, strings) for each in inner)]  # noqa: UP007 - of a computed tuple
     if origin is dict:
-        return dict[Annotated[str, _TEXT], Annotated[str, _TEXT]]
+        return dict[Annotated[str, _TEXT], _read_as(inner[1], _TEXT)]  # type: ignore[misc]  # a computed type
     return annotation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alejo.queue.register import Register
 from alejo.queue.stored import StoredQueue
 from alejo.storage.store import Writer
-from alejo.storage.tables import SESSION_LOGS
+from alejo.storage.tables import SESSION_LOGS, TOPICS
 from alejo.types import JobState, Scope, Session
 
 REFLECTION = "reflection"  # what was said becomes what is known
@@ -36,6 +36,7 @@ class Promises:
         """The session is deleted: its jobs end, and what was counted of it goes."""
         await self._queue.cancel(writer, scope, session_id)
         writer.delete(SESSION_LOGS, bytes.fromhex(session_id))
+        writer.delete(TOPICS, bytes.fromhex(session_id))
 
     async def _promise(self, writer: Writer, scope: Scope, session: Session, kind: str) -> None:
         if session.message_count and self._queue.lines.kinds.get(kind):

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from alejo.reflection.reflection import Reflection
-from alejo.reflection.worker import Effects, Piece, Processing, Unfit, Worker
+from alejo.reflection.worker import Effects, Later, Piece, Processing, Unfit, Worker
 
-__all__ = ["Effects", "Piece", "Processing", "Reflection", "Unfit", "Worker"]
+__all__ = ["Effects", "Later", "Piece", "Processing", "Reflection", "Unfit", "Worker"]

@@ -71,6 +71,17 @@ class Unfit(Exception):
         self.code = code
 
 
+class Later(Exception):
+    """What a processor began elsewhere is not done yet: it is to be called again in so many seconds.
+
+    That is no attempt that failed. What the processor needs to go on with, it has committed itself.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class Worker:
     """Takes jobs and works through them; `processors` are those of each kind.
 
@@ -227,7 +238,7 @@ class Worker:
                 effects = await processor.process(scope, pieces)
             await self._commit(processor, jobs, effects)
         except Exception as error:  # noqa: BLE001  # whatever it is ends in the job's history
-            self.failures[processor.name] += 1
+            self.failures[processor.name] += not isinstance(error, Later)
             if len(jobs) == 1:
                 return {jobs[0].id: self._failure(processor, jobs[0], error)}
         else:
@@ -273,6 +284,8 @@ def _judge(error: Exception) -> tuple[Cause, str, float]:
     match error:
         case Unfit():
             return Cause.INVALID, error.code, 0.0
+        case Later():
+            return Cause.DOWN, "later", error.seconds
         case TimeoutError():
             return Cause.TRANSIENT, "timeout", 0.0
         case PluginFailed(why=why) if why in _ABSENT:

@@ -16,7 +16,7 @@ import msgspec
 
 from alejo.storage.journal import Journal, message_key
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import MESSAGES, QUOTED, QUOTES, SESSIONS, TURNS
+from alejo.storage.tables import FEEDBACK, MESSAGES, QUOTED, QUOTES, SESSIONS, TOPICS, TURNS
 from alejo.types import Memory, Message, Scope
 
 FORGOTTEN = "[forgotten]"
@@ -39,6 +39,7 @@ class Redaction:
         self._subjects: set[str] = set()
         self._done: set[bytes] = set()
         self.sessions: set[str] = set()
+        self._bare: set[str] = set()  # ids of messages that lose all words
         self._turns: set[bytes] = set()
 
     async def memory(self, memory: Memory) -> None:
@@ -62,6 +63,7 @@ class Redaction:
             await self._turn(turn)
         for session_id in sorted(self.sessions):
             await self._touch(session_id)
+            await self._topics(bytes.fromhex(session_id))
         return count
 
     async def _rewrite(self, place: bytes, phrases: Sequence[str] | None) -> bool:
@@ -76,6 +78,7 @@ class Redaction:
         self._writer.put(MESSAGES, place, _bare(row.value) if phrases is None else _without(row.value, phrases))
         self.sessions.add(row.value.session_id)
         self._turns.add(row.value.request_key)
+        self._bare.add(row.value.id)
         quoting = await self._quoting(row.value.id, whole=phrases is None)
         if phrases is None:
             self._wholly += quoting
@@ -96,12 +99,20 @@ class Redaction:
         return [row.value async for row in _quotes(self._store, self._scope, place)]
 
     async def _turn(self, place: bytes) -> None:
-        """Takes out of a turn's row what it keeps of its messages' words."""
+        """Takes out of a turn's row what it keeps of its messages' words, and how what it recalled was liked."""
+        self._writer.delete(FEEDBACK, place)
         row = await self._store.get(self._scope, TURNS, place)
         if row is not None:
             bare = msgspec.structs.replace(row.value, recalled=(), appraisal=None, percepts=())
             self._writer.expect(TURNS, place, row.version)
             self._writer.put(TURNS, place, bare)
+
+    async def _topics(self, place: bytes) -> None:
+        """Takes out of what a session was about what only these messages say."""
+        row = await self._store.get(self._scope, TOPICS, place)
+        if row is not None:
+            self._writer.expect(TOPICS, place, row.version)
+            self._writer.put(TOPICS, place, row.value.without(self._bare))
 
     async def _touch(self, session_id: str) -> None:
         place = bytes.fromhex(session_id)

@@ -12,6 +12,7 @@ from alejo.types import (
     Evidence,
     Memory,
     Message,
+    Metric,
     ModelUse,
     Percept,
     Preferences,
@@ -57,12 +58,13 @@ class Remembered(Value, frozen=True):
 
 
 class Recalled(Value, frozen=True):
-    """A hit of a turn, without the memory's words."""
+    """A hit of a turn, without the memory's words. `measured` is its evidence before it was weighed."""
 
     memory_id: str
     score: float
     coverage: float
     evidence: tuple[Evidence, ...] = ()
+    measured: bytes = b""
 
 
 class TurnRow(Value, frozen=True):
@@ -149,6 +151,70 @@ class SessionLog(Value, frozen=True):
     last_at: int = 0
 
 
+class Topic(Value, frozen=True):
+    """What a session was about, as it was written most often, and the messages that say it."""
+
+    text: str
+    message_ids: tuple[str, ...]
+
+
+class SessionTopics(Value, frozen=True):
+    """What was learned of a session: its topics, most said first, and the memories of what the user prefers."""
+
+    session_id: str
+    topics: tuple[Topic, ...] = ()
+    preferences: tuple[str, ...] = ()
+
+    def without(self, message_ids: set[str]) -> SessionTopics:
+        """This without what only these messages say."""
+        topics = (
+            Topic(each.text, tuple(said for said in each.message_ids if said not in message_ids))
+            for each in self.topics
+        )
+        return SessionTopics(self.session_id, tuple(each for each in topics if each.message_ids), self.preferences)
+
+
+class PairRow(Value, frozen=True):
+    """Where the messages of a question and of its answer are; their words are there alone."""
+
+    question: tuple[bytes, ...]
+    answer: tuple[bytes, ...]
+
+
+class Liking(Value, frozen=True):
+    """How a recalled memory was liked, -1 to 1: as the user said, and as the session shows; None where it does not."""
+
+    memory_id: str
+    measured: bytes
+    said: float | None = None
+    shown: float | None = None
+
+
+class Feedback(Value, frozen=True):
+    """How all that a turn recalled was liked, best recalled first. `at` is the time of the turn."""
+
+    at: int
+    likings: tuple[Liking, ...]
+
+
+class WeightsVersion(Value, frozen=True):
+    """Weights of recall that were promoted, counted from 1: who proposed them, and what they gained."""
+
+    number: int
+    weights: dict[str, float]
+    at: int
+    learner: str = ""
+    metrics: tuple[Metric, ...] = ()
+
+
+class WeightsInUse(Value, frozen=True):
+    """The version that recall uses, 0 for none, and since when."""
+
+    number: int
+    weights: dict[str, float]
+    since: int
+
+
 class Blob(Value, frozen=True):
     """Which file holds a user's large value, what opens it, the sizes of its parts; no file once it was withdrawn."""
 
@@ -185,6 +251,12 @@ QUOTES = Table("quote", bytes)  # memory or message id (16) ‖ request key (16)
 QUOTED = Table("quoted", bytes)  # memory or message id (16), empty, written anew with every quote of it
 ORIGINS = Table("origin", Origin)  # SHA-256 of the origin, first 16
 USAGE = Table("model_usage", Usage)  # day since the epoch (4)
+TOPICS = Table("topics", SessionTopics)  # session id (16)
+PAIRS = Table("pair", PairRow)  # session id (16) ‖ number of the question's first message (8)
+FEEDBACK = Table("feedback", Feedback)  # SHA-256 of the turn's request id, first 16
+FEEDBACK_BY_TIME = Table("feedback_time", bytes)  # time of the turn (8) ‖ key of the feedback (16) → that key
+WEIGHTS = Table("weights", WeightsVersion)  # number (8)
+WEIGHTS_IN_USE = Table("weights_in_use", WeightsInUse)  # one
 BLOBS = Table("blob", Blob)  # one, see alejo.storage.blobs
 SESSION_LOGS = Table("session_log", SessionLog)  # session id (16)
 API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope

@@ -268,7 +268,19 @@ async def test_a_change_meanwhile_is_told(bare: Assistant) -> None:
 
 
 # What is made again from the rest, and what is no user's.
-MADE_AGAIN = {"memory_time", "change", "derived", "quoted", "blob", "upkeep", "facts"}
+MADE_AGAIN = {
+    "memory_time",
+    "change",
+    "derived",
+    "quoted",
+    "blob",
+    "upkeep",
+    "facts",
+    "feedback_time",
+    "session_log",
+    "episode",
+    "model_usage",
+}
 NOBODYS = {"api_key", "scope"}
 
 
@@ -276,7 +288,8 @@ def test_every_table_is_exported() -> None:
     """Each table of a user is in the export, or is made from what is."""
     known = {each.name for each in vars(tables).values() if isinstance(each, tables.Table)}
     said = {"session", "message", "turn", "quote", "request", "audit"}
-    exported = said | {"memory", "memory_version", "recall", "preferences", "origin"}
+    learned = {"topics", "pair", "feedback", "weights", "weights_in_use"}
+    exported = said | learned | {"memory", "memory_version", "recall", "preferences", "origin"}
     assert known == exported | MADE_AGAIN | NOBODYS
 
 

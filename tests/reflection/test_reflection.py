@@ -46,10 +46,11 @@ async def test_a_deleted_session_takes_its_jobs_along(environment: dict[str, str
         assert await assistant.store.scan(SYSTEM, SIGNS) == []
 
 
-async def test_the_end_of_a_session_promises_what_is_learned(assistant: alejo.Assistant) -> None:
-    """While nothing learns, the end of a session promises nothing."""
-    answer = await assistant.chat("One.", scope=ADA)
-    for state in (SessionState.COMPLETED, SessionState.ARCHIVED):
-        await assistant.sessions.update(ADA, answer.session_id, state=state)
-    jobs, _ = await assistant.reflection.register.list(ADA, Page(9), kind=LEARNING)
-    assert jobs == []
+async def test_the_end_of_a_session_promises_what_is_learned(environment: dict[str, str]) -> None:
+    """The end of a session promises once that it is learned from; archiving it later promises nothing more."""
+    async with alejo.open(settings=read(environment, {"reflection.workers": 0})) as assistant:
+        answer = await assistant.chat("One.", scope=ADA)
+        for state in (SessionState.COMPLETED, SessionState.ARCHIVED):
+            await assistant.sessions.update(ADA, answer.session_id, state=state)
+        (job,), _ = await assistant.reflection.register.list(ADA, Page(9), kind=LEARNING)
+        assert (job.from_seq, job.to_seq) == (1, 2)

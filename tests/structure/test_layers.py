@@ -17,6 +17,7 @@ ROWS = (
     "events queue",
     "memory sessions identity profiles models",
     "conversation ownership reflection",
+    "learning",
     "app",
     "server client testing",
     "__init__",

@@ -29,7 +29,7 @@ from alejo.storage.disk import sync
 from alejo.storage.keyring import PREFIX_BYTES
 from alejo.storage.keys import PREFIXES, check_key
 from alejo.storage.presence import Presence
-from alejo.storage.tables import CHANGES, MEMORIES_BY_TIME, SCOPES, TURNS, VERSIONS
+from alejo.storage.tables import CHANGES, MEMORIES_BY_TIME, SCOPES, TOPICS, TURNS, VERSIONS
 from alejo.types import Scope
 
 from . import pages
@@ -46,7 +46,7 @@ GROUP_BATCHES = 256
 _WATCHED = frozenset({*pages.PEOPLE, CHANGES.name, MEMORIES_BY_TIME.name})
 _REST = 10.0  # a look at a user's files is followed by so many times its length without one
 _GARBAGE = 1000  # rows of the log that count no more, before it is written anew at the end
-_WORDY = frozenset({TURNS.name, VERSIONS.name})  # the tables of the log that tell what was felt or said
+_WORDY = frozenset({TOPICS.name, TURNS.name, VERSIONS.name})  # the tables of the log that tell what was felt or said
 _IGNORED = "# What ALEJO keeps for itself; without it, all that stands in users/ is taken anew.\n" + "".join(
     f"/{name}\n"
     for name in (OWN + "/", "alejo.json", "alejo.sock", "cache/", "indexes/", "plugins.json", "server.lock", "workers/")

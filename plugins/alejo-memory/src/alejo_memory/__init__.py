@@ -8,14 +8,23 @@ from typing import Annotated
 import msgspec
 
 from alejo.hooks import hookimpl
-from alejo.roles import MemoryStrategy, Reflector
+from alejo.roles import Learner, MemoryStrategy, Reflector
 
 from .answers import Semantic
 from .episodes import Episodic
 from .procedures import Procedural
+from .ranking import Ranking
 from .strategy import Judgement
 
-__all__ = ["Judgement", "Settings", "alejo_register_memory", "alejo_register_reflectors", "alejo_register_settings"]
+__all__ = [
+    "Judgement",
+    "Ranking",
+    "Settings",
+    "alejo_register_learners",
+    "alejo_register_memory",
+    "alejo_register_reflectors",
+    "alejo_register_settings",
+]
 
 Weight = Annotated[float, msgspec.Meta(ge=-100, le=100)]
 
@@ -44,3 +53,9 @@ def alejo_register_memory(settings: Settings) -> MemoryStrategy:
 def alejo_register_reflectors() -> Sequence[Reflector]:
     """What becomes of what was said: episodes, facts, procedures."""
     return Episodic(), Semantic(), Procedural()
+
+
+@hookimpl
+def alejo_register_learners() -> Sequence[Learner]:
+    """What learns from feedback how to weigh."""
+    return (Ranking(),)

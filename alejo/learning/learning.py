@@ -1,0 +1,136 @@
+"""Learning as a whole: its stages, what they have made, and what a user says of what was recalled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+
+from alejo.clock import Clock
+from alejo.errors import InvalidArgument
+from alejo.memory.indexes import Indexes
+from alejo.memory.weights import Weights
+from alejo.paging import cursor, token
+from alejo.plugins import PluginHost
+from alejo.reflection import Piece, Processing
+from alejo.storage import audit
+from alejo.storage.requests import Requests
+from alejo.storage.store import Store, Writer
+from alejo.storage.tables import TOPICS
+from alejo.types import Message, Page, Role, Scope, Value
+
+from .feedback import Likings
+from .learners import Learners
+from .pairs import FORMS, Pairs, line
+from .personal import remover
+from .rows import LEARNERS, LOG, SUMS, TOTALS, Entry, LearnerRow, SessionSum, Total
+from .stages import Made, Stage
+from .topics import Topics
+
+_ONE = b"\0"
+_MOST = 1_000  # sessions whose topics are counted, the newest
+_TOLD = 20  # topics
+
+
+class Learnt(Value, frozen=True):
+    """What was learned of a user: sums, what each stage and learner did, and the topics of most sessions."""
+
+    said: SessionSum
+    stages: dict[str, Total]
+    learners: dict[str, LearnerRow]
+    topics: dict[str, int]
+    preferences: int
+
+
+class Learning:
+    """The rooms of learning over one store. `processors` are those of a session that ended; fixed from the start."""
+
+    def __init__(
+        self,
+        store: Store,
+        indexes: Indexes,
+        plugins: PluginHost,
+        requests: Requests,
+        weights: Weights,
+        clock: Clock,
+    ) -> None:
+        self.weights = weights
+        self.likings = Likings(store, requests, clock)
+        self.pairs = Pairs(store)
+        self._store = store
+        self._indexes = indexes
+        self._clock = clock
+        learners = Learners(store, plugins, weights, self.pairs, self.likings, clock)
+        names = dict.fromkeys(slot.object.name for slot in plugins.every("learner"))
+        works = {"topics": Topics(store).learn, "pairs": self.pairs.learn, "log": self._sum} | {
+            f"learner.{name}": partial(learners.learn, name) for name in names
+        }
+        self.processors: Sequence[Processing] = [Stage(store, clock, name, work) for name, work in works.items()]
+
+    async def export(self, scope: Scope, form: str, *, personal: bool = True) -> AsyncIterator[bytes]:
+        """The pairs as lines of JSON; without `personal`, personal data is replaced. It is in the user's audit.
+
+        Raises InvalidArgument for an unknown form.
+        """
+        if form not in FORMS:
+            raise InvalidArgument.field("form", f"is none of {', '.join(FORMS)}")
+        writer = await self._store.writer(scope)
+        audit.record(writer, "learning.export", form, self._clock.now())
+        await writer.commit()
+        replace = None if personal else await self._remover(scope)
+        async for pair in self.pairs.read(scope):
+            yield line(pair, form, replace)
+
+    async def _remover(self, scope: Scope) -> Callable[[str], str]:
+        index = await self._indexes.get(scope)
+        return remover(index.names())
+
+    async def statistics(self, scope: Scope) -> Learnt:
+        """What was learned so far."""
+        said = await self._store.get(scope, SUMS, _ONE)
+        stages = await self._store.scan(scope, TOTALS, limit=_MOST)
+        learners = await self._store.scan(scope, LEARNERS, limit=_MOST)
+        topics: Counter[str] = Counter()
+        preferences = 0
+        for row in await self._store.scan(scope, TOPICS, limit=_MOST, reverse=True):
+            topics.update(each.text.casefold() for each in row.value.topics)
+            preferences += len(row.value.preferences)
+        return Learnt(
+            said.value if said else SessionSum(),
+            {row.key.decode(): row.value for row in stages},
+            {row.key.decode(): row.value for row in learners},
+            dict(topics.most_common(_TOLD)),
+            preferences,
+        )
+
+    async def log(self, scope: Scope, page: Page) -> tuple[list[Entry], str]:
+        """A page of the log, newest first, and the token of the next."""
+        after = cursor(("learning.log",), page.token)
+        rows = await self._store.scan(scope, LOG, after=after, limit=page.size + 1, reverse=True)
+        found = [row.value for row in rows[: page.size]]
+        return found, token(("learning.log",), rows[page.size - 1].key) if len(rows) > page.size else ""
+
+    async def _sum(self, scope: Scope, pieces: Sequence[Piece]) -> Made:
+        """The work of the stage that counts what was said."""
+
+        async def effects(writer: Writer) -> None:
+            row = await self._store.get(scope, SUMS, _ONE)
+            total = row.value if row else SessionSum()
+            for piece in pieces:
+                total = _counted(total, piece.messages)
+            writer.expect(SUMS, _ONE, row.version if row else None)
+            writer.put(SUMS, _ONE, total)
+
+        return Made(effects, {piece.job.session_id: len(piece.messages) for piece in pieces})
+
+
+def _counted(total: SessionSum, messages: Sequence[Message]) -> SessionSum:
+    asked = [len(each.text) for each in messages if each.role is Role.USER]
+    answered = [len(each.text) for each in messages if each.role is not Role.USER]
+    return SessionSum(
+        total.sessions + 1,
+        total.asked + len(asked),
+        total.answered + len(answered),
+        total.asked_characters + sum(asked),
+        total.answered_characters + sum(answered),
+    )
