@@ -137,6 +137,7 @@ class Hand:
                     yield event
             breaker.succeeded()
         except ModelFailed as error:
+            error.model = error.model or candidate.model or self._models.first(candidate.provider)
             _judge(breaker, error)
             raise
         except PluginFailed as failure:
@@ -159,7 +160,7 @@ class Hand:
             raise ModelFailed("timeout", candidate.provider) from None
         request = msgspec.structs.replace(request, model=model, seconds=self.seconds)
         self._models.asked[model] += 1
-        end = None
+        end, is_empty = None, True
         stream = self._models.plugins.stream(slot, "complete", request, timeout=self.seconds + _GRACE)
         async with aclosing(stream) as events:
             while end is None:
@@ -171,7 +172,10 @@ class Hand:
                 if event is None:
                     raise ModelFailed("cut", model, detail="it ended without an end")
                 patience = self._policy.silence
+                is_empty = is_empty and not event.text and event.call is None
                 if event.end is not None:
+                    if is_empty and event.end.reason != "refused":
+                        raise ModelFailed("invalid", model, detail="it said nothing")
                     end = msgspec.structs.replace(event.end, model=model)
                     event = msgspec.structs.replace(event, end=end)
                     await self._account(end)
@@ -206,8 +210,9 @@ class Hand:
 
 
 def schema(kind: type) -> dict[str, object]:
-    """The JSON Schema of a msgspec.Struct, its definitions beside it."""
-    (found,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    """The JSON Schema of a msgspec.Struct that does not hold itself, the definitions of others beside it."""
+    _, definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    found = definitions.pop(kind.__name__)  # providers want an object at the top, not a reference to one
     return {**found, "$defs": definitions} if definitions else found
 
 

@@ -173,7 +173,7 @@ async def test_an_object_is_checked_and_repaired_once() -> None:
         assert hand.use == ModelUse("a", "configured", 200, 20)
     schema = provider.requests[0].schema
     assert schema is not None
-    assert schema["$defs"]["Place"]["required"] == ["town", "people"]
+    assert schema["required"] == ["town", "people"]
     assert "town" in provider.requests[1].prompts[-1].text
 
 

@@ -11,10 +11,10 @@ from alejo.types import PluginState
 
 
 async def test_the_host_takes_a_brain_and_six_commands() -> None:
-    """It is loaded, fills both roles, and answers in pieces from another loop too."""
+    """It is loaded, fills its roles, and answers in pieces from another loop too."""
     async with testing.host(alejo_brain) as host:
         assert host.status().state is PluginState.ACTIVE, host.status().reason
-        assert host.status().roles == ("brain", "command")
+        assert host.status().roles == ("brain", "command", "language_model")
         specs = [slot.spec for slot in host.plugins.every("command") if slot.spec]
         assert [spec.name for spec in specs] == ["remember", "recall", "forget", "list", "help", "time"]
         assert "".join([piece async for piece in host.stream("brain", "respond", testing.turn("help"))])

@@ -1,26 +1,52 @@
-"""Answers without a model: interprets commands, and answers other things from what is remembered."""
+"""Answers without a model, and with one where it is configured; speaks to models; interprets commands."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alejo.completions import Endpoint
 from alejo.hooks import hookimpl
-from alejo.roles import Brain, Command
+from alejo.roles import Brain, Command, Embedder, LanguageModel
 
+from .anthropic import Anthropic
 from .commands import COMMANDS
 from .mind import Mind
+from .openai import OpenAI, OpenAIEmbedder
+from .speaking import Voice
 
-__all__ = ["Mind", "alejo_register_brain", "alejo_register_commands"]
+__all__ = [
+    "Anthropic",
+    "Mind",
+    "OpenAI",
+    "OpenAIEmbedder",
+    "Voice",
+    "alejo_register_brain",
+    "alejo_register_commands",
+    "alejo_register_embedder",
+    "alejo_register_language_models",
+]
 
 
 @hookimpl
 def alejo_register_brain(settings: dict[str, Any]) -> Brain:
     """What answers; it has no settings."""
-    return Mind()
+    return Voice()
 
 
 @hookimpl
 def alejo_register_commands(settings: dict[str, Any]) -> Sequence[Command]:
     """Remember, recall, forget, list, help and time, for any brain to run."""
     return COMMANDS
+
+
+@hookimpl
+def alejo_register_language_models(endpoints: Mapping[str, Endpoint]) -> Sequence[LanguageModel]:
+    """The OpenAI API, which many servers speak, and Anthropic's."""
+    return [OpenAI(endpoints["openai"]), Anthropic(endpoints["anthropic"])]
+
+
+@hookimpl
+def alejo_register_embedder(endpoints: Mapping[str, Endpoint]) -> Embedder | None:
+    """The embeddings of the OpenAI API, where a model for them is named."""
+    return OpenAIEmbedder(endpoints["openai"]) if endpoints["openai"].embedding else None
