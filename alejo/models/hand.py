@@ -159,7 +159,7 @@ class Hand:
         except TimeoutError:
             raise ModelFailed("timeout", candidate.provider) from None
         request = msgspec.structs.replace(request, model=model, seconds=self.seconds)
-        self._models.asked[model] += 1
+        self._models.asked[candidate.provider] += 1
         end, is_empty = None, True
         stream = self._models.plugins.stream(slot, "complete", request, timeout=self.seconds + _GRACE)
         async with aclosing(stream) as events:
@@ -178,11 +178,11 @@ class Hand:
                         raise ModelFailed("invalid", model, detail="it said nothing")
                     end = msgspec.structs.replace(event.end, model=model)
                     event = msgspec.structs.replace(event, end=end)
-                    await self._account(end)
+                    await self._account(candidate, end)
                 yield event
 
-    async def _account(self, end: ModelEnd) -> None:
-        self._models.tokens[end.model] += end.input_tokens + end.output_tokens
+    async def _account(self, candidate: Candidate, end: ModelEnd) -> None:
+        self._models.tokens[candidate.provider] += end.input_tokens + end.output_tokens
         self._use = msgspec.structs.replace(
             self._use,
             input_tokens=self._use.input_tokens + end.input_tokens,

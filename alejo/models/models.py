@@ -65,7 +65,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class LanguageModels:
-    """All that can be asked. `asked` and `failed` count completions by model, and failures by why they were."""
+    """All that can be asked. `asked` and `tokens` count by provider, `failed` by why a model gave no answer."""
 
     def __init__(self, plugins: PluginHost, policy: Policy, accounts: Accounts, clock: Clock) -> None:
         self.policy = policy
@@ -96,10 +96,10 @@ class LanguageModels:
         return Hand(self, scope, self.chain(preferred), until)
 
     def chain(self, preferred: str = "") -> Sequence[Candidate]:
-        """Whom to ask, one after the other. A preference counts only among those that the owner named, if any are."""
+        """Whom to ask, one after the other. A preference counts only among those that the owner named."""
         names = self.policy.names
         chain = [self._candidate(name) for name in names] or [Candidate(self.policy.provider or OPENAI, "")]
-        if preferred and (preferred in names or not names):
+        if preferred in names:
             chosen = self._candidate(preferred)._replace(reason="preferred")
             chain = [chosen, *(one for one in chain if one[:2] != chosen[:2])]
         return chain
@@ -144,8 +144,10 @@ class LanguageModels:
 
     def observe(self, metrics: Metrics) -> None:
         """Has metrics tell what was asked, what it used and why it failed."""
-        metrics.counter("alejo_model_completions", "Answers of language models.", "model", lambda: self.asked)
-        metrics.counter("alejo_model_tokens", "Tokens, in and out, as providers count.", "model", lambda: self.tokens)
+        metrics.counter("alejo_model_completions", "Answers asked of language models.", "provider", lambda: self.asked)
+        metrics.counter(
+            "alejo_model_tokens", "Tokens, in and out, as providers count.", "provider", lambda: self.tokens
+        )
         metrics.counter(
             "alejo_model_failures", "Answers that language models did not give.", "why", lambda: self.failed
         )

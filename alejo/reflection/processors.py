@@ -22,6 +22,7 @@ from alejo.memory.entities import SELF
 from alejo.memory.indexes import Indexes
 from alejo.memory.recall import sound
 from alejo.memory.stating import Statements
+from alejo.models import LanguageModels
 from alejo.plugins import PluginHost, Slot
 from alejo.reflection.fitness import check, sources_of
 from alejo.reflection.hearing import Hearing, in_order, zone_of
@@ -49,6 +50,7 @@ from alejo.types import (
 EPISODE = "episode"  # the kind of memory
 TITLE = "title"  # the label of its title
 _SECONDS = 240.0  # for one call, within the time a worker gives a batch
+_MODEL_SECONDS = 200.0  # of it for language models
 _STEP = 64  # messages of one call
 _EARLIER, _CONTEXT = 24, 6  # messages before, for those that want the last episode and for the others
 _FACTS = 50
@@ -76,8 +78,10 @@ class Reflecting:
         ids: Ids,
         clock: Clock,
         zone: tzinfo = UTC,
+        models: LanguageModels | None = None,
     ) -> None:
         self.name = name
+        self._models = models
         self._store = store
         self._indexes = indexes
         self._facts = facts
@@ -124,13 +128,15 @@ class Reflecting:
         earlier = [await hearing.said(message) for message in await hearing.before(messages[0], most)]
         for start in range(0, len(messages), _STEP):
             said = [await hearing.said(message) for message in messages[start : start + _STEP]]
+            preferences = await self._preferences(scope)
             work = Work(
                 row.value,
                 tuple(said),
                 tuple(earlier),
                 outcome.last,
                 await self._known(scope, said) if "facts" in wants else (),
-                await self._preferences(scope),
+                preferences,
+                None if self._models is None else self._models.at_hand(scope, preferences.model, _MODEL_SECONDS),
             )
             findings: Findings = await self._plugins.call(slot, "reflect", work, timeout=_SECONDS)
             check(findings, work)

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from alejo.clock import Clock
-from alejo.errors import AlejoError, Conflict, PluginFailed, ResourceExhausted, Status, Unavailable
+from alejo.errors import AlejoError, Conflict, ModelFailed, PluginFailed, ResourceExhausted, Status, Unavailable
 from alejo.jobs import LAGS, ProcessorStatus, WorkerStatus
 from alejo.queue import Cause, Failure, Job, Queue
 from alejo.storage.store import Store, Writer
@@ -37,6 +37,11 @@ _PAGE = 100
 _PERMANENT = frozenset(
     {Status.INVALID_ARGUMENT, Status.NOT_FOUND, Status.FAILED_PRECONDITION, Status.DATA_LOSS, Status.UNIMPLEMENTED}
 )
+# Why a language model gave no answer; see docs/errors.md. What is not here is transient.
+_OF_MODELS = dict.fromkeys(("rate_limited", "unavailable", "resting", "budget", "rejected"), Cause.DOWN) | {
+    "invalid": Cause.INVALID,
+    "refused": Cause.INVALID,
+}
 # Why a plugin could not be asked at all; see docs/errors.md.
 _ABSENT = frozenset({"vacant", "quarantined", "disabled"})
 
@@ -288,6 +293,9 @@ def _judge(error: Exception) -> tuple[Cause, str, float]:
             return Cause.DOWN, "later", error.seconds
         case TimeoutError():
             return Cause.TRANSIENT, "timeout", 0.0
+        case ModelFailed(why=why):
+            cause = _OF_MODELS.get(why, Cause.TRANSIENT)
+            return cause, f"model_{why}", (error.retry_after or DOWN_SECONDS) if cause is Cause.DOWN else 0.0
         case PluginFailed(why=why) if why in _ABSENT:
             return Cause.DOWN, why, DOWN_SECONDS
         case PluginFailed(why=why):

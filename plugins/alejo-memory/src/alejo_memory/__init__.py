@@ -12,6 +12,7 @@ from alejo.roles import Learner, MemoryStrategy, Reflector
 
 from .answers import Semantic
 from .episodes import Episodic
+from .modelled import Modelled
 from .procedures import Procedural
 from .ranking import Ranking
 from .strategy import Judgement
@@ -52,7 +53,7 @@ def alejo_register_memory(settings: Settings) -> MemoryStrategy:
 @hookimpl
 def alejo_register_reflectors() -> Sequence[Reflector]:
     """What becomes of what was said: episodes, facts, procedures."""
-    return Episodic(), Semantic(), Procedural()
+    return Modelled(Episodic()), Modelled(Semantic()), Modelled(Procedural())
 
 
 @hookimpl
