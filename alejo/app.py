@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from importlib.metadata import EntryPoint
 from os import PathLike
 from pathlib import Path
@@ -42,6 +43,8 @@ from alejo.profiles import Profiles
 from alejo.queue.presence import Presence
 from alejo.queue.promises import LEARNING, REFLECTION
 from alejo.reflection import Reflection
+from alejo.reflection.crew import first
+from alejo.reflection.reflection import Patience
 from alejo.reflection.statistics import Statistics
 from alejo.sessions import Sessions
 from alejo.settings import Settings
@@ -52,12 +55,22 @@ from alejo.storage.folder import Folder
 from alejo.storage.journal import Journal
 from alejo.storage.lmdb import LmdbStorage
 from alejo.storage.opener import open_store
+from alejo.storage.relayed import Relayed, admitted
 from alejo.storage.requests import Requests
 from alejo.storage.store import Store
 from alejo.storage.versions import Versions
 from alejo.types import Accepted, Answer, Ask, Hit, Memory, MemoryDraft, Page, Scope, Session
 
 _MIB = 1 << 20
+_MODES = ("background", "synchronous")
+
+
+class Part(enum.Enum):
+    """What of the work on a data folder an assistant does."""
+
+    WHOLE = "whole"
+    SERVER = "server"  # all but reflection, which is its workers'
+    WORKER = "worker"  # reflection alone, beside the folder's server if there is one
 
 
 class Assistant:
@@ -75,7 +88,11 @@ class Assistant:
         storage: Storage,
         store: Store,
         plugins: PluginHost,
+        presence: Presence | None = None,
+        part: Part = Part.WHOLE,
     ) -> None:
+        self.part = part
+        self.cleared: Callable[[], AbstractAsyncContextManager[None]] = nullcontext  # keeps workers out of the folder
         self.settings = settings
         self.clock = clock
         self.folder = folder
@@ -117,11 +134,12 @@ class Assistant:
             ids,
             clock,
             {REFLECTION: (Statistics(store),), LEARNING: self.learning.processors},
-            presence=_presence(folder),
+            presence=presence,
             batch=settings["reflection.batch"],
             timeout=settings["reflection.timeout_seconds"],
             concurrency=settings["reflection.concurrency"],
             failed=lambda job: self.events.tell("job_failed", job.session_id, job),
+            patience=_patience(settings),
         )
         promises = self.reflection.promises
         self.sessions = Sessions(store, journal, requests, versions, promises, ids, clock, cache, self._session_ended)
@@ -167,7 +185,9 @@ class Assistant:
             settings["context.tokens"],
             self.models,
             self.events,
+            self.reflection,
         )
+        self.asked_to_leave = asyncio.Event()  # by the server of the folder, see `work`
         self._layers = layers
         self._compacting = asyncio.Lock()
 
@@ -215,7 +235,7 @@ class Assistant:
         storage = self.storage
         if not isinstance(storage, LmdbStorage | FilesStorage):
             raise FailedPrecondition(f"The records are kept in {self.storage_name}:, which is not made anew by this.")
-        async with self._compacting:
+        async with self._compacting, self.cleared():
             sizes = await storage.compact()
             with storage.alone():
                 await self.cache.renew(self._fresh_disk)
@@ -250,11 +270,13 @@ async def open_assistant(
     overrides: Mapping[str, Any] | None = None,
     entry_points: Iterable[EntryPoint] | None = None,
     given_plugins: Sequence[Candidate] = (),
+    part: Part = Part.WHOLE,
 ) -> AsyncIterator[Assistant]:
     """Opens a data folder (made if it is new) and everything around it; closes it all at the end.
 
     `overrides` are settings by name, such as {"context.tokens": 4096}. `entry_points`
-    replaces the plugins that are installed; `given_plugins` come beside them. Raises StartupError with what helps.
+    replaces the plugins that are installed; `given_plugins` come beside them. A server and its workers each open
+    their `part`. Raises StartupError with what helps.
     """
     given = {**(overrides or {}), **({"data.path": str(data)} if data is not None else {})}
     chosen = settings if settings is not None else settings_room.read(overrides=given)
@@ -265,11 +287,16 @@ async def open_assistant(
         plugins = await PluginHost.start(chosen, clock, entry_points=entry_points, given=given_plugins, state=state)
         stack.push_async_callback(plugins.close)
         url = chosen.storage_url
-        folder = Folder.open(chosen.data_path, chosen.key_file, brought=url.startswith("files:"))
+        brought = url.startswith("files:")
+        folder = Folder.open(chosen.data_path, chosen.key_file, create=part is not Part.WORKER, brought=brought)
+        presence = _presence(folder)
+        stack.callback(presence.close)
+        relayed = Relayed(folder.relay_path, presence.owner)
         storage, store = await open_store(
             folder,
             url,
             _openers(plugins),
+            relayed=relayed if part is Part.WORKER else None,
             map_size=chosen["data.map_size_mb"] * _MIB,
             max_size=chosen["data.max_size_mb"] * _MIB,
         )
@@ -277,15 +304,46 @@ async def open_assistant(
         if isinstance(storage, FilesStorage):
             storage.versions = chosen["memory.versions"]
             structlog.get_logger().warning("records are kept as plain text, as the owner chose", storage=url)
-        assistant = Assistant(chosen, clock, folder, storage, store, plugins)
-        assistant.keeper.start(chosen["memory.keeper_seconds"])
-        if chosen["reflection.workers"]:
+        assistant = Assistant(chosen, clock, folder, storage, store, plugins, presence, part)
+        if part is Part.WORKER:
+            await relayed.join(store)
+            assistant.asked_to_leave = relayed.asked_to_leave
+        else:
+            assistant.keeper.start(chosen["memory.keeper_seconds"])
+            assistant.reflection.watch()
+        if part is Part.WORKER or (part is Part.WHOLE and chosen["reflection.workers"]):
             assistant.reflection.start()
         stack.pop_all()
         try:
             yield assistant
         finally:
             await assistant.close()
+
+
+async def work(settings: Settings, stopping: asyncio.Event, began: Callable[[], None]) -> None:
+    """Works through the jobs of a data folder until told to stop. Raises StartupError.
+
+    When the folder's server makes its files anew it asks every worker to close them: then this opens them again.
+    """
+    while not stopping.is_set():
+        async with open_assistant(settings=settings, part=Part.WORKER) as assistant:
+            began()
+            await first([stopping.wait(), assistant.asked_to_leave.wait()])
+        await first([stopping.wait(), admitted(assistant.folder.relay_path)])
+
+
+def _patience(settings: Settings) -> Patience:
+    """How long reflection may take. Raises StartupError for a mode that is none."""
+    mode = settings["reflection.mode"]
+    if mode not in _MODES:
+        why = f"reflection.mode must be {' or '.join(_MODES)}, not {mode}."
+        raise StartupError(why, hint="alejo config show", exit_code=78)
+    return Patience(
+        settings["reflection.heard_seconds"],
+        settings["reflection.late_seconds"],
+        settings["reflection.lent_seconds"],
+        mode == "synchronous",
+    )
 
 
 def _presence(folder: Folder) -> Presence:

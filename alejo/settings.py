@@ -201,9 +201,23 @@ OPTIONS = (
         0.0,
         "So long after it was recorded, what is archived is forgotten for good; 0: never.",
     ),
-    Option("reflection.workers", 1, "Whether what was said is worked through behind the answers: 1, or 0 for never."),
+    Option(
+        "reflection.workers",
+        1,
+        "How many processes of its own a server has work through what was said, behind the answers; 0: none, see alejo "
+        "reflect. A library without a server does it itself, unless this is 0.",
+    ),
     Option("reflection.concurrency", 3, "Of these, how many batches of jobs each works through at a time."),
+    Option(
+        "reflection.mode",
+        "background",
+        "synchronous: a turn is answered once it was reflected on; it takes as much longer.",
+    ),
+    Option("reflection.heard_seconds", 60.0, "After so long without a worker, turns do a little of what waits."),
+    Option("reflection.late_seconds", 600.0, "They do so too when a job has waited for so long."),
+    Option("reflection.lent_seconds", 0.3, "The most a turn takes for it; its answer says so in degraded."),
     Option("reflection.batch", 10, "How many jobs of one user are worked through together at most."),
+    Option("reflection.capacity", 1000, "How many commits of one worker may be under way before it has to wait."),
     Option("reflection.timeout_seconds", 300.0, "How long one processor may take for a batch."),
     Option(
         "learning.shared",
@@ -271,6 +285,18 @@ class Settings:
     def plugin_tables(self) -> list[str]:
         """The plugins that alejo.toml has a table for, whether they are installed or not."""
         return sorted(self._plugins)
+
+    def environment(self) -> dict[str, str]:
+        """The environment of another process that is to be set like this one."""
+        folders, given = self.directories, [one for one in self.all() if one.source != "default"]
+        return {
+            **os.environ,
+            **self._variables,
+            "XDG_CONFIG_HOME": str(folders.config.parent),
+            "XDG_DATA_HOME": str(folders.data.parent),
+            "XDG_CACHE_HOME": str(folders.cache.parent),
+            **{one.option.alias or one.option.variable: _text(one.value) for one in given},
+        }
 
     @property
     def data_path(self) -> Path:
@@ -341,6 +367,13 @@ def file(environment: Mapping[str, str] | None = None) -> Path:
     """Where the settings file is, or would be."""
     environment = os.environ if environment is None else environment
     return Path(environment.get("ALEJO_CONFIG") or _directories(environment).config / "alejo.toml")
+
+
+def _text(value: Any) -> str:
+    """A setting's value as it stands in a variable of the environment."""
+    if isinstance(value, list):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def toml(value: Any) -> str:

@@ -32,6 +32,7 @@ MODULES = {
     "memories": "memories",
     "plugins": "plugins",
     "preferences": "preferences",
+    "reflect": "reflecting",
     "restore": "restore",
     "serve": "serve",
     "sessions": "sessions",

@@ -33,7 +33,7 @@ def command(address: str | None, metrics_address: str | None, allow_insecure: st
 
 
 async def _serve(settings: Settings) -> int:
-    import alejo  # noqa: PLC0415 - nothing of this is needed to show --help
+    from alejo.app import Part, open_assistant  # noqa: PLC0415 - nothing of this is needed to show --help
     from alejo.server import Server, serve  # noqa: PLC0415
 
     from . import banner  # noqa: PLC0415
@@ -44,7 +44,7 @@ async def _serve(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     began = loop.time()
 
-    async with alejo.open(settings=settings) as assistant:
+    async with open_assistant(settings=settings, part=Part.SERVER) as assistant:
         has_keys = await assistant.keys.any()
 
         def announce(server: Server) -> None:

@@ -8,8 +8,9 @@ same request then attaches to the running turn. A request id with another body i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import Protocol
 
 import msgspec
 
@@ -27,9 +28,21 @@ from alejo.profiles import Profiles
 from alejo.roles import Turn
 from alejo.storage.store import Row
 from alejo.storage.tables import TurnRow
-from alejo.types import Accepted, Answer, Ask, Scope
+from alejo.types import Accepted, Answer, Ask, Degraded, Scope
 
 Event = Accepted | str | Answer
+
+
+class Reflecting(Protocol):
+    """What a turn has to do with reflection; see alejo.reflection."""
+
+    async def lend(self) -> Sequence[Degraded]:
+        """Does a little of what waits, if that is asked of turns now, and says so."""
+        ...
+
+    async def keep_up(self, scope: Scope, session_id: str) -> None:
+        """Waits until what was said is reflected on, if that is how it is set."""
+        ...
 
 
 class _Flight:
@@ -58,6 +71,7 @@ class Conversation:
         budget: int,
         models: LanguageModels,
         events: Events,
+        reflecting: Reflecting,
     ) -> None:
         self._turns = turns
         self._memories = memories
@@ -68,6 +82,7 @@ class Conversation:
         self._budget = budget
         self._models = models
         self._events = events
+        self._reflecting = reflecting
         self._live: dict[tuple[Scope, str], _Flight] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -112,7 +127,9 @@ class Conversation:
                         yield piece
                 if desk.models is not None:
                     senses.degraded += desk.models.degraded
+                senses.degraded += await self._reflecting.lend()
                 known = await self._turns.finish(turn, senses, desk, "".join(pieces))
+                await self._reflecting.keep_up(scope, known.session_id)
                 events = (known,)
                 if not known.replayed:
                     self._events.tell("response_generated", known.session_id, known.user_message, known.message)

@@ -54,6 +54,10 @@ class Queue(Protocol):
         """
         ...
 
+    async def claim(self, scope: Scope, session_id: str, kind: str) -> Job | None:
+        """Hands out the next job of one line out of turn; None when it has none that may be taken now."""
+        ...
+
     async def beat(self, *jobs: Job) -> list[Job]:
         """Extends leases by their whole length; returns the jobs that are still held."""
         ...

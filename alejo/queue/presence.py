@@ -47,6 +47,10 @@ class Presence:
                     names.add(path.name)
         return names
 
+    def owners(self) -> set[str]:
+        """Every owner of whom there is a file, gone or not."""
+        return {path.name for path in self._folder.iterdir()}
+
     def bury(self, owners: set[str]) -> None:
         """Removes the files of owners that are gone."""
         for owner in owners:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from alejo.queue.register import Register
 from alejo.queue.stored import StoredQueue
 from alejo.storage.store import Writer
@@ -13,9 +15,13 @@ LEARNING = "learning"  # a session that ended is learned from
 
 
 class Promises:
-    """Adds promises to batches; the commit raises Conflict when somebody took or changed what waits."""
+    """Adds promises to batches; the commit raises Conflict when somebody took or changed what waits.
+
+    `made` is set when the first one is.
+    """
 
     def __init__(self, queue: StoredQueue, register: Register) -> None:
+        self.made = asyncio.Event()
         self.reflects = bool(queue.lines.kinds.get(REFLECTION))
         self._queue = queue
         self._register = register
@@ -41,3 +47,4 @@ class Promises:
     async def _promise(self, writer: Writer, scope: Scope, session: Session, kind: str) -> None:
         if session.message_count and self._queue.lines.kinds.get(kind):
             await self._queue.enqueue(writer, scope, session.id, kind, session.message_count)
+            self.made.set()

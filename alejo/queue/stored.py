@@ -120,6 +120,23 @@ class StoredQueue:
                 self._again(before)
             return []
 
+    async def claim(self, scope: Scope, session_id: str, kind: str) -> Job | None:
+        """See Queue."""
+        _, line = await self.lines.hashes(scope, self.lines.key(session_id, kind))
+        async with self._leasing:
+            for _ in range(_TRIES):
+                await self._follow()
+                entry = self._order.lines.get(line)
+                if entry is None or not await self._ready(entry):
+                    return None
+                self._order.arm(entry, self._clock.now() + LOOK_AGAIN)  # out of its turn
+                try:
+                    taken = await self._take([entry])
+                except Conflict:
+                    continue
+                return taken[0] if taken else None
+        return None
+
     async def beat(self, *jobs: Job) -> list[Job]:
         """See Queue."""
         kept: list[Job] = []

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -87,6 +87,23 @@ class Later(Exception):
         self.seconds = seconds
 
 
+class _Batch:
+    """Jobs under way: what each processor has left of them, which are not done yet, what failed, and if all is done."""
+
+    __slots__ = ("ended", "failures", "jobs", "left", "open")
+
+    def __init__(self, jobs: Sequence[Job], left: Mapping[str, Mapping[str, int]]) -> None:
+        self.jobs = jobs
+        self.left = left
+        self.open: set[str] = set()
+        self.failures: dict[str, Failure] = {}
+        self.ended = False
+
+    def is_last(self, processor: str, jobs: Sequence[Job]) -> bool:
+        """Whether all is done once this processor is, with all jobs of the batch."""
+        return self.open == {processor} and not self.failures and len(jobs) == len(self.jobs)
+
+
 class Worker:
     """Takes jobs and works through them; `processors` are those of each kind.
 
@@ -117,6 +134,7 @@ class Worker:
         self._timeout = timeout
         self._held: dict[str, Job] = {}
         self._lost: set[str] = set()
+        self._limits: set[tuple[frozenset[str], asyncio.Timeout]] = set()  # of the processors at work, and their jobs
         self._stopping = asyncio.Event()
         self._log = structlog.get_logger()
 
@@ -135,25 +153,39 @@ class Worker:
         """Takes nothing new."""
         self._stopping.set()
 
-    async def once(self) -> int:
-        """Works through what the queue hands out next; returns how many jobs that was."""
-        jobs = await self._queue.lease(list(self._processors), limit=self._batch)
-        if not jobs:
-            return 0
+    async def once(self, *, limit: int | None = None) -> int:
+        """Works through what the queue hands out next, at most `limit` jobs; returns how many that was."""
+        jobs = await self._queue.lease(list(self._processors), limit=limit or self._batch)
+        if jobs:
+            await self.work(jobs)
+        return len(jobs)
+
+    async def work(self, jobs: Sequence[Job]) -> None:
+        """Works through jobs of one user and kind that are leased. Cancelled, it gives back what is not done."""
         self._held.update((job.id, job) for job in jobs)
         try:
             await self._run(jobs)
+        except asyncio.CancelledError:
+            for job in jobs:
+                with contextlib.suppress(AlejoError):
+                    await self._queue.release(job)
+            raise
         finally:
             for job in jobs:
                 self._held.pop(job.id, None)
                 self._lost.discard(job.id)
-        return len(jobs)
 
     async def beat(self) -> None:
-        """Extends the leases of what is under way; what is not held any more will not be committed."""
+        """Extends the leases of what is under way; what is not held any more is worked on no longer."""
         jobs = list(self._held.values())
         kept = {job.id for job in await self._queue.beat(*jobs)}
-        self._lost |= {job.id for job in jobs} - kept
+        self._lose({job.id for job in jobs} - kept)
+
+    def _lose(self, lost: Collection[str]) -> None:
+        self._lost.update(self._held.keys() & lost)
+        for ids, limit in self._limits:
+            if not ids.isdisjoint(lost) and not limit.expired():
+                limit.reschedule(0)
 
     async def tend(self) -> None:
         """Ends the attempts of processes that are gone, and forgets what others have done."""
@@ -193,17 +225,20 @@ class Worker:
 
     async def _run(self, jobs: Sequence[Job]) -> None:
         """Runs every processor on a batch, then ends each job as it turned out."""
-        failures: dict[str, Failure] = {}
-        left = {job.id: await self._queue.left(job) for job in jobs}
+        batch = _Batch(jobs, {job.id: await self._queue.left(job) for job in jobs})
+        processors = self._processors[jobs[0].kind]
+        batch.open = {each.name for each in processors if any(each.name in left for left in batch.left.values())}
 
         async def through(processor: Processing) -> None:
-            mine = [job for job in jobs if processor.name in left[job.id]]
+            mine = [job for job in jobs if processor.name in batch.left[job.id]]
             if mine:
-                for job_id, failure in (await self._process(processor, mine, left)).items():
-                    failures.setdefault(job_id, failure)
+                for job_id, failure in (await self._process(processor, mine, batch)).items():
+                    batch.failures.setdefault(job_id, failure)
+                batch.open.discard(processor.name)
 
-        await asyncio.gather(*(through(processor) for processor in self._processors[jobs[0].kind]))
-        done = [job for job in jobs if job.id not in failures and job.id not in self._lost]
+        await asyncio.gather(*(through(processor) for processor in processors))
+        failures = batch.failures
+        done = [job for job in jobs if job.id not in failures and job.id not in self._lost and not batch.ended]
         if done:
             with contextlib.suppress(Conflict):
                 await self._ack(done)
@@ -231,35 +266,49 @@ class Worker:
                 lag = (self._clock.now() - job.created_at) / 1e6
                 self.lags[job.kind][bisect_left(LAGS, lag)] += 1
 
-    async def _process(
-        self, processor: Processing, jobs: Sequence[Job], left: Mapping[str, Mapping[str, int]]
-    ) -> dict[str, Failure]:
+    async def _process(self, processor: Processing, jobs: Sequence[Job], batch: _Batch) -> dict[str, Failure]:
         """Runs a processor on a batch, and where that fails, on each job of it; returns what failed, by job."""
         began = self._clock.monotonic()
         try:
-            async with asyncio.timeout(self._timeout):
-                scope = jobs[0].scope
-                pieces = [Piece(job, await self._messages(job, left[job.id][processor.name])) for job in jobs]
-                effects = await processor.process(scope, pieces)
-            await self._commit(processor, jobs, effects)
+            effects = await self._effects(processor, jobs, batch)
+            await self._commit(processor, jobs, effects, batch)
         except Exception as error:  # noqa: BLE001  # whatever it is ends in the job's history
-            self.failures[processor.name] += not isinstance(error, Later)
+            if isinstance(error, Conflict) and error.reason == "LEASE_LOST" and len(jobs) == 1:
+                self._lose({jobs[0].id})
+            kept = [job for job in jobs if job.id not in self._lost]
+            self.failures[processor.name] += len(kept) == len(jobs) and not isinstance(error, Later)
             if len(jobs) == 1:
-                return {jobs[0].id: self._failure(processor, jobs[0], error)}
+                return {job.id: self._failure(processor, job, error) for job in kept}
         else:
             return {}
         finally:
             self.seconds[processor.name] += self._clock.monotonic() - began
         failures: dict[str, Failure] = {}
-        for job in jobs:
-            failures |= await self._process(processor, [job], left)
+        for job in kept:
+            failures |= await self._process(processor, [job], batch)
         return failures
 
-    async def _commit(self, processor: Processing, jobs: Sequence[Job], effects: Effects) -> None:
+    async def _effects(self, processor: Processing, jobs: Sequence[Job], batch: _Batch) -> Effects:
+        """What a processor makes of jobs. Raises TimeoutError, also when one of them is lost, and what it raises."""
+        async with asyncio.timeout(self._timeout) as limit:
+            place = frozenset(job.id for job in jobs), limit
+            self._limits.add(place)
+            try:
+                pieces = [Piece(job, await self._messages(job, batch.left[job.id][processor.name])) for job in jobs]
+                return await processor.process(jobs[0].scope, pieces)
+            finally:
+                self._limits.discard(place)
+
+    async def _commit(self, processor: Processing, jobs: Sequence[Job], effects: Effects, batch: _Batch) -> None:
+        """Commits what a processor made; the last one of a batch in which all went well ends the jobs with it."""
         for _ in range(_TRIES):
             writer = await self._store.writer(jobs[0].scope)
             await effects(writer)
             try:
+                if batch.is_last(processor.name, jobs) and not self._lost:
+                    await self._queue.ack(writer, *jobs, processors=(processor.name,))
+                    batch.ended = True
+                    return None
                 return await self._queue.advance(writer, processor.name, *jobs)
             except Conflict as error:
                 if error.reason == "LEASE_LOST":

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from alejo import log
-from alejo.errors import AlejoError
 from alejo.queue.promises import REFLECTION
 from alejo.queue.register import EVERY_KIND
 from alejo.queue.watch import Watch
@@ -17,7 +14,6 @@ from alejo.wire import jobs, read, write
 
 if TYPE_CHECKING:
     from alejo.clock import Clock
-    from alejo.queue.status import Status
     from alejo.reflection import Reflection
 
     from .call import Call
@@ -98,14 +94,3 @@ class JobsCalls:
     async def get_queue_status(self, call: Call, request: pb.GetQueueStatusRequest) -> pb.GetQueueStatusResponse:
         """How much there is to do."""
         return jobs.write_status(await self._status.look())
-
-
-async def looks(status: Status) -> None:
-    """Looks at the queue now and then, for the metrics."""
-    while True:
-        began = time.monotonic()
-        try:
-            await status.look()
-        except AlejoError as error:
-            log.get().warning("the queue cannot be looked at now", why=error.reason)
-        await asyncio.sleep(max(_LOOK_SECONDS, _SHARE * (time.monotonic() - began)))

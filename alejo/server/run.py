@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from alejo import log
+from alejo.app import Part
 from alejo.cache import NAMESPACES, Cache
 from alejo.metrics import Metrics, Scrape
 
-from . import compacting, jobs, listen
+from . import compacting, listen
 from .admin import AdminCalls
 from .chat import ChatCalls
 from .connections import Connections
@@ -35,6 +36,7 @@ from .ownership import OwnershipCalls
 from .plugins import PluginsCalls
 from .reflection import Reflection
 from .sessions import SessionsCalls
+from .workers import Workers
 
 if TYPE_CHECKING:
     from alejo.app import Assistant
@@ -90,6 +92,7 @@ class Server:
         self._stopped = asyncio.Event()
         self._draining: asyncio.Task[None] | None = None
         self._chores: list[asyncio.Task[None]] = []
+        self._workers: Workers | None = None
 
     async def start(self) -> None:
         """Opens every port and serves. Raises StartupError, leaving nothing open."""
@@ -137,8 +140,10 @@ class Server:
                 self._closed_connections,
             )
         hours = settings["data.compact_hours"]
-        chores = (compacting.rounds(assistant, hours), jobs.looks(assistant.reflection.status))
-        self._chores = [asyncio.create_task(chore) for chore in chores]
+        self._chores = [asyncio.create_task(compacting.rounds(assistant, hours))]
+        self._workers = Workers(assistant, own=assistant.part is Part.SERVER)
+        self._workers.observe(self.metrics)
+        await self._workers.open()
         # What stands now stands until the end: the collector need not look at it again with every sweep.
         gc.collect()
         gc.freeze()
@@ -283,6 +288,8 @@ class Server:
             self._connections.stop()
         if self._server is not None:
             await self._server.stop(None)
+        if self._workers is not None:
+            await self._workers.close()
         if self._scrape is not None:
             scrape, self._scrape = self._scrape, None
             await asyncio.to_thread(scrape.close)

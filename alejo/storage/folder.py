@@ -7,7 +7,7 @@
     workers/       a locked file for each process that works through jobs
     plugins.json   the plugins an operator switched off, see alejo.plugins.switches
     server.lock    held by the process that serves the folder, which it names
-    alejo.sock     where that process listens for this user's own programs
+    alejo.sock     where that process listens for this user's own programs, and alejo.relay for its workers
 
 Of the files: backend it has users/ and .alejo/ instead of records/, see alejo.storage.files.pages.
 
@@ -69,6 +69,7 @@ class Folder:
         self.indexes_path = path / "indexes"
         self.workers_path = path / "workers"
         self.socket_path = _socket_path(path, marker.id)
+        self.relay_path = self.socket_path.with_suffix(".relay")
 
     @classmethod
     def open(

@@ -13,6 +13,7 @@ from .files import OWN, FilesStorage
 from .folder import Folder
 from .keyring import Keyring
 from .lmdb import LmdbStorage
+from .relayed import Relayed
 from .store import Store
 
 
@@ -50,17 +51,25 @@ def open_files(url: str) -> FilesStorage:
 
 
 async def open_store(
-    folder: Folder, url: str, openers: Mapping[str, Callable[[str], Storage]], *, map_size: int, max_size: int
+    folder: Folder,
+    url: str,
+    openers: Mapping[str, Callable[[str], Storage]],
+    *,
+    map_size: int,
+    max_size: int,
+    relayed: Relayed | None = None,
 ) -> tuple[Storage, Store]:
     """Opens the storage of a data folder by its URL, and the store over it: plain over `files:`, sealed over any other.
 
-    In `files:`, users whose folders people brought are known from now on. Raises StartupError.
+    In `files:`, users whose folders people brought are known from now on. With `relayed` the store is over that, and
+    that over the storage. Raises StartupError.
     """
     _check_kind(folder, url)
     storage = open_storage(url, openers, map_size=map_size, max_size=max_size)
+    over = storage if relayed is None else relayed.over(storage)
     if not isinstance(storage, FilesStorage):
-        return storage, Store(storage, folder.keyring)
-    store = Store(storage, folder.keyring, plain=True)
+        return storage, Store(over, folder.keyring)
+    store = Store(over, folder.keyring, plain=True)
     try:
         await _know(storage, store, folder.keyring)
     except BaseException:

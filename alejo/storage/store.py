@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any, Generic, NamedTuple, cast
 
 import msgspec
@@ -23,6 +22,7 @@ from alejo.storage.tables import SCOPES, T, Table
 from alejo.types import Scope
 
 SYSTEM = Scope("", "")  # what belongs to no user: the API keys
+_WAY = "way to the writer"
 USERS = 4096  # kept ready at once; about 3 KiB each
 
 # What opening a record may raise: altered or moved, too short, or of another shape.
@@ -97,13 +97,32 @@ class Vault:
             return None
 
 
+class Sealing:
+    """Seals a value for its key, once that is known; see Append."""
+
+    __slots__ = ("_plain", "_table", "_user")
+
+    def __init__(self, user: _User, table: str, plain: bytes) -> None:
+        self._user = user
+        self._table = table
+        self._plain = plain
+
+    def __call__(self, key: bytes) -> bytes:
+        return self._user.current.seal(self._table, self._plain, key)
+
+    def departing(self) -> bytes:
+        """The value sealed for the way to the process that commits it; `Store.arrived` is the other end."""
+        return self._user.vault.seal(_WAY, self._table, self._plain)
+
+
 class Writer:
     """A batch of one user under way. Rows are encoded and sealed as they are put; `commit` makes them durable."""
 
-    __slots__ = ("_batch", "_encode", "_prefix", "_seal", "_storage")
+    __slots__ = ("_batch", "_encode", "_prefix", "_seal", "_storage", "_user")
 
     def __init__(self, storage: Storage, user: _User, batch: list[Operation] | None = None) -> None:
         self._storage = storage
+        self._user = user
         self._prefix = user.prefix
         self._seal = user.current.seal
         self._encode = _ENCODER.encode
@@ -128,9 +147,14 @@ class Writer:
 
         The value is taken now.
         """
-        seal = partial(self._seal, table.name, self._encode(value))
+        seal = Sealing(self._user, table.name, self._encode(value))
         self._batch.append(Append(table.name, self._prefix + prefix, seal))
         return len(self._batch) - 1
+
+    @property
+    def batch(self) -> tuple[Operation, ...]:
+        """What is in it, for whoever commits it in another way."""
+        return tuple(self._batch)
 
     async def commit(self) -> int:
         """Applies the batch, all or nothing; returns its sequence once it is on disk, leaving the writer empty.
@@ -261,6 +285,15 @@ class Store:
         except DataLoss:
             return None
         return None if user is None else user.vault
+
+    async def arrived(self, table: str, key: bytes, sealed: bytes) -> Sealing:
+        """What another process would append to a table under a key that begins so. Raises DataLoss."""
+        user = await self._read_keys(key[:PREFIX_BYTES])
+        plain = user.vault.open(_WAY, table, sealed) if user else None
+        if user is None or plain is None:
+            self.refused += 1
+            raise DataLoss("What came from another process was altered or cannot be opened.")
+        return Sealing(user, table, plain)
 
     async def close(self) -> None:
         """Closes the backend after what was accepted is on disk, and lets go of the keys."""

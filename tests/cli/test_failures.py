@@ -48,6 +48,7 @@ CALLS = {
     "plugins reload": ["vision"],
     "plugins show": ["vision"],
     "preferences": [],
+    "reflect": [],
     "restore": ["{}/good.tar"],
     "serve": ["--address", "127.0.0.1:0"],
     "sessions list": [],

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 import alejo
+from alejo.clock import FakeClock
+from alejo.errors import StartupError
+from alejo.jobs import WorkerStatus
 from alejo.queue.promises import LEARNING, REFLECTION
 from alejo.queue.rows import LINES, LIVE, SIGNS, WATERMARKS
 from alejo.reflection import Worker
@@ -10,7 +17,7 @@ from alejo.reflection.statistics import Statistics
 from alejo.settings import Settings, read
 from alejo.storage.store import SYSTEM
 from alejo.storage.tables import SESSION_LOGS
-from alejo.types import Page, SessionState
+from alejo.types import Degraded, Page, SessionState
 
 from ..conftest import ADA, BOB
 
@@ -54,3 +61,52 @@ async def test_the_end_of_a_session_promises_what_is_learned(environment: dict[s
             await assistant.sessions.update(ADA, answer.session_id, state=state)
         (job,), _ = await assistant.reflection.register.list(ADA, Page(9), kind=LEARNING)
         assert (job.from_seq, job.to_seq) == (1, 2)
+
+
+async def test_a_turn_can_wait_until_it_is_reflected_on(environment: dict[str, str]) -> None:
+    """In synchronous mode nothing of a session is left to do when its answer is given, worker or none."""
+    for workers in (0, 1):
+        settings = read(environment, {"reflection.workers": workers, "reflection.mode": "synchronous"})
+        async with alejo.open(settings=settings) as assistant:
+            answer = await assistant.chat("One.", scope=ADA)
+            for number in range(3):
+                assert (await assistant.reflection.register.lag(ADA, answer.session_id, REFLECTION)).messages == 0
+                await assistant.chat(f"Number {number}.", session_id=answer.session_id, scope=ADA)
+            row = await assistant.store.get(ADA, SESSION_LOGS, bytes.fromhex(answer.session_id))
+            assert row
+            assert row.value.asked == 4
+
+
+async def test_turns_help_while_nobody_works(environment: dict[str, str], clock: FakeClock) -> None:
+    """When no worker was heard for a minute each turn works through one job, and its answer says so."""
+    async with alejo.open(settings=read(environment, {"reflection.workers": 0}), clock=clock) as assistant:
+        reflection = assistant.reflection
+        first = [await assistant.chat("One.", scope=scope) for scope in (ADA, BOB)]
+        assert not [each for answer in first for each in answer.degraded if each.role == "reflection"]
+        await reflection.look()
+        assert await reflection.lend() == ()
+        clock.advance(61)
+        await reflection.look()
+        answer = await assistant.chat("Two.", scope=ADA)
+        assert Degraded("reflection", "", "unattended") in answer.degraded
+        depth = await reflection.queue.depth()
+        assert depth.queued == 2  # that of this turn, and one of the two
+        await reflection.status.tell(WorkerStatus("somebody", 0, clock.now()))
+        await reflection.look()
+        assert await reflection.lend() == ()
+        clock.advance(601)
+        await reflection.status.tell(WorkerStatus("somebody", 0, clock.now()))
+        await reflection.look()
+        answer = await assistant.chat("Three.", scope=BOB)
+        assert Degraded("reflection", "", "late") in answer.degraded
+
+
+def test_a_mode_that_is_none_is_refused(environment: dict[str, str]) -> None:
+    """A mode of reflection that does not exist is named at the start."""
+
+    async def opened() -> None:
+        async with alejo.open(settings=read(environment, {"reflection.mode": "eager"})):
+            pass
+
+    with pytest.raises(StartupError, match="background or synchronous, not eager"):
+        asyncio.run(opened())

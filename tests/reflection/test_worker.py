@@ -126,6 +126,24 @@ async def test_every_processor_sees_every_message_once() -> None:
     assert (first.state, second.state, second.attempts) == (JobState.DONE, JobState.DONE, ())
 
 
+async def test_work_on_a_job_that_is_lost_ends_at_once() -> None:
+    """A processor that works on a job which was handed to somebody else is stopped, and nothing of it is committed."""
+    hanging = Notes("hanging", asyncio.Event())
+    house = House(hanging)
+    await house.say(ADA, ONE, 1, 2)
+    working = asyncio.ensure_future(house.worker.once())
+    await hanging.called.get()
+    house.clock.advance(61)
+    other = house.process()
+    while not (jobs := await other.lease()):
+        house.clock.advance(5)
+    await house.worker.beat()
+    assert await working == 1
+    assert house.worker.failures["hanging"] == 0
+    assert [job.attempt for job in jobs] == [2]
+    assert await house.seen(ADA) == {}
+
+
 async def test_a_batch_suffers_only_where_it_fails() -> None:
     """Sessions of one user are worked through together; when one of them fails, the others are done all the same."""
     notes = Notes("notes", TWO)

@@ -49,7 +49,10 @@ _GARBAGE = 1000  # rows of the log that count no more, before it is written anew
 _WORDY = frozenset({TOPICS.name, TURNS.name, VERSIONS.name})  # the tables of the log that tell what was felt or said
 _IGNORED = "# What ALEJO keeps for itself; without it, all that stands in users/ is taken anew.\n" + "".join(
     f"/{name}\n"
-    for name in (OWN + "/", "alejo.json", "alejo.sock", "cache/", "indexes/", "plugins.json", "server.lock", "workers/")
+    for name in (
+        *(OWN + "/", "alejo.json", "alejo.relay", "alejo.sock", "cache/", "indexes/", "plugins.json", "server.lock"),
+        "workers/",
+    )
 )
 _ATTRIBUTES = "# A text is what it is to the byte.\n* -text\n"
 
