@@ -75,11 +75,15 @@ class ModelEvent(Value, frozen=True):
 
 
 class Endpoint(Value, frozen=True):
-    """Where a provider's models are asked, with the key, if there is one, and the model that embeds, if one shall."""
+    """Where a provider's models are asked, with the key, if there is one.
+
+    `embedding` is the model that embeds, `tuning` the one that is fine-tuned, each empty where none shall.
+    """
 
     url: str = ""
     key: str = ""
     embedding: str = ""
+    tuning: str = ""
 
     def __repr__(self) -> str:
         """Without the key."""

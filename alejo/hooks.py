@@ -79,7 +79,7 @@ class Specs:
         raise NotImplementedError
 
     @hookspec
-    def alejo_register_learners(self, settings: Any) -> Sequence[Learner]:
+    def alejo_register_learners(self, settings: Any, endpoints: Mapping[str, Endpoint]) -> Sequence[Learner]:
         """Returns what learns from sessions that have ended."""
         raise NotImplementedError
 

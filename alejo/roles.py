@@ -171,7 +171,7 @@ class LanguageModel(Protocol):
 
 
 class Connected(Protocol):
-    """What a language model's provider and an embedder may have besides."""
+    """What a language model's provider, an embedder and a learner may have besides."""
 
     async def close(self) -> None:
         """Lets go of its connections: the host is about to end."""

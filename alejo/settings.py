@@ -140,6 +140,12 @@ OPTIONS = (
         "",
         "The OpenAI-compatible model that makes the vectors of memories, in place of the table that is shipped.",
     ),
+    Option(
+        "model.tuning",
+        "",
+        "The OpenAI-compatible model that is fine-tuned for each user with their own questions and answers, which are "
+        "sent there for it. Empty: none.",
+    ),
     Option("model.seconds", 60.0, "How long models may take for one answer, of the call's time four fifths at most."),
     Option("model.silence_seconds", 20.0, "How long a model may be silent, before its first word and between words."),
     Option("model.retries", 2, "How often a model is asked again that failed before its first word."),
@@ -315,7 +321,9 @@ class Settings:
     def endpoints(self) -> dict[str, Endpoint]:
         """Where language models are asked, by the name of the provider."""
         return {
-            "openai": Endpoint(self["model.base_url"], self["model.key"], self["model.embedding"]),
+            "openai": Endpoint(
+                self["model.base_url"], self["model.key"], self["model.embedding"], self["model.tuning"]
+            ),
             "anthropic": Endpoint(self["model.anthropic_url"], self["model.anthropic_key"]),
         }
 

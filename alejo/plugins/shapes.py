@@ -83,7 +83,7 @@ ROLES: dict[str, dict[str, Method]] = {
         "facts": Method(1, tuple[FactDraft, ...], optional=True),
         "complete_fact": Method(1, FactDraft, optional=True),
     },
-    "learner": {"learn": Method(1, Learned)},
+    "learner": {"learn": Method(1, Learned), "close": Method(0, None, optional=True)},
     "reflector": {"reflect": Method(1, Findings)},
     "observer": {
         "message_received": Method(1, None),

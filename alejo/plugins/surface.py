@@ -16,7 +16,7 @@ import msgspec
 
 from alejo import completions, errors, hooks, jobs, outcomes, roles, types
 
-VERSION = "2.8"
+VERSION = "3.0"
 _VALUES = (types, jobs, completions, outcomes)
 
 

@@ -10,18 +10,20 @@ import msgspec
 from alejo.testing.http import Asked
 
 _PART = re.compile(rb'name="(\w+)"(?:; filename="[^"]*")?[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--', re.DOTALL)
+_FILE = re.compile(rb'filename="([^"]*)"')
 _STEPS = ("validating_files", "queued", "running", "running", "succeeded")
 _ROLES = {"system", "user", "assistant"}
 _LEAST = 10  # examples
 
 
 class TuningJobs:
-    """The files by their ids, and the jobs. `begun` counts how many were begun; `failing` lets the next one fail."""
+    """The files by their ids, and the jobs. `begun` and `brought` count jobs and files; `failing` lets jobs fail."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.names: dict[str, str] = {}
         self.jobs: list[dict[str, Any]] = []
-        self.begun = 0
+        self.begun = self.brought = 0
         self.failing = False
         self._events: dict[str, list[dict[str, Any]]] = {}
 
@@ -31,6 +33,12 @@ class TuningJobs:
         match asked.method, place:
             case "POST", ["files"]:
                 return self._upload(asked)
+            case "GET", ["files"]:
+                data = [{"id": name, "filename": self.names[name], "purpose": "fine-tune"} for name in self.files]
+                return {"object": "list", "data": data}, 200
+            case "DELETE", ["files", name] if name in self.files:
+                del self.files[name]
+                return {"id": name, "object": "file", "deleted": True}, 200
             case "GET", ["fine_tuning", "jobs"]:
                 wanted = asked.query.get("metadata[alejo]")
                 found = [job for job in self.jobs if wanted is None or job["metadata"].get("alejo") == wanted]
@@ -47,8 +55,10 @@ class TuningJobs:
         parts = {name.decode(): content for name, content in _PART.findall(asked.body)}
         if parts.get("purpose") != b"fine-tune" or "file" not in parts:
             return _wrong("A file and its purpose are required.")
-        name = f"file-{len(self.files) + 1}"
+        self.brought += 1
+        name = f"file-{self.brought}"
         self.files[name] = parts["file"]
+        self.names[name] = _FILE.findall(asked.body)[0].decode()
         return {"id": name, "object": "file", "bytes": len(parts["file"]), "purpose": "fine-tune"}, 200
 
     def _begin(self, body: Any) -> tuple[Any, int]:

@@ -7,16 +7,18 @@ from typing import Any
 
 from alejo.completions import Endpoint
 from alejo.hooks import hookimpl
-from alejo.roles import Brain, Command, Embedder, LanguageModel
+from alejo.roles import Brain, Command, Embedder, LanguageModel, Learner
 
 from .anthropic import Anthropic
 from .commands import COMMANDS
 from .mind import Mind
 from .openai import OpenAI, OpenAIEmbedder
 from .speaking import Voice
+from .tuning import FineTuner
 
 __all__ = [
     "Anthropic",
+    "FineTuner",
     "Mind",
     "OpenAI",
     "OpenAIEmbedder",
@@ -25,6 +27,7 @@ __all__ = [
     "alejo_register_commands",
     "alejo_register_embedder",
     "alejo_register_language_models",
+    "alejo_register_learners",
 ]
 
 
@@ -50,3 +53,10 @@ def alejo_register_language_models(endpoints: Mapping[str, Endpoint]) -> Sequenc
 def alejo_register_embedder(endpoints: Mapping[str, Endpoint]) -> Embedder | None:
     """The embeddings of the OpenAI API, where a model for them is named."""
     return OpenAIEmbedder(endpoints["openai"]) if endpoints["openai"].embedding else None
+
+
+@hookimpl
+def alejo_register_learners(endpoints: Mapping[str, Endpoint]) -> Sequence[Learner]:
+    """What fine-tunes a model for each user, where one is named for it."""
+    openai = endpoints["openai"]
+    return [FineTuner(OpenAI(openai), openai.tuning)] if openai.tuning else []

@@ -91,6 +91,15 @@ class _Vectors(msgspec.Struct):
     data: list[_Vector]
 
 
+class _File(msgspec.Struct):
+    id: str
+    filename: str = ""
+
+
+class _Files(msgspec.Struct):
+    data: list[_File]
+
+
 class _Trouble(msgspec.Struct):
     code: str | None = None
 
@@ -178,6 +187,19 @@ class OpenAI:
         files = {"file": (name, content, "application/jsonl")}
         made = await self._connection.ask("POST", "/files", _Name, data={"purpose": "fine-tune"}, files=files)
         return made.id
+
+    async def files(self) -> dict[str, str]:
+        """The ids of the files of examples that are there, by their names."""
+        found = await self._connection.ask("GET", "/files", _Files, params={"purpose": "fine-tune"})
+        return {each.filename: each.id for each in found.data}
+
+    async def discard(self, file: str) -> None:
+        """Takes a file away from the endpoint; one that is gone already is gone."""
+        try:
+            await self._connection.ask("DELETE", f"/files/{file}", _Name)
+        except ModelFailed as failure:
+            if failure.why != "rejected":
+                raise
 
     async def tune(self, draft: TuningDraft) -> Tuning:
         """Begins a job. One with this draft's id in its metadata was begun before, and is the one."""
