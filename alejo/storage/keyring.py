@@ -37,6 +37,7 @@ PREFIX_BYTES = 32
 NONCE_BYTES = 12
 DATA_KEYS = "data_key"
 RETIRE_BITS = 26
+_SCOPES = 4096  # whose prefixes are kept ready
 
 _BODY = HEADER_BYTES + NONCE_BYTES
 
@@ -73,10 +74,11 @@ class Keyring:
         self._scopes = _derive(master, b"alejo 1 scope prefixes")
         self._checks = _derive(master, b"alejo 1 key check")
         self._retire_bits = retire_bits
+        self.prefix = functools.lru_cache(_SCOPES)(self._prefix)
         number = int.from_bytes(blake2b(b"alejo 1 master key id", key=self._checks, digest_size=4).digest(), "big")
         self._wrapping = SealingKey(_derive(master, b"alejo 1 data keys"), number)
 
-    def prefix(self, scope: Scope) -> bytes:
+    def _prefix(self, scope: Scope) -> bytes:
         """Tenant (16 bytes) ‖ user (16 bytes): keyed hashes, so that a key tells neither; the second covers both."""
         tenant = self._hash(scope.tenant.encode("utf-8", "surrogatepass"), b"tenant")
         return tenant + self._hash(tenant + scope.user.encode("utf-8", "surrogatepass"), b"user")

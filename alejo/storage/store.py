@@ -186,12 +186,13 @@ class Store:
 
     async def get(self, scope: Scope, table: Table[T], key: bytes) -> Row[T] | None:
         """One row, or None. Raises DataLoss if its record cannot be opened."""
-        user = self._known(scope) or await self._load(scope)
-        if user is None:
-            return None
-        whole = user.prefix + key
+        user = self._known(scope)
+        whole = (user.prefix if user is not None else self._keyring.prefix(scope)) + key
         record = await self._storage.get(table.name, whole)
         if record is None:
+            return None
+        user = user or await self._load(scope)
+        if user is None:
             return None
         try:
             sealed = record.value
