@@ -422,12 +422,21 @@ class NgramHasher:
     The places are part of the contract: weights that were trained with one version fit the next.
     """
 
-    def __new__(cls, bits: int = 18, words: int = 2, chars: tuple[int, int] = (3, 5)) -> NgramHasher:
+    def __new__(
+        cls,
+        bits: int = 18,
+        words: int = 2,
+        chars: tuple[int, int] = (3, 5),
+        *,
+        marks: bool = False,
+        damped: bool = False,
+    ) -> NgramHasher:
         """Hashes to 2^`bits` places (1 to 24), with a sign: what collides cancels out in the mean.
 
         Of a text, folded: runs of 1 to `words` words (up to 8), and runs of `chars[0]` to `chars[1]` characters (1 to
         16) of a word between its ends. 0 words or (0, 0) leave that sort out; raises InvalidValue for both, and
-        outside these bounds.
+        outside these bounds. With `marks` every mark and emoji is a word too, where it stands; `damped` takes the
+        logarithm of 1 + how often an n-gram comes.
         """
 
     def features(self, text: str) -> SparseVector:

@@ -59,7 +59,7 @@ from alejo.storage.relayed import Relayed, admitted
 from alejo.storage.requests import Requests
 from alejo.storage.store import Store
 from alejo.storage.versions import Versions
-from alejo.types import Accepted, Answer, Ask, Hit, Memory, MemoryDraft, Page, Scope, Session
+from alejo.types import Answer, Ask, Event, Hit, Memory, MemoryDraft, Page, Scope, Session
 
 _MIB = 1 << 20
 _MODES = ("background", "synchronous")
@@ -197,8 +197,8 @@ class Assistant:
 
     def stream(
         self, text: str, *, session_id: str = "", request_id: str = "", scope: Scope = LOCAL
-    ) -> AsyncGenerator[Accepted | str | Answer, None]:
-        """Says something and yields Accepted, pieces of text, and the Answer."""
+    ) -> AsyncGenerator[Event, None]:
+        """Says something and yields Accepted, pieces of text or the Replacement of them, and the Answer."""
         return self.conversation.stream(scope, Ask(text, session_id, request_id))
 
     async def start(self, title: str = "", *, origin: str = "", scope: Scope = LOCAL) -> Track:

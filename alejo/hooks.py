@@ -12,6 +12,7 @@ from alejo.completions import Endpoint
 from alejo.roles import (
     Brain,
     Command,
+    Conscience,
     Embedder,
     EmotionModel,
     LanguageModel,
@@ -54,6 +55,11 @@ class Specs:
     @hookspec
     def alejo_register_emotion(self, settings: Any) -> EmotionModel:
         """Returns what feels."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_conscience(self, settings: Any) -> Conscience:
+        """Returns what judges requests, commands and answers."""
         raise NotImplementedError
 
     @hookspec

@@ -25,6 +25,7 @@ from alejo.types import (
     Image,
     Judged,
     Learned,
+    Matter,
     Memory,
     MemoryDraft,
     Message,
@@ -34,6 +35,7 @@ from alejo.types import (
     RecallPlan,
     Said,
     Session,
+    Verdict,
 )
 
 T = TypeVar("T")
@@ -130,6 +132,14 @@ class EmotionModel(Protocol):
 
     async def appraise(self, text: str) -> Appraisal:
         """What is in a text."""
+        ...
+
+
+class Conscience(Protocol):
+    """Judges."""
+
+    async def review(self, matter: Matter) -> Verdict:
+        """What is to become of a request, a command or a part of an answer, and the words that stand in its place."""
         ...
 
 

@@ -6,9 +6,11 @@ import enum
 
 import msgspec
 
-
-class Value(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The base of every value. Encoded as an array: fields are only ever added at the end, each with a default."""
+from alejo.verdicts import Matter as Matter
+from alejo.verdicts import Replacement as Replacement
+from alejo.verdicts import Ruling as Ruling
+from alejo.verdicts import Value as Value
+from alejo.verdicts import Verdict as Verdict
 
 
 class Scope(Value, frozen=True):
@@ -655,6 +657,11 @@ class Answer(Value, frozen=True):
     replayed: bool = False
     model: ModelUse | None = None
     reflection: JobState | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+# What comes of a turn, in order: its acceptance, pieces of the answer or what replaces them, the answer.
+Event = Accepted | str | Replacement | Answer
 
 
 class Kept(Value, frozen=True):

@@ -63,6 +63,8 @@ async def _why(talk: Talk, _: str, show: Show) -> None:
             for emotion in answer.appraisal.emotions
         )
         show(f"Felt in your message: {felt}.")
+    for verdict in answer.verdicts:
+        show(f"The conscience's ruling: {verdict.ruling}, as {verdict.reason} ({verdict.rule}).")
     for missing in answer.degraded:
         show(f"Without {missing.role}: {missing.plugin or 'no plugin'} ({missing.reason}).")
 

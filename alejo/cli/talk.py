@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from alejo.client import NOT_REACHABLE, new_request_id
 from alejo.errors import DRAINING, AlejoError, Unavailable
-from alejo.types import Answer, Ask, Memory
+from alejo.types import Answer, Ask, Memory, Replacement
 
 from . import output
 from .link import Link
@@ -53,6 +53,9 @@ class Talk:
                 if isinstance(frame, str):
                     said = True
                     show(frame)
+                elif isinstance(frame, Replacement):
+                    show(f"\n{frame.text}" if said else frame.text)
+                    said = True
                 else:
                     self.session_id = frame.session_id
                     answer = frame if isinstance(frame, Answer) else None

@@ -13,10 +13,10 @@ from alejo.errors import AlejoError, InvalidArgument, Unavailable
 from alejo.jobs import Job, QueueStatus, ReflectionLag
 from alejo.outcomes import Preview, Tally, Tidied
 from alejo.types import (
-    Accepted,
     Answer,
     Ask,
     Context,
+    Event,
     FactChange,
     FactDraft,
     Filter,
@@ -31,6 +31,7 @@ from alejo.types import (
     Page,
     PluginStatus,
     Preferences,
+    Replacement,
     Session,
     SessionState,
     Vacancy,
@@ -104,7 +105,7 @@ class Client:
         """One turn."""
         return read.answer(await self._call(self._chat.Chat, chat(ask)))
 
-    async def stream(self, ask: Ask, *, timeout: float | None = None) -> AsyncGenerator[Accepted | str | Answer, None]:
+    async def stream(self, ask: Ask, *, timeout: float | None = None) -> AsyncGenerator[Event, None]:
         """One turn as it is answered, for at most `timeout` seconds. Closing the iterator cancels the turn."""
         request = chat_pb2.ChatStreamRequest(chat=chat(ask))
         call = self._chat.ChatStream(request, metadata=self._metadata, timeout=timeout)
@@ -115,6 +116,8 @@ class Client:
                     yield read.accepted(response.accepted)
                 elif frame == "delta":
                     yield response.delta
+                elif frame == "replacement":
+                    yield Replacement(response.replacement)
                 elif frame == "done":
                     yield read.answer(response.done)
         except grpc.aio.AioRpcError as error:

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from alejo.errors import AlejoError
-from alejo.types import Accepted, Answer, Ask
+from alejo.types import Ask, Event, Replacement
 from alejo.v1 import chat_pb2
 from alejo.wire import read
 
@@ -27,7 +27,7 @@ class Talk:
         self._request_id = ""
         self._coming: asyncio.Task[Any] | None = None
 
-    async def say(self, ask: Ask) -> AsyncGenerator[Accepted | str | Answer, None]:
+    async def say(self, ask: Ask) -> AsyncGenerator[Event, None]:
         """One turn as it is answered. Closing the iterator cancels it. Raises what ended it; the stream goes on."""
         request = chat(ask)
         self._request_id = request.request_id
@@ -43,6 +43,8 @@ class Talk:
                     raise failure(response.failure)
                 if frame == "delta":
                     yield response.delta
+                elif frame == "replacement":
+                    yield Replacement(response.replacement)
                 elif frame == "accepted":
                     yield read.accepted(response.accepted)
                 elif frame == "done":

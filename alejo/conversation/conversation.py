@@ -16,6 +16,7 @@ import msgspec
 
 from alejo.clock import Clock
 from alejo.conversation.desk import TurnDesk
+from alejo.conversation.review import STOPS, Review
 from alejo.conversation.senses import SENSES, Senses, sense
 from alejo.conversation.turns import Turns, Underway, another_body, body
 from alejo.errors import PluginFailed, Unavailable
@@ -28,9 +29,9 @@ from alejo.profiles import Profiles
 from alejo.roles import Turn
 from alejo.storage.store import Row
 from alejo.storage.tables import TurnRow
-from alejo.types import Accepted, Answer, Ask, Degraded, Scope
+from alejo.types import Accepted, Answer, Ask, Degraded, Event, Replacement, Scope
 
-Event = Accepted | str | Answer
+_SHORT = 40  # characters of what confirms
 
 
 class Reflecting(Protocol):
@@ -120,15 +121,11 @@ class Conversation:
             else:
                 turn, desk, senses = await self._begin(scope, ask, flight, known)
                 yield Accepted(turn.turn.id, ask.request_id, turn.session.id, turn.message)
-                pieces: list[str] = []
-                async with aclosing(await self._respond(turn, desk, senses)) as said:
+                async with aclosing(self._respond(turn, desk, senses)) as said:
                     async for piece in said:
-                        pieces.append(piece)
                         yield piece
-                if desk.models is not None:
-                    senses.degraded += desk.models.degraded
                 senses.degraded += await self._reflecting.lend()
-                known = await self._turns.finish(turn, senses, desk, "".join(pieces))
+                known = await self._turns.finish(turn, senses, desk, desk.review.said)
                 await self._reflecting.keep_up(scope, known.session_id)
                 events = (known,)
                 if not known.replayed:
@@ -150,7 +147,9 @@ class Conversation:
         slots = {role: self._plugins.one(role) for role in SENSES}
         beside = any(slots.values())
         turn = flight.turn = await self._turns.receive(scope, ask, before, beside=beside, fresh=flight.fresh)
-        senses = await sense(self._plugins, slots, self._memories, scope, turn.message)
+        review = await self._review(turn)
+        judging = review.request(turn.message.text) if review is not None else None
+        senses = await sense(self._plugins, slots, self._memories, scope, turn.message, judging)
         if turn.committed is not None:
             await asyncio.shield(turn.committed)
         if before is None:
@@ -166,6 +165,7 @@ class Conversation:
             preferences.context_tokens or self._budget,
             turn.session,
             senses.appraisal,
+            review,
         )
         desk.preferences = preferences
         return turn, desk, senses
@@ -174,6 +174,17 @@ class Conversation:
         self._events.tell("message_received", turn.session.id, turn.message)
         for memory in turn.memories:
             self._events.tell("memory_formed", turn.session.id, memory)
+
+    async def _review(self, turn: Underway) -> Review | None:
+        """The conscience of a turn, which knows what the user was asked to confirm if this may be the answer to it."""
+        slot = self._plugins.one("conscience")
+        if slot is None:
+            return None
+        pending = ""
+        if len(turn.message.text) <= _SHORT and len(turn.earlier) > 1:
+            *_, asked, answered = turn.earlier
+            pending = asked.text if await self._turns.asked(turn.scope, answered) else ""
+        return Review(self._plugins, slot, pending)
 
     async def _cut(self, flight: _Flight, error: BaseException) -> None:
         """Notes on disk how a turn ended that has no answer."""
@@ -190,14 +201,20 @@ class Conversation:
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
-    async def _respond(self, turn: Underway, desk: TurnDesk, senses: Senses) -> AsyncGenerator[str, None]:
+    async def _respond(self, turn: Underway, desk: TurnDesk, senses: Senses) -> AsyncGenerator[str | Replacement, None]:
+        asked = desk.review.asked
+        if asked.ruling in STOPS:
+            desk.review.said = asked.text
+            yield asked.text
+            senses.degraded += desk.review.degraded
+            return
         brain = self._plugins.one("brain")
         if brain is None:
             raise PluginFailed("", "brain", "vacant")
         desk.models = models = self._models.at_hand(turn.scope, desk.preferences.model)
         desk.turn = Turn(
             turn.session,
-            turn.message,
+            msgspec.structs.replace(turn.message, text=asked.text) if asked.text else turn.message,
             senses.recalled,
             senses.appraisal,
             senses.percepts,
@@ -209,7 +226,11 @@ class Conversation:
             models,
         )
         seconds = None if models is None else models.seconds + self._plugins.call_seconds
-        return self._plugins.stream(brain, "respond", desk.turn, timeout=seconds)
+        said = self._plugins.stream(brain, "respond", desk.turn, timeout=seconds)
+        async with aclosing(said), aclosing(desk.review.answer(said)) as pieces:
+            async for piece in pieces:
+                yield piece
+        senses.degraded += desk.review.degraded + ([] if models is None else models.degraded)
 
     async def close(self) -> None:
         """Waits until interrupted turns are noted on disk."""

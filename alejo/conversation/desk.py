@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from alejo.conversation.review import STOPS, Review
 from alejo.errors import FailedPrecondition, NotFound
 from alejo.memory import Material, Memories, quoted
 from alejo.models import Hand
@@ -47,6 +48,7 @@ class TurnDesk:
         budget: int,
         session: Session | None = None,
         appraisal: Appraisal | None = None,
+        review: Review | None = None,
     ) -> None:
         self._scope = scope
         self._message = message
@@ -55,6 +57,7 @@ class TurnDesk:
         self._memories = memories
         self._plugins = plugins
         self._budget = budget
+        self.review = review or Review(plugins, None)
         self.turn: Turn | None = None
         self.models: Hand | None = None
         self.preferences = Preferences()
@@ -131,9 +134,15 @@ class TurnDesk:
         return count
 
     async def run(self, command: str, arguments: str) -> str:
-        """Runs a command that a plugin offers, by name, and returns what it says. Raises NotFound."""
+        """Runs a command that a plugin offers, by name, and returns what it says. Raises NotFound.
+
+        Where the conscience stops it, that is what it says.
+        """
         for slot in self._plugins.every("command"):
             if slot.spec is not None and slot.spec.name == command:
+                verdict = await self.review.command(slot.spec, arguments)
+                if verdict.ruling in STOPS:
+                    return verdict.text
                 self.commands.append(command)
                 # A command that hangs ends before the brain that waits for it would.
                 seconds = self._plugins.command_seconds

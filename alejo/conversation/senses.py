@@ -27,11 +27,19 @@ class Senses(msgspec.Struct):
 
 
 async def sense(
-    plugins: PluginHost, slots: Mapping[str, Slot | None], memories: Memories, scope: Scope, message: Message
+    plugins: PluginHost,
+    slots: Mapping[str, Slot | None],
+    memories: Memories,
+    scope: Scope,
+    message: Message,
+    beside: Coroutine[Any, Any, None] | None = None,
 ) -> Senses:
-    """Asks emotion, vision and memory. A failing or vacant role is named in `degraded`; it fails nothing."""
+    """Asks emotion, vision and memory, and does what is to be done `beside` that.
+
+    A failing or vacant role is named in `degraded`; it fails nothing.
+    """
     senses = Senses()
-    work: list[Coroutine[Any, Any, None]] = []
+    work: list[Coroutine[Any, Any, None]] = [beside] if beside is not None else []
     for role, asked in (("emotion", message.text), ("memory", message.text), ("vision", message.images)):
         slot = slots[role]
         if not asked:

@@ -21,7 +21,7 @@ from alejo.storage.redaction import note_quote, scrub
 from alejo.storage.requests import Requests, digest, key
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MEMORIES, SESSIONS, TURNS, Recalled, TurnRow
-from alejo.types import Answer, Ask, Degraded, Hit, JobState, Memory, Message, Role, Scope, Session
+from alejo.types import Answer, Ask, Degraded, Hit, JobState, Memory, Message, Role, Ruling, Scope, Session
 
 _TRIES = 8
 _PRUNE_EVERY = 64
@@ -118,7 +118,13 @@ class Turns:
             True,
             turn.model,
             await self._promises.reached(scope, turn.session_id, turn.answer_seq),
+            turn.verdicts,
         )
+
+    async def asked(self, scope: Scope, answer: Message) -> bool:
+        """Whether an answer asked the user to confirm what they want."""
+        row = await self._store.get(scope, TURNS, answer.request_key) if answer.request_key else None
+        return row is not None and any(verdict.ruling is Ruling.ASK for verdict in row.value.verdicts)
 
     async def receive(
         self, scope: Scope, ask: Ask, before: Row[TurnRow] | None, *, beside: bool, fresh: bool
@@ -268,6 +274,8 @@ class Turns:
         writer.put(TURNS, place, _done(underway, senses, desk, answer))
         self._account(writer, desk, answer)
         audit.record(writer, "turn", turn.id, answer.recorded_at)
+        for verdict in desk.review.verdicts:
+            audit.record(writer, f"verdict.{verdict.ruling}", f"{turn.id} {verdict.rule}", answer.recorded_at)
         await self._promises.said(writer, scope, session)
         if session.message_count % _PRUNE_EVERY == 0:
             await self._requests.prune(scope, writer)
@@ -296,6 +304,7 @@ class Turns:
             tuple(desk.commands),
             model=None if desk.models is None else desk.models.use,
             reflection=JobState.QUEUED if self._promises.reflects else None,
+            verdicts=tuple(desk.review.verdicts),
         )
 
     async def _look_again(self, underway: Underway, senses: Senses, desk: TurnDesk) -> Answer | None:
@@ -367,6 +376,7 @@ def _done(underway: Underway, senses: Senses, desk: TurnDesk, answer: Message) -
         degraded=_degraded(underway, senses),
         commands=tuple(desk.commands),
         model=None if desk.models is None else desk.models.use,
+        verdicts=tuple(desk.review.verdicts),
     )
 
 

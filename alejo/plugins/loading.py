@@ -33,6 +33,7 @@ HOOKS = {
     "alejo_register_brain": ("brain", False),
     "alejo_register_commands": ("command", True),
     "alejo_register_emotion": ("emotion", False),
+    "alejo_register_conscience": ("conscience", False),
     "alejo_register_vision": ("vision", False),
     "alejo_register_embedder": ("embedder", False),
     "alejo_register_language_models": ("language_model", True),

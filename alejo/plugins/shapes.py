@@ -24,6 +24,7 @@ from alejo.types import (
     MemoryDraft,
     Percept,
     RecallPlan,
+    Verdict,
 )
 
 from . import places
@@ -60,6 +61,7 @@ ROLES: dict[str, dict[str, Method]] = {
     "brain": {"respond": Method(1, str, streams=True)},
     "command": {"run": Method(2, str)},
     "emotion": {"appraise": Method(1, Appraisal)},
+    "conscience": {"review": Method(1, Verdict)},
     "vision": {"perceive": Method(1, Percept)},
     "embedder": {
         "model": Method(0, EmbeddingModel),

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from alejo.errors import Cancelled, InvalidArgument
-from alejo.types import Accepted, Answer
+from alejo.types import Accepted, Event, Replacement
 from alejo.v1 import chat_pb2 as pb
 from alejo.wire import read, rules, write
 
@@ -47,6 +47,8 @@ class ChatCalls:
                 elif isinstance(event, Accepted):
                     request_id = event.request_id
                     yield pb.ChatStreamResponse(accepted=write.accepted(event))
+                elif isinstance(event, Replacement):
+                    yield pb.ChatStreamResponse(replacement=event.text)
                 else:
                     yield pb.ChatStreamResponse(done=write.answer(event))
 
@@ -143,9 +145,11 @@ class _Turns:
             async for event in events:
                 await pipe.put(self._frame(event))
 
-    def _frame(self, event: Accepted | str | Answer) -> pb.ConverseResponse:
+    def _frame(self, event: Event) -> pb.ConverseResponse:
         if isinstance(event, str):
             return pb.ConverseResponse(request_id=self._request_id, delta=event)
+        if isinstance(event, Replacement):
+            return pb.ConverseResponse(request_id=self._request_id, replacement=event.text)
         self._request_id = event.request_id
         if isinstance(event, Accepted):
             return pb.ConverseResponse(request_id=event.request_id, accepted=write.accepted(event))

@@ -19,6 +19,7 @@ from alejo.types import (
     Scope,
     Session,
     Value,
+    Verdict,
     Version,
 )
 
@@ -86,6 +87,7 @@ class TurnRow(Value, frozen=True):
     degraded: tuple[Degraded, ...] = ()
     commands: tuple[str, ...] = ()
     model: ModelUse | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
 
 class Origin(Value, frozen=True):

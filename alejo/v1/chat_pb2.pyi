@@ -107,6 +107,7 @@ class ChatResponse(_message.Message):
     REPLAYED_FIELD_NUMBER: _builtins.int
     REFLECTION_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    VERDICTS_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     """The turn's identifier. Opaque."""
     request_id: _builtins.str
@@ -149,6 +150,10 @@ class ChatResponse(_message.Message):
     def model(self) -> Global___ModelUse:
         """Which language model wrote the answer. Unset where none is configured."""
 
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Verdict]:
+        """What the conscience ruled, other than to allow, in order."""
+
     def __init__(
         self,
         *,
@@ -165,10 +170,11 @@ class ChatResponse(_message.Message):
         replayed: _builtins.bool = ...,
         reflection: _types_pb2.JobState.ValueType = ...,
         model: Global___ModelUse | None = ...,
+        verdicts: _abc.Iterable[_types_pb2.Verdict] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "message", b"message", "model", b"model", "user_message", b"user_message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "commands", b"commands", "degraded", b"degraded", "message", b"message", "model", b"model", "percepts", b"percepts", "recalled", b"recalled", "reflection", b"reflection", "replayed", b"replayed", "request_id", b"request_id", "session_id", b"session_id", "turn_id", b"turn_id", "user_message", b"user_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "commands", b"commands", "degraded", b"degraded", "message", b"message", "model", b"model", "percepts", b"percepts", "recalled", b"recalled", "reflection", b"reflection", "replayed", b"replayed", "request_id", b"request_id", "session_id", b"session_id", "turn_id", b"turn_id", "user_message", b"user_message", "verdicts", b"verdicts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -244,8 +250,11 @@ class ChatStreamResponse(_message.Message):
     DELTA_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    REPLACEMENT_FIELD_NUMBER: _builtins.int
     delta: _builtins.str
     """Then, any number: a provisional piece of the answer's text."""
+    replacement: _builtins.str
+    """Takes the pieces so far back, and stands in their place; no other piece follows."""
     @_builtins.property
     def accepted(self) -> Global___Accepted:
         """First: the user's message is on disk."""
@@ -265,12 +274,13 @@ class ChatStreamResponse(_message.Message):
         delta: _builtins.str = ...,
         done: Global___ChatResponse | None = ...,
         draining: _types_pb2.Draining | None = ...,
+        replacement: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "frame", b"frame"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "frame", b"frame", "replacement", b"replacement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "frame", b"frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "frame", b"frame", "replacement", b"replacement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["accepted", "delta", "done", "draining"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["accepted", "delta", "done", "draining", "replacement"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 
@@ -378,10 +388,13 @@ class ConverseResponse(_message.Message):
     DONE_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    REPLACEMENT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The request id of the turn the frame belongs to."""
     delta: _builtins.str
     """A provisional piece of the answer's text."""
+    replacement: _builtins.str
+    """Takes the pieces so far back, and stands in their place; no other piece follows."""
     @_builtins.property
     def accepted(self) -> Global___Accepted:
         """The user's message is on disk."""
@@ -407,12 +420,13 @@ class ConverseResponse(_message.Message):
         done: Global___ChatResponse | None = ...,
         failure: _types_pb2.Failure | None = ...,
         draining: _types_pb2.Draining | None = ...,
+        replacement: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "failure", b"failure", "frame", b"frame"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "failure", b"failure", "frame", b"frame", "replacement", b"replacement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "failure", b"failure", "frame", b"frame", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "failure", b"failure", "frame", b"frame", "replacement", b"replacement", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["accepted", "delta", "done", "failure", "draining"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["accepted", "delta", "done", "failure", "draining", "replacement"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 

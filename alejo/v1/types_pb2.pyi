@@ -856,3 +856,43 @@ class Draining(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Draining: _TypeAlias = Draining  # noqa: Y015
+
+@_typing.final
+class Verdict(_message.Message):
+    """What the conscience ruled on a request, a command or a part of an answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULING_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    ruling: _builtins.str
+    """What becomes of it: "transform" (goes on in other words), "ask" (for confirmation), "support" (is answered with help)
+    or "refuse".
+    """
+    rule: _builtins.str
+    """The rule, for example "secrets.found"."""
+    category: _builtins.str
+    """What the rule is about, for example "secrets"."""
+    reason: _builtins.str
+    """Why, in words."""
+    severity: _builtins.float
+    """How much it weighs, from 0 to 1."""
+    def __init__(
+        self,
+        *,
+        ruling: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        category: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        severity: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "reason", b"reason", "rule", b"rule", "ruling", b"ruling", "severity", b"severity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Verdict: _TypeAlias = Verdict  # noqa: Y015

@@ -43,10 +43,12 @@ from alejo.types import (
     PluginStatus,
     Preferences,
     Role,
+    Ruling,
     Session,
     SessionState,
     Standing,
     Vacancy,
+    Verdict,
     Version,
 )
 from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
@@ -410,6 +412,13 @@ def accepted(proto: chat_pb2.Accepted) -> Accepted:
     return Accepted(proto.turn_id, proto.request_id, proto.session_id, message(proto.user_message))
 
 
+def verdict(proto: types_pb2.Verdict) -> Verdict:
+    """What the conscience ruled; a ruling that is not known here stands for a refusal."""
+    known = {ruling.value: ruling for ruling in Ruling}
+    ruling = known.get(proto.ruling, Ruling.REFUSE)
+    return Verdict(ruling, proto.rule, proto.category, proto.reason, proto.severity)
+
+
 def answer(proto: chat_pb2.ChatResponse) -> Answer:
     """A turn's answer."""
     return Answer(
@@ -426,6 +435,7 @@ def answer(proto: chat_pb2.ChatResponse) -> Answer:
         proto.replayed,
         model_use(proto.model) if proto.HasField("model") else None,
         _JOB_STATES.get(proto.reflection),
+        verdicts=tuple(verdict(each) for each in proto.verdicts),
     )
 
 

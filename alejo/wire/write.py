@@ -36,6 +36,7 @@ from alejo.types import (
     Preferences,
     Session,
     Vacancy,
+    Verdict,
     Version,
 )
 from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
@@ -458,6 +459,17 @@ def accepted(value: Accepted) -> chat_pb2.Accepted:
     )
 
 
+def verdict(value: Verdict) -> types_pb2.Verdict:
+    """What the conscience ruled."""
+    return types_pb2.Verdict(
+        ruling=value.ruling.value,
+        rule=value.rule,
+        category=value.category,
+        reason=value.reason,
+        severity=value.severity,
+    )
+
+
 def answer(value: Answer) -> chat_pb2.ChatResponse:
     """A turn's answer."""
     return chat_pb2.ChatResponse(
@@ -474,6 +486,7 @@ def answer(value: Answer) -> chat_pb2.ChatResponse:
         replayed=value.replayed,
         model=None if value.model is None else model_use(value.model),
         reflection=value.reflection or 0,  # type: ignore[arg-type]
+        verdicts=[verdict(each) for each in value.verdicts],
     )
 
 

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::hash::Hash;
-use crate::text::{Language, Tokenizer};
+use crate::text::{LONGEST_WORD, Language, Tokenizer, fold};
 
 /// What is hashed, and to how many places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Grams {
     bits: u32,
     words: usize,
     chars: (usize, usize),
+    marks: bool,
+    damped: bool,
 }
 
 impl Grams {
@@ -31,7 +33,19 @@ impl Grams {
         if words == 0 && no_chars {
             return Err(Error::Meaningless("without words and characters there are no n-grams"));
         }
-        Ok(Self { bits, words, chars })
+        Ok(Self { bits, words, chars, marks: false, damped: false })
+    }
+
+    /// With every mark (`!`, `:`, an emoji) as a word of its own, where it stands, and words whole at their apostrophes.
+    #[must_use]
+    pub fn with_marks(self) -> Self {
+        Self { marks: true, ..self }
+    }
+
+    /// With the logarithm of 1 + how often an n-gram comes in the place of how often.
+    #[must_use]
+    pub fn damped(self) -> Self {
+        Self { damped: true, ..self }
     }
 }
 
@@ -49,7 +63,7 @@ impl Hasher {
 
     /// The n-grams of `text`, folded, as a vector of length 1; none if there is no word in it.
     pub fn features(&self, text: &str) -> Sparse {
-        let Grams { bits, words, chars } = self.grams;
+        let Grams { bits, words, chars, marks, damped } = self.grams;
         let mut found = Vec::new();
         let mut add = |hash: Hash| {
             let tag = hash.tag();
@@ -57,21 +71,49 @@ impl Hasher {
         };
         // The runs of words that end before the next one, the shortest first; each begins with what tells it from characters.
         let mut open: Vec<Hash> = Vec::with_capacity(words);
-        self.tokenizer.each(text, |token| {
+        let mut take = |word: &str| {
             if words > 0 {
                 open.insert(0, Hash::EMPTY.then(b'w'));
                 open.truncate(words);
                 for run in &mut open {
-                    *run = run.then(b' ').and(token.word);
+                    *run = run.then(b' ').and(word);
                     add(*run);
                 }
             }
             if chars.1 > 0 {
-                runs_of_characters(token.word, chars, &mut add);
+                runs_of_characters(word, chars, &mut add);
             }
-        });
-        Sparse::of(found, 1 << bits)
+        };
+        if marks {
+            words_and_marks(&fold(text)).for_each(take);
+        } else {
+            self.tokenizer.each(text, |token| take(token.word));
+        }
+        Sparse::of(found, 1 << bits, damped)
     }
+}
+
+/// The words of a folded text, an apostrophe between letters being one, and every character beside them that shows.
+fn words_and_marks(text: &str) -> impl Iterator<Item = &str> {
+    let inside = |c: char| c.is_alphanumeric() || c == '_';
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start();
+        let first = rest.chars().next()?;
+        let mut end = first.len_utf8();
+        if inside(first) {
+            for (at, c) in rest.char_indices().skip(1) {
+                let joins = c == '\'' && rest[at + 1..].chars().next().is_some_and(inside);
+                if at >= LONGEST_WORD || !(inside(c) || joins) {
+                    break;
+                }
+                end = at + c.len_utf8();
+            }
+        }
+        let (word, behind) = rest.split_at(end);
+        rest = behind;
+        Some(word)
+    })
 }
 
 /// Every run of so many characters of `<word>`.
@@ -98,7 +140,7 @@ pub struct Sparse {
 }
 
 impl Sparse {
-    fn of(mut found: Vec<(u32, f32)>, size: usize) -> Self {
+    fn of(mut found: Vec<(u32, f32)>, size: usize, damped: bool) -> Self {
         found.sort_unstable_by_key(|(index, _)| *index);
         found.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
@@ -106,6 +148,9 @@ impl Sparse {
             same
         });
         found.retain(|(_, value)| *value != 0.0);
+        if damped {
+            found.iter_mut().for_each(|(_, value)| *value = value.abs().ln_1p().copysign(*value));
+        }
         let length = found.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
         let (indices, values) = found.into_iter().map(|(index, value)| (index, value / length)).unzip();
         Self { indices, values, size }
@@ -213,6 +258,31 @@ mod tests {
     fn the_places_never_change() {
         let known = features(2, (2, 3), "be my dog");
         assert_eq!(known.indices()[..4], [14374, 42481, 63124, 73609]);
+    }
+
+    #[test]
+    fn marks_are_words_where_they_stand() {
+        let of = |text| words_and_marks(text).collect::<Vec<_>>();
+        assert_eq!(
+            of("don't [name] so!!\u{1f602} 'no'"),
+            ["don't", "[", "name", "]", "so", "!", "!", "\u{1f602}", "'", "no", "'"]
+        );
+        assert_eq!(of(&"ä".repeat(LONGEST_WORD)).concat(), "ä".repeat(LONGEST_WORD));
+        let marked = Hasher::new(Grams::new(20, 2, (0, 0)).unwrap().with_marks());
+        assert_eq!(marked.features("so! so!").indices().len(), 2 + 2);
+        assert_eq!(marked.features("\t ").indices().len(), 0);
+    }
+
+    #[test]
+    fn damping_brings_what_comes_often_nearer_to_the_rest() {
+        let plain = Hasher::new(Grams::new(20, 1, (0, 0)).unwrap()).features("ha ha ha dog");
+        let damped = Hasher::new(Grams::new(20, 1, (0, 0)).unwrap().damped()).features("ha ha ha dog");
+        let ratio = |of: &Sparse| {
+            of.values()[0].abs().max(of.values()[1].abs()) / of.values()[0].abs().min(of.values()[1].abs())
+        };
+        assert!((ratio(&plain) - 3.0).abs() < 1e-5);
+        assert!((ratio(&damped) - 2.0).abs() < 1e-5); // ln 4 by ln 2
+        damped.validate().unwrap();
     }
 
     #[test]

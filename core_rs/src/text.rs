@@ -22,7 +22,7 @@ pub use languages::{Known, Language};
 use script::{Kind, is_han, runs};
 
 /// A longer word is known by its first characters: base64 and the like shall not become terms of a megabyte.
-const LONGEST_WORD: usize = 64;
+pub(crate) const LONGEST_WORD: usize = 64;
 /// Beyond Latin and Greek a mark is more than an accent.
 const GREEK_ENDS: char = '\u{400}';
 

@@ -9,7 +9,8 @@ import pytest
 from .imports import ROOT, Import, environment, imports, rings, sources
 
 ROWS = (
-    "errors types v1 _core __version__",
+    "errors verdicts v1 _core __version__",
+    "types",
     "completions jobs outcomes",
     "cache clock embedding entropy log metrics paging reasons roles settings wire",
     "hooks ids",

@@ -18,7 +18,13 @@ from alejo.v1 import memory_pb2, sessions_pb2, types_pb2
 from alejo.wire import read, rules, write
 
 # What the server keeps to itself.
-INTERNAL = {(Message, "request_key"), (Memory, "message_seq"), (values.MemoryDraft, "message_id")}
+INTERNAL = {
+    (values.Verdict, "text"),
+    (values.Hit, "measured"),
+    (Message, "request_key"),
+    (Memory, "message_seq"),
+    (values.MemoryDraft, "message_id"),
+}
 Number = Callable[[], int]
 
 

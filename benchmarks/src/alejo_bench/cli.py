@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from alejo.cli import options
-from alejo_bench import core, fit, memory, overhead, plugins, quotes, recall, replay, report
+from alejo_bench import conscience, core, fit, memory, overhead, plugins, quotes, recall, replay, report
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -25,6 +25,7 @@ class Options(msgspec.Struct, frozen=True):
 # Each has `run`; `show` and `plot` where the common ones do not serve.
 BENCHES: dict[str, ModuleType] = {
     "cache-replay": replay,
+    "conscience": conscience,
     "core": core,
     "fit": fit,
     "memory": memory,

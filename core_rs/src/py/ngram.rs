@@ -20,9 +20,19 @@ pub(super) struct NgramHasher {
 #[pymethods]
 impl NgramHasher {
     #[new]
-    #[pyo3(signature = (bits = 18, words = 2, chars = (3, 5)), text_signature = "(bits=18, words=2, chars=(3, 5))")]
-    fn new(bits: u32, words: usize, chars: (usize, usize)) -> PyResult<Self> {
-        Ok(Self { hasher: Hasher::new(Grams::new(bits, words, chars)?) })
+    #[pyo3(
+        signature = (bits = 18, words = 2, chars = (3, 5), *, marks = false, damped = false),
+        text_signature = "(bits=18, words=2, chars=(3, 5), *, marks=False, damped=False)"
+    )]
+    fn new(bits: u32, words: usize, chars: (usize, usize), marks: bool, damped: bool) -> PyResult<Self> {
+        let mut grams = Grams::new(bits, words, chars)?;
+        if marks {
+            grams = grams.with_marks();
+        }
+        if damped {
+            grams = grams.damped();
+        }
+        Ok(Self { hasher: Hasher::new(grams) })
     }
 
     /// The n-grams of a text.

@@ -1,18 +1,51 @@
-"""Feels what is in a text, from a lexicon, and names the words that carried each feeling."""
+"""Feels what is in a text, from a lexicon that names the words that carried each feeling; and judges by rules."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
 
 from alejo.hooks import hookimpl
 from alejo.roles import EmotionModel
 
+from .conscience import SHIPPED, Conscience
 from .feeling import Feeling
 
-__all__ = ["Feeling", "alejo_register_emotion"]
+__all__ = [
+    "Conscience",
+    "Feeling",
+    "Settings",
+    "alejo_register_conscience",
+    "alejo_register_emotion",
+    "alejo_register_settings",
+]
+
+Category = Literal["self_harm", "violence", "illegal", "secrets", "irreversible", "injection"]
+
+
+class Settings(msgspec.Struct):
+    """What [plugin.emotion] may say."""
+
+    rules: Annotated[str, msgspec.Meta(description="A file of rules in the place of those that ship.")] = ""
+    off: Annotated[list[Category], msgspec.Meta(description="Categories that are not judged.")] = []
+    support: Annotated[str, msgspec.Meta(description="What somebody in danger is told, with whom to call.")] = ""
 
 
 @hookimpl
-def alejo_register_emotion(settings: dict[str, Any]) -> EmotionModel:
-    """The model; it has no settings."""
+def alejo_register_settings() -> type[Settings]:
+    """The schema of its settings."""
+    return Settings
+
+
+@hookimpl
+def alejo_register_emotion() -> EmotionModel:
+    """What feels."""
     return Feeling()
+
+
+@hookimpl
+def alejo_register_conscience(settings: Settings) -> Conscience:
+    """What judges."""
+    return Conscience(Path(settings.rules) if settings.rules else SHIPPED, settings.off, settings.support)

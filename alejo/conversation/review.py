@@ -1,0 +1,104 @@
+"""The conscience within a turn: what is asked, run and answered is judged before anything comes of it.
+
+An answer is judged a segment at a time, a sentence or 200 characters, and only what was judged is given out. Without a
+conscience nothing is judged; one that fails is named in `degraded`, and the turn goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import msgspec
+
+from alejo.errors import InvalidArgument, PluginFailed
+from alejo.plugins import PluginHost, Slot
+from alejo.types import CommandSpec, Degraded, Matter, Replacement, Ruling, Verdict
+
+SEGMENT = 200  # characters
+# The end of a sentence, with what closes it, before a space; or of a line.
+_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u0964][\"'\u201d\u2019)\]]*\s|\n")
+_GAP = re.compile(r"(?<=\S)\s(?!\d)")  # a number in groups is not cut
+STOPS = frozenset({Ruling.ASK, Ruling.SUPPORT, Ruling.REFUSE})
+_ALLOWED = Verdict()
+
+
+class Review:
+    """Judges one turn. `asked` is the verdict on what the user says, `verdicts` are all that were not to allow.
+
+    `said` is the answer as far as it was given out, `degraded` what was missing.
+    """
+
+    def __init__(self, plugins: PluginHost, slot: Slot | None, pending: str = "") -> None:
+        """`pending` is what the user was asked to confirm in the turn before."""
+        self.asked = _ALLOWED
+        self.verdicts: list[Verdict] = []
+        self.degraded: list[Degraded] = []
+        self.confirmed = False
+        self.said = ""
+        self._plugins = plugins
+        self._slot = slot
+        self._pending = pending
+
+    async def request(self, text: str) -> None:
+        """Judges what the user says."""
+        verdict = self.asked = await self._judge(Matter("request", text, pending=self._pending))
+        self.confirmed = bool(self._pending) and verdict.ruling is Ruling.ALLOW and verdict.text == self._pending
+
+    async def command(self, spec: CommandSpec, arguments: str) -> Verdict:
+        """What is to become of a command before it runs."""
+        return await self._judge(
+            Matter("command", f"/{spec.name} {arguments}", "user", spec.name, spec.effects, confirmed=self.confirmed)
+        )
+
+    async def answer(self, pieces: AsyncIterator[str]) -> AsyncGenerator[str | Replacement, None]:
+        """The answer as it may be given out; a Replacement ends it, and stands for all of it."""
+        waiting = ""
+        async for piece in pieces:
+            waiting += piece
+            while end := _cut(waiting) if self._slot is not None else len(waiting):
+                judged, waiting = await self._segment(waiting[:end]), waiting[end:]
+                yield judged
+                if isinstance(judged, Replacement):
+                    return
+        if waiting:
+            yield await self._segment(waiting)
+
+    async def _segment(self, text: str) -> str | Replacement:
+        verdict = await self._judge(Matter("answer", text, "model", confirmed=self.confirmed))
+        if verdict.ruling in STOPS:
+            self.said = verdict.text
+            return Replacement(verdict.text)
+        shown = verdict.text if verdict.ruling is Ruling.TRANSFORM else text
+        self.said += shown
+        return shown
+
+    async def _judge(self, matter: Matter) -> Verdict:
+        if self._slot is None:
+            return _ALLOWED
+        try:
+            verdict: Verdict = await self._plugins.call(self._slot, "review", matter)
+        except PluginFailed as failure:
+            self._missed(Degraded("conscience", failure.plugin, failure.why))
+            return _ALLOWED
+        except InvalidArgument:
+            self._missed(Degraded("conscience", self._slot.plugin, "rejected"))
+            return _ALLOWED
+        if verdict.ruling is not Ruling.ALLOW:
+            self.verdicts.append(msgspec.structs.replace(verdict, text=""))
+        return verdict
+
+    def _missed(self, missing: Degraded) -> None:
+        if missing not in self.degraded:
+            self.degraded.append(missing)
+
+
+def _cut(text: str) -> int:
+    """Where the first segment of a text ends, or 0 while it may go on."""
+    end = _END.search(text, 0, SEGMENT)
+    if end is not None:
+        return end.end()
+    if len(text) < SEGMENT:
+        return 0
+    gaps = [gap.end() for gap in _GAP.finditer(text, 0, SEGMENT)]
+    return gaps[-1] if gaps else SEGMENT

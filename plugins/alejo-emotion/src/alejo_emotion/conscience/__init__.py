@@ -1,0 +1,8 @@
+"""The conscience: what may be asked, run and said, by rules that people can read."""
+
+from __future__ import annotations
+
+from .conscience import Conscience
+from .rules import SHIPPED
+
+__all__ = ["SHIPPED", "Conscience"]

@@ -1,0 +1,111 @@
+"""Finds passwords, keys, cards and the like in a text, and takes them out.
+
+Numbers are taken for cards by the formula of ISO/IEC 7812-1 (Luhn), for bank accounts by the remainder of ISO 13616.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import re2
+
+_ISSUERS = "23456"  # of cards, by their first digit
+_LABELS = (
+    r"passwords?|passwort|kennwort|passcode|passphrase|contraseña|clave|telephone password|pwd|pin|cvv2?|cvc|"
+    r"recovery phrase|seed phrase|api[_ -]?key|secret(?: key)?|access[_ -]?token|auth[_ -]?token|token|"
+    r"sort code|account(?: number)?|passport(?: no\.?| number)?|ausweisnummer|steuer-id|ssn|dni"
+)
+_BETWEEN = r"(?:\s+(?:is|are|was|lautet|ist|es|of my wallet|de la caja fuerte|number|no\.?))*\s*[:=]?\s*"
+
+Span = tuple[int, int, str]
+
+
+def _compiled(pattern: str) -> Any:
+    return re2.compile(pattern)
+
+
+_BLOCK = _compiled(r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)")
+_TOKEN = _compiled(
+    r"\b(?:(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{16,}|gh[opsur]_[A-Za-z0-9]{20,}|glpat-[\w-]{16,}|"
+    r"xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|hf_[A-Za-z0-9]{20,}|npm_[A-Za-z0-9]{30,}|"
+    r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
+)
+_LOGIN_IN_URL = _compiled(r"\b[a-z][a-z0-9+.-]*://[^\s:/@]+:([^\s@/]+)@")
+_LOGIN_IN_CALL = _compiled(r"\s-u\s+[^\s:]+:(\S+)")
+_LOGIN = _compiled(r"(?i)\b(?:use|login|log in with|zugang|usuario)\b[^/\n]{0,40}?\S\s/\s(\S+)")
+_LABELLED = _compiled(rf"(?i)\b(?:{_LABELS})\b{_BETWEEN}(\"[^\"]+\"|'[^']+'|[^\s,;]+)")
+_PHRASE = _compiled(r"(?i)\b(?:recovery|seed) phrase[^:]{0,30}:\s*((?:[a-z]{3,8}\s+){11,23}[a-z]{3,8})")
+_DIGITS = _compiled(r"\b(?:\d[ -]?){12,18}\d\b")
+_ACCOUNT = _compiled(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+_SOCIAL = _compiled(r"\b\d{3}-\d{2}-\d{4}\b")
+
+
+def spans(text: str) -> list[Span]:
+    """Where secrets stand, in order and apart from each other, and what each is."""
+    found = sorted(each for finder in _FINDERS for each in finder(text))
+    apart: list[Span] = []
+    for begin, end, kind in found:
+        if not apart or begin >= apart[-1][1]:
+            apart.append((begin, end, kind))
+    return apart
+
+
+def redacted(text: str) -> str:
+    """The text with the kind of each secret in its place; the same text if there is none."""
+    for begin, end, kind in reversed(spans(text)):
+        text = f"{text[:begin]}[{kind}]{text[end:]}"
+    return text
+
+
+def _all(pattern: Any, kind: str, group: int = 0) -> Callable[[str], Iterator[Span]]:
+    def finder(text: str) -> Iterator[Span]:
+        for match in pattern.finditer(text):
+            yield (*match.span(group), kind)
+
+    return finder
+
+
+def _labelled(text: str) -> Iterator[Span]:
+    for match in _LABELLED.finditer(text):
+        value = match[1].strip("\"'").rstrip(".)!?")
+        if _secretive(value, named=":" in match[0] or "=" in match[0] or " is " in match[0].lower()):
+            begin = match.start(1) + match[1].index(value)
+            yield begin, begin + len(value), "secret"
+
+
+def _secretive(value: str, *, named: bool) -> bool:
+    """Whether a word can be a secret: no common one has digits, marks inside, or a capital after "is"."""
+    if len(value) < 3 or "(" in value or value.startswith(("os.", "http", "env")):
+        return False
+    mixed = any(c.isdigit() for c in value) or any(c in "-_!@#$%^&*+~" for c in value[1:-1])
+    return mixed or (named and value[0].isupper() and value[1:].islower() is False)
+
+
+def _cards(text: str) -> Iterator[Span]:
+    for match in _DIGITS.finditer(text):
+        digits = [int(c) for c in match[0] if c.isdigit()]
+        doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+        if match[0][0] in _ISSUERS and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0:
+            yield match.start(), match.end(), "card number"
+
+
+def _accounts(text: str) -> Iterator[Span]:
+    for match in _ACCOUNT.finditer(text):
+        plain = match[0].replace(" ", "")
+        if 15 <= len(plain) <= 34 and int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1:
+            yield match.start(), match.end(), "account number"
+
+
+_FINDERS: tuple[Callable[[str], Iterator[Span]], ...] = (
+    _all(_BLOCK, "private key"),
+    _all(_TOKEN, "key"),
+    _all(_LOGIN_IN_URL, "password", 1),
+    _all(_LOGIN_IN_CALL, "password", 1),
+    _all(_LOGIN, "password", 1),
+    _all(_PHRASE, "recovery phrase", 1),
+    _all(_SOCIAL, "social security number"),
+    _labelled,
+    _cards,
+    _accounts,
+)
