@@ -125,6 +125,27 @@ def records(found: Settings) -> Iterator[Finding]:
     yield Finding("ok", "records", f"The records open; {number} key{'' if number == 1 else 's'} may call.")
 
 
+def jobs(found: Settings) -> Iterator[Finding]:
+    """Whether jobs failed for good and wait for a person."""
+    if not (found.data_path / MARKER).exists():
+        return
+    from alejo.clock import SystemClock  # noqa: PLC0415 - opens the storage
+    from alejo.queue.status import Status  # noqa: PLC0415
+
+    from .keys import stored  # noqa: PLC0415
+
+    async def count() -> int:
+        async with stored(found) as store:
+            return sum(depth.dead for depth in (await Status(store, SystemClock()).look()).depths)
+
+    dead = asyncio.run(count())
+    if dead:
+        text = f"{dead} job{'' if dead == 1 else 's'} failed for good: what was said there is not worked through."
+        yield Finding("warn", "jobs", text, "alejo jobs list --state dead")
+    else:
+        yield Finding("ok", "jobs", "No job failed for good.")
+
+
 def forgotten(found: Settings) -> Iterator[Finding]:
     """Whether what was forgotten longer than a day ago is still in the files, sealed."""
     if not found.storage_url.startswith("lmdb:") or not (found.data_path / MARKER).exists():
@@ -234,6 +255,7 @@ ALL: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     data,
     key,
     records,
+    jobs,
     forgotten,
     files,
     disk,

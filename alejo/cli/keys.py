@@ -17,6 +17,7 @@ from .exits import Exit
 if TYPE_CHECKING:
     from alejo.identity import Keys
     from alejo.settings import Settings
+    from alejo.storage.store import Store
     from alejo.storage.tables import ApiKey
 
 
@@ -123,7 +124,16 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[K
     from alejo.clock import SystemClock  # noqa: PLC0415 - storage is not needed to show --help
     from alejo.identity import Keys  # noqa: PLC0415
     from alejo.ids import Ids  # noqa: PLC0415
-    from alejo.storage.folder import Folder  # noqa: PLC0415
+
+    clock = SystemClock()
+    async with stored(settings, create=create) as store:
+        yield Keys(store, Ids(clock), clock)
+
+
+@asynccontextmanager
+async def stored(settings: Settings, *, create: bool = False) -> AsyncIterator[Store]:
+    """The records of the data folder. Raises StartupError if there is none and none shall be made."""
+    from alejo.storage.folder import Folder  # noqa: PLC0415 - storage is not needed to show --help
     from alejo.storage.opener import open_store  # noqa: PLC0415
 
     url = settings.storage_url
@@ -134,8 +144,7 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[K
     _, store = await open_store(
         folder, url, {}, map_size=settings["data.map_size_mb"] * mebi, max_size=settings["data.max_size_mb"] * mebi
     )
-    clock = SystemClock()
     try:
-        yield Keys(store, Ids(clock), clock)
+        yield store
     finally:
         await store.close()

@@ -28,6 +28,7 @@ MODULES = {
     "forget": "forgetting",
     "help": "guide",
     "import": "importing",
+    "jobs": "jobs",
     "keys": "keys",
     "memories": "memories",
     "plugins": "plugins",

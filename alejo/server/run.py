@@ -19,6 +19,7 @@ import grpc
 from alejo import log
 from alejo.app import Part
 from alejo.cache import NAMESPACES, Cache
+from alejo.errors import AlejoError
 from alejo.metrics import Metrics, Scrape
 
 from . import compacting, listen
@@ -131,6 +132,8 @@ class Server:
         )
         if metrics and settings["server.metrics_address"]:
             self._open_metrics()
+        with contextlib.suppress(AlejoError):  # it is looked at again and again, and then told
+            await assistant.reflection.status.look()
         await server.start()
         if self.port is not None:
             self._connections = Connections(self.port, settings["limits.connections_per_address"])
@@ -314,6 +317,9 @@ class Server:
             told.append(f"Listening on unix:{self.socket_path}.")
         if self.metrics_port is not None:
             told.append(f"Metrics on http://127.0.0.1:{self.metrics_port}/metrics.")
+        dead = sum(depth.dead for depth in self._assistant.reflection.status.last.depths)
+        if dead:
+            told.append(f"! {dead} job{'' if dead == 1 else 's'} failed for good. Try: alejo jobs list --state dead")
         if settings["server.local_user"]:
             told.append("Callers on this machine need no key; they are the user local/me.")
         if self.address is not None and not self.address.loopback and settings["server.allow_insecure"]:

@@ -34,6 +34,14 @@ CALLS = {
     "facts restore": ["0" * 32],
     "forget": ["train", "--yes"],
     "import": ["{}/talk.jsonl"],
+    "jobs discard": ["0" * 32],
+    "jobs list": [],
+    "jobs pause": [],
+    "jobs requeue": ["0" * 32],
+    "jobs resume": [],
+    "jobs show": ["0" * 32],
+    "jobs status": [],
+    "jobs watch": [],
     "keys add": ["app"],
     "keys list": [],
     "keys revoke": ["app"],
@@ -92,7 +100,8 @@ OPENING = having("--data", without=("config show", "doctor", "plugins list", "pl
 # These start a server, or are one, and so make the folder.
 MAKING = {"chat", "import", "keys add", "plugins disable", "plugins enable", "serve", "sessions list"}
 MAKING |= {"compact", "export", "forget", "memories history", "memories list", "memories tidy", "preferences"}
-MAKING |= {"facts add", "facts around", "facts correct", "facts list", "facts restore"}
+MAKING |= {"jobs discard", "jobs list", "jobs pause", "jobs requeue", "jobs resume", "jobs show", "jobs status"}
+MAKING |= {"jobs watch", "facts add", "facts around", "facts correct", "facts list", "facts restore"}
 SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]
 
 
