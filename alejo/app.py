@@ -42,8 +42,9 @@ from alejo.plugins import SWITCHES, Candidate, PluginHost
 from alejo.profiles import Profiles
 from alejo.queue.presence import Presence
 from alejo.queue.promises import LEARNING, REFLECTION
-from alejo.reflection import Reflection
+from alejo.reflection import Processing, Reflection
 from alejo.reflection.crew import first
+from alejo.reflection.processors import Reflecting
 from alejo.reflection.reflection import Patience
 from alejo.reflection.statistics import Statistics
 from alejo.sessions import Sessions
@@ -101,7 +102,7 @@ class Assistant:
         self.plugins = plugins
         self.started_at = clock.now()
         self.events = Events(plugins, settings["plugins.events"])
-        ids = Ids(clock)
+        self.ids = ids = Ids(clock)
         self.store = store
         layers = Layers.of(settings)
         journal = Journal(store, ids, clock, immediate=layers.immediate_messages)
@@ -129,11 +130,13 @@ class Assistant:
             sharing=settings["learning.sharing_tenants"],
         )
         self.learning = Learning(store, self.indexes, plugins, requests, weights, clock)
+        self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock)
+        self.models = LanguageModels(plugins, Policy.of(settings), _accounts(store, settings, clock), clock)
         self.reflection = Reflection(
             store,
             ids,
             clock,
-            {REFLECTION: (Statistics(store),), LEARNING: self.learning.processors},
+            self.processors(),
             presence=presence,
             batch=settings["reflection.batch"],
             timeout=settings["reflection.timeout_seconds"],
@@ -143,8 +146,7 @@ class Assistant:
         )
         promises = self.reflection.promises
         self.sessions = Sessions(store, journal, requests, versions, promises, ids, clock, cache, self._session_ended)
-        self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock)
-        remembering = Remember(store, journal, requests, plugins, activity, self.facts, ids, clock)
+        remembering = Remember(store, journal, requests, plugins, activity, self.facts, promises, ids, clock)
         self.memories = Memories(
             store,
             journal,
@@ -174,7 +176,6 @@ class Assistant:
         )
         self.ownership = Ownership(store, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, promises, ids, clock)
-        self.models = LanguageModels(plugins, Policy.of(settings), _accounts(store, settings, clock), clock)
         self.conversation = Conversation(
             turns,
             self.memories,
@@ -190,6 +191,25 @@ class Assistant:
         self.asked_to_leave = asyncio.Event()  # by the server of the folder, see `work`
         self._layers = layers
         self._compacting = asyncio.Lock()
+
+    def processors(self) -> dict[str, Sequence[Processing]]:
+        """What works through each kind of job."""
+        reflectors = [
+            Reflecting(
+                slot.object.name,
+                self.store,
+                self.indexes,
+                self.facts,
+                self.plugins,
+                self.profiles.get,
+                self.ids,
+                self.clock,
+                _zone(self.settings),
+                models=self.models,
+            )
+            for slot in self.plugins.every("reflector")
+        ]
+        return {REFLECTION: (Statistics(self.store), *reflectors), LEARNING: self.learning.processors}
 
     async def chat(self, text: str, *, session_id: str = "", request_id: str = "", scope: Scope = LOCAL) -> Answer:
         """Says something and returns the answer, on disk."""

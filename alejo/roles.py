@@ -279,14 +279,16 @@ class Learner(Protocol):
 class Work(msgspec.Struct, frozen=True):
     """What a reflector is to work through: messages of a session, in the order they were said, none of them before.
 
-    `earlier` are those right before, all of `episode` among them: the last one, if more may belong to it. `facts` are
-    what is known of the user and of who speaks. `models` reaches the language model, if there is one.
+    `earlier` are those right before, all of `episode` among them: the last one, if more may belong to it. `told` is the
+    number of the last message that an episode was made of. `facts` are what is known of the user and of who speaks.
+    `models` reaches the language model, if there is one.
     """
 
     session: Session
     messages: tuple[Said, ...]
     earlier: tuple[Said, ...] = ()
     episode: Episode | None = None
+    told: int = 0
     facts: tuple[Memory, ...] = ()
     preferences: Preferences = Preferences()
     models: Models | None = None
@@ -295,7 +297,7 @@ class Work(msgspec.Struct, frozen=True):
 class Reflector(Protocol):
     """Makes something of what was said, afterwards. `name` is one word that no other reflector has.
 
-    `wants` are any of "appraisals", "episode", "facts" and "meaning": what is not among them is left out.
+    `wants` are any of "appraisals", "episode", "facts", "meaning" and "times": what is not among them is left out.
     """
 
     name: str

@@ -244,6 +244,7 @@ class FactDraft(Value, frozen=True):
     metadata: dict[str, str] = {}
     corrects: bool = False
     since: str = ""
+    importance: float | None = None
 
 
 class Mention(Value, frozen=True):

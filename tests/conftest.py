@@ -48,7 +48,8 @@ async def assistant(settings: Settings, clock: FakeClock) -> AsyncIterator[alejo
 
 
 @pytest.fixture
-async def bare(settings: Settings, clock: FakeClock) -> AsyncIterator[alejo.Assistant]:
-    """An assistant without a plugin."""
-    async with alejo.open(settings=settings, clock=clock, entry_points=[]) as opened:
+async def bare(environment: dict[str, str], clock: FakeClock) -> AsyncIterator[alejo.Assistant]:
+    """An assistant without a plugin, in which nothing is done behind the answers."""
+    chosen = read(environment, {"data.map_size_mb": 16, "reflection.workers": 0})
+    async with alejo.open(settings=chosen, clock=clock, entry_points=[]) as opened:
         yield opened

@@ -21,6 +21,7 @@ HEADINGS = {
     "immediate": "Last messages:",
 }
 _SPEAKERS = {Role.ASSISTANT: "Assistant", Role.SYSTEM: "System", Role.TOOL: "Tool"}
+_TOLD = frozenset({"episode", "summary"})
 _EMOTIONS = 3
 
 
@@ -39,8 +40,8 @@ def dated(text: str, moment: int, zone: tzinfo) -> str:
     """A text said at a moment on one line, with the dates beside the words that name them: "yesterday [7 May 2023]"."""
     parts, place = [], 0
     for span in resolve(text, moment, zone):
-        named = absolute(span, zone)
         end = text.index(span.text, place) + len(span.text)
+        named = "" if text.startswith(" [", end) else absolute(span, zone)  # what was made of it may say the date
         parts.append(f"{text[place:end]} [{named}]" if named else text[place:end])
         place = end
     return plain("".join([*parts, text[place:]]))
@@ -64,8 +65,9 @@ def absolute(span: Span, zone: tzinfo) -> str:
 
 
 def said(memory: Memory, words: str) -> str:
-    """A memory's line."""
-    return f"{_name(memory.speaker) or 'User'}: {words}"
+    """A memory's line; what stands for what several have said begins with what it is."""
+    told = memory.kind.capitalize() if memory.kind in _TOLD else "User"
+    return f"{_name(memory.speaker) or told}: {words}"
 
 
 def spoken(message: Message) -> str:

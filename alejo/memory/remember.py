@@ -15,6 +15,7 @@ from alejo.memory.facts import Facts
 from alejo.memory.recall import versioned
 from alejo.memory.stating import Statements
 from alejo.plugins import PluginHost
+from alejo.queue.promises import Promises
 from alejo.storage import audit
 from alejo.storage.journal import Journal
 from alejo.storage.requests import Requests, digest
@@ -54,9 +55,11 @@ class Remember:
         plugins: PluginHost,
         activity: Activity,
         facts: Facts,
+        promises: Promises,
         ids: Ids,
         clock: Clock,
     ) -> None:
+        self._promises = promises
         self._activity = activity
         self._store = store
         self._journal = journal
@@ -109,6 +112,8 @@ class Remember:
         for row, session in round_.sessions.values():
             round_.writer.expect(SESSIONS, row.key, row.version)
             round_.writer.put(SESSIONS, row.key, session)
+            if session.message_count > row.value.message_count:
+                await self._promises.said(round_.writer, round_.scope, session)
             self._journal.forget_hot(round_.scope, session.id)
         if random_bytes(1)[0] < _PRUNE_ODDS:
             await self._requests.prune(round_.scope, round_.writer)

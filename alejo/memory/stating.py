@@ -213,7 +213,7 @@ def _memory(memory_id: str, draft: FactDraft, fact: Fact, now: int, message: Mes
         message.speaker if message else "",
         message.session_id if message else "",
         message.id if message else "",
-        _IMPORTANCE,
+        _IMPORTANCE if draft.importance is None else draft.importance,
         metadata=draft.metadata,
         message_seq=message.seq if message and not draft.sources else 0,
         sources=draft.sources,

@@ -40,7 +40,7 @@ _AGAIN = 86400.0
 # The roles whose objects have a name of their own, and what each may want to be given.
 NAMED = {
     "learner": frozenset({"judged", "pairs"}),
-    "reflector": frozenset({"appraisals", "episode", "facts", "meaning"}),
+    "reflector": frozenset({"appraisals", "episode", "facts", "meaning", "times"}),
 }
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, tzinfo
 
 from alejo.clock import TIME_ZONE, time_zone
 from alejo.embedding import shipped
-from alejo.errors import DataLoss
 from alejo.memory.lines import absolute
+from alejo.memory.recall import sound
 from alejo.memory.when import resolve
 from alejo.storage.journal import message_key
 from alejo.storage.rows import time_key
 from alejo.storage.store import Store
-from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME, MESSAGES, TURNS
+from alejo.storage.tables import MEMORIES_BY_TIME, MESSAGES, TURNS
 from alejo.types import Appraisal, Memory, Mention, Message, Preferences, Said, Scope, Session
 
 _AT_ONCE = 64  # memories of one moment that are looked at
@@ -36,14 +37,16 @@ class Hearing:
         self._zone = zone
         self._wants = wants
         self._felt: dict[bytes, Appraisal | None] = {}
-        self.kept: dict[str, tuple[Memory, ...]] = {}  # by message, as far as it was looked for
+        self._moments: set[int] = set()  # whose memories were read
+        self._kept: dict[str, list[Memory]] = {}  # by message
 
     async def said(self, message: Message) -> Said:
         """A message with all that is known of it."""
+        await asyncio.sleep(0)  # many of them must not stop the others
         return Said(
             message,
             tuple(memory.id for memory in await self.memories(message)),
-            self._times(message),
+            self._times(message) if "times" in self._wants else (),
             await self._appraisal(message) if "appraisals" in self._wants else None,
             shipped().embed(message.text) if "meaning" in self._wants and message.text else b"",
         )
@@ -57,21 +60,20 @@ class Hearing:
 
     async def memories(self, message: Message) -> tuple[Memory, ...]:
         """What was kept of a message in its own words, and is still there."""
-        if message.id not in self.kept:
-            self.kept[message.id] = () if message.redacted else tuple(await self._memories(message))
-        return self.kept[message.id]
+        if message.sent_at not in self._moments:
+            self._moments.add(message.sent_at)
+            await self._read(time_key(message.sent_at))
+        return () if message.redacted else tuple(self._kept.get(message.id, ()))
 
-    async def _memories(self, message: Message) -> list[Memory]:
-        rows = await self._store.scan(self._scope, MEMORIES_BY_TIME, time_key(message.sent_at), limit=_AT_ONCE)
-        found = []
-        for row in rows:
-            try:
-                memory = await self._store.get(self._scope, MEMORIES, bytes.fromhex(row.value))
-            except DataLoss:
-                continue
-            if memory is not None and memory.value.message_id == message.id and memory.value.fact is None:
-                found.append(memory.value)
-        return found
+    async def _read(self, moment: bytes) -> None:
+        """Reads the memories of a moment: those of all messages that were said then."""
+        after = moment
+        while rows := await self._store.scan(self._scope, MEMORIES_BY_TIME, moment, after=after, limit=_AT_ONCE):
+            for row in rows:
+                memory = await sound(self._store, self._scope, row.value)
+                if memory is not None and memory.value.message_id and memory.value.fact is None:
+                    self._kept.setdefault(memory.value.message_id, []).append(memory.value)
+            after = rows[-1].key
 
     def _times(self, message: Message) -> tuple[Mention, ...]:
         label = message.metadata.get(TIME_ZONE, "")

@@ -134,6 +134,7 @@ class Reflecting:
                 tuple(said),
                 tuple(earlier),
                 outcome.last,
+                outcome.told,
                 await self._known(scope, said) if "facts" in wants else (),
                 preferences,
                 None if self._models is None else self._models.at_hand(scope, preferences.model, _MODEL_SECONDS),
@@ -170,13 +171,14 @@ class _Outcome:
         self._procedures: list[ProcedureDraft] = []
         self._messages: dict[str, Message] = {}
         self.last: Episode | None = None
+        self.told = 0  # the number of the last message that an episode was made of
 
     async def begin(self) -> None:
         """Reads the last episode. One that was forgotten, or changed by its user, is gone on with no more."""
         state = await self._store.get(self._scope, EPISODES, self._place)
         if state is None:
             return
-        self._before = state.version
+        self._before, self.told = state.version, state.value.told
         row = await sound(self._store, self._scope, state.value.memory_id) if state.value.memory_id else None
         if row is None or await self._store.scan(self._scope, VERSIONS, row.key, limit=1):
             return
@@ -188,6 +190,7 @@ class _Outcome:
         """Takes what was found in these messages."""
         self._messages |= {each.message.id: each.message for each in said}
         for draft in findings.episodes:
+            self.told = max(self.told, *(self._messages[each].seq for each in draft.sources))
             memory_id = draft.replaces or self._ids.new()
             self._episodes[memory_id] = _Making(memory_id, draft, self._rows.get(memory_id))
             self.last = Episode(memory_id, draft.title, draft.summary, draft.sources) if draft.open else None
@@ -202,6 +205,7 @@ class _Outcome:
             self._put_episode(writer, making, _of(sources, making.draft.sources), now)
         if self._episodes:
             last = LastEpisode(self.last.id, self.last.sources) if self.last else LastEpisode()
+            last = msgspec.structs.replace(last, told=self.told)
             writer.expect(EPISODES, self._place, self._before)
             writer.put(EPISODES, self._place, last)
         for fact in self._facts:
@@ -290,6 +294,7 @@ def _fact(draft: ProcedureDraft) -> FactDraft:
         f"{relation} when {draft.context}" if draft.context else relation,
         draft.text,
         confidence=draft.confidence,
+        negated=draft.negated and not draft.topic,  # of a topic it is the next way, which supersedes the one before
         cardinality=Cardinality.ONE if draft.topic else Cardinality.MANY,
         object_kind="value",
         text=draft.text,

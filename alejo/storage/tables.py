@@ -128,10 +128,14 @@ class Upkeep(Value, frozen=True):
 
 
 class LastEpisode(Value, frozen=True):
-    """The episode that what is said next in a session may belong to: its memory, and the ids of its messages."""
+    """The episode that what is said next in a session may belong to: its memory, and the ids of its messages.
+
+    `told` is the number of the last message that any episode was made of.
+    """
 
     memory_id: str = ""
     sources: tuple[str, ...] = ()
+    told: int = 0
 
 
 class RecallCount(Value, frozen=True):

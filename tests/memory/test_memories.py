@@ -174,6 +174,8 @@ async def test_one_effect_per_request_id(bare: Assistant) -> None:
 async def test_many_share_a_commit_and_fail_alone(bare: Assistant) -> None:
     """Of many remembered together each has its own outcome, in order, and the good ones cost one flush."""
     session, _ = await bare.sessions.create(ADA)
+    other, _ = await bare.sessions.create(ADA)
+    await bare.memories.remember(ADA, MessageDraft(other.id, "now the queue knows who speaks"))
     before = bare.storage.stats()["groups"]  # type: ignore[attr-defined]
     outcomes = await bare.memories.remember_many(
         ADA,

@@ -13,7 +13,6 @@ from alejo.jobs import WorkerStatus
 from alejo.queue.promises import LEARNING, REFLECTION
 from alejo.queue.rows import LINES, LIVE, SIGNS, WATERMARKS
 from alejo.reflection import Worker
-from alejo.reflection.statistics import Statistics
 from alejo.settings import Settings, read
 from alejo.storage.store import SYSTEM
 from alejo.storage.tables import SESSION_LOGS
@@ -43,8 +42,8 @@ async def test_a_deleted_session_takes_its_jobs_along(environment: dict[str, str
     """Of a deleted session no job, sign or watermark is left, whether something of it was worked through or not."""
     async with alejo.open(settings=read(environment, {"reflection.workers": 0})) as assistant:
         first, second = (await assistant.chat("One.", scope=ADA), await assistant.chat("Two.", scope=ADA))
-        processors = {REFLECTION: [Statistics(assistant.store)]}
-        worker = Worker(assistant.store, assistant.reflection.queue, assistant.clock, processors, batch=1)
+        queue, processors = assistant.reflection.queue, assistant.processors()
+        worker = Worker(assistant.store, queue, assistant.clock, {REFLECTION: processors[REFLECTION]}, batch=1)
         assert await worker.once() == 1
         for answer in (first, second):
             await assistant.sessions.delete(ADA, answer.session_id)

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from alejo.cli import options
-from alejo_bench import conscience, core, fit, memory, overhead, plugins, quotes, recall, replay, report
+from alejo_bench import conscience, core, fit, memory, overhead, plugins, quotes, recall, reflection, replay, report
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -20,6 +20,8 @@ class Options(msgspec.Struct, frozen=True):
     peers: bool
     model: Path | None = None
     ablation: bool = False
+    judge: Path | None = None
+    verdicts: Path | None = None
 
 
 # Each has `run`; `show` and `plot` where the common ones do not serve.
@@ -33,10 +35,13 @@ BENCHES: dict[str, ModuleType] = {
     "plugins": plugins,
     "quotes": quotes,
     "recall": recall,
+    "reflection": reflection,
 }
 WITH_PEERS = {"core", "memory", "recall"}
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -50,6 +55,8 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--peers", is_flag=True, help="Measure the peers too; they are installed into .venv-peers.")
 @click.option("--model", type=_FOLDER, help="recall: a sentence-transformers model, one more peer.")
 @click.option("--ablation", is_flag=True, help="recall: ALEJO without each of its evidence in turn, too.")
+@click.option("--judge", type=_FILE, help="reflection: write the facts to be judged, each with its message, to a file.")
+@click.option("--verdicts", type=_FILE, help="reflection: take them back, each with a verdict.")
 @click.option("--quick", is_flag=True, help="Fewer and shorter rounds: to see that it runs, not for figures.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures as JSON lines.")
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the figures as a PNG.")
@@ -61,6 +68,8 @@ def bench(
     peers: bool,
     model: Path | None,
     ablation: bool,
+    judge: Path | None,
+    verdicts: Path | None,
     quick: bool,
     json_file: Path | None,
     plot_file: Path | None,
@@ -69,7 +78,7 @@ def bench(
     if peers and name not in WITH_PEERS:
         click.echo(f"{name} has no peers beside what it is measured against in every run.", err=True)
     module = BENCHES[name]
-    rows: list[report.Row] = module.run(Options(file or data, quick, peers, model, ablation))
+    rows: list[report.Row] = module.run(Options(file or data, quick, peers, model, ablation, judge, verdicts))
     getattr(module, "show", report.show)(rows)
     if json_file is not None:
         report.write_json(rows, json_file)

@@ -54,12 +54,13 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What is asked, when in µs if the data say so, and the turns that hold the answer."""
+    """What is asked, when in µs and what answers it if the data say so, and the turns that hold the answer."""
 
     text: str
     gold: frozenset[str]
     cases: tuple[str, ...]
     asked: int | None = None
+    answer: str = ""
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -130,6 +131,7 @@ class _Asked(msgspec.Struct):
     question: str
     category: int
     evidence: list[str] = []
+    answer: str | float = ""
 
 
 def _locomo(sample: dict[str, Any], name: str) -> Conversation:
@@ -150,7 +152,7 @@ def _locomo(sample: dict[str, Any], name: str) -> Conversation:
         gold = frozenset(f"D{int(one[1])}:{int(one[2])}" for one in found) & there
         if gold:
             cases = (str(each.category), *(["1-4"] if each.category in _ANSWERED else []), "all")
-            questions.append(Question(each.question, gold, cases))
+            questions.append(Question(each.question, gold, cases, answer=str(each.answer)))
     return Conversation(str(sample.get("sample_id") or name), tuple(sessions), tuple(questions))
 
 

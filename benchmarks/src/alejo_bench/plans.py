@@ -53,6 +53,7 @@ class Reweighed:
 def settings(folder: Path, change: Change | None = None, *given: object) -> tuple[Settings, list[Candidate]]:
     """What to open an assistant with over a folder, as it ships or with changed plans, beside other plugins."""
     overrides: dict[str, Any] = {"data.path": str(folder / "data"), "data.key_file": str(folder / "key")}
+    overrides["reflection.workers"] = 0  # what is made of the messages would come and go while they are measured
     plugins = list(given)
     if change is not None:
         overrides["plugins.disabled"] = ["memory"]

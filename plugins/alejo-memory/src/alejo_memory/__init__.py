@@ -10,16 +10,19 @@ import msgspec
 from alejo.hooks import hookimpl
 from alejo.roles import Learner, MemoryStrategy, Reflector
 
-from .answers import Semantic
 from .episodes import Episodic
 from .modelled import Modelled
 from .procedures import Procedural
 from .ranking import Ranking
+from .semantic import Semantic
 from .strategy import Judgement
 
 __all__ = [
+    "Episodic",
     "Judgement",
+    "Procedural",
     "Ranking",
+    "Semantic",
     "Settings",
     "alejo_register_learners",
     "alejo_register_memory",

@@ -1,52 +1,230 @@
-"""Episodes: a session in parts, each with a title and a summary in the words that were said."""
+"""Episodes: a session in parts, each with a title and a summary in the words that were said.
+
+A part ends where nothing was said for an hour, or where the topic changes: at the gap between two messages about which
+the messages before and behind mean the least alike, by the depth score of TextTiling (Hearst 1997), here of vectors in
+the place of words. A summary is made of the clauses that together tell most for their length (budgeted maximum
+coverage, greedily: Filatova and Hatzivassiloglou 2004), under who said them, in their order. What is said next may join
+the last part, which is then made anew.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import sqrt
+from operator import mul
+from typing import NamedTuple
 
 from alejo.roles import Work
 from alejo.types import EpisodeDraft, Findings, Said
 
-from .reading import Sort, sentences, sort
+from .reading import Sort, sort
+from .telling import Telling, clauses, content
 
-_LONGEST = 60  # words of a summary
-_MOST = 24  # messages of an episode
+FEWEST = 3  # messages of an episode: what is less stands for itself
+_LEAST, _MOST = 5, 20  # messages between two changes of topic
+_WINDOW = 3  # messages that are compared on each side of a gap
+_DEPTH = 0.5  # of a change of topic
+_NUMBERS = 64  # of a vector that are compared; the first tell most
+_PAUSE = 3_600_000_000  # µs
+_LONGEST, _SHORTEST = 60, 16  # words of a summary
+_SHARE = 0.085  # of the words that were said
+_TITLE = 4  # words
+_TELLING = 2  # words that tell something, at least, in a clause of a summary
+_NAMED = 1.0
+_NAMES = re.compile(r"(?<=[\w,] )[A-Z]\w+|\d+")
+_AGAIN, _OWN, _FIXED = 0.3, 1.3, 3  # what a word is worth that is said again, and what one tells of oneself; words
+_PLAIN, _FELT, _NEW = 0.3, 0.4, 0.2  # what an episode matters at least, and by what was felt and how new it is
+
+
+class _Line(NamedTuple):
+    """A clause that may stand in a summary: whose it is, its place, and the words that tell something."""
+
+    speaker: str
+    place: int
+    text: str
+    words: frozenset[str]
+    names: int  # of these, how many are names or numbers
+    own: bool  # what its speaker tells of themselves
+    length: int
 
 
 class Episodic:
     """The reflector of what happened."""
 
     name = "episodic"
-    wants = ("appraisals", "meaning", "episode")
+    wants = ("appraisals", "episode", "meaning", "times")
 
     async def reflect(self, work: Work) -> Findings:
         """See Reflector."""
-        of_it = set(work.episode.sources if work.episode else ())
-        told = [said for said in work.earlier if said.message.id in of_it] + [s for s in work.messages if _tells(s)]
-        replaces = work.episode.id if work.episode else ""
-        parts = [told[start : start + _MOST] for start in range(0, len(told), _MOST)]
-        return Findings(
-            tuple(
-                EpisodeDraft(
-                    _line(part[0])[:100],
-                    _summary(part),
-                    tuple(said.message.id for said in part),
-                    replaces=replaces if place == 0 else "",
-                    open=part is parts[-1],
-                )
-                for place, part in enumerate(parts)
-            )
-        )
+        of_it = frozenset(work.episode.sources if work.episode else ())
+        waiting = [each for each in work.earlier if each.message.id in of_it or each.message.seq > work.told]
+        said = [each for each in (*waiting, *work.messages) if each.message.id in of_it or _tells(each)]
+        drafts: list[EpisodeDraft] = []
+        parts = list(_parts(said))
+        for part in parts:
+            goes_on = not of_it.isdisjoint(each.message.id for each in part)
+            replaces = work.episode.id if work.episode and goes_on and not drafts else ""
+            await asyncio.sleep(0)  # many parts must not stop the others
+            if goes_on or len(part) >= FEWEST:
+                drafts.append(_draft(part, replaces, open=part is parts[-1]))
+        return Findings(tuple(each for each in drafts if each.summary))
 
 
 def _tells(said: Said) -> bool:
-    return bool(said.memories) and sort(said.message.text) is Sort.STATEMENT
+    return bool(said.memories) and sort(said.message.text) in (Sort.STATEMENT, Sort.QUESTION)
 
 
-def _line(said: Said) -> str:
-    first = next(iter(sentences(said.message.text)), "")
-    return f"{said.message.speaker}: {first}" if said.message.speaker else first
+def _parts(said: Sequence[Said]) -> Iterator[list[Said]]:
+    """The messages in parts, by the pauses between them and the topics they have."""
+    start = 0
+    for place, (before, after) in enumerate(pairwise(said), 1):
+        if not 0 <= after.message.sent_at - before.message.sent_at <= _PAUSE:
+            yield from _topics(said[start:place])
+            start = place
+    yield from _topics(said[start:])
 
 
-def _summary(part: Sequence[Said]) -> str:
-    return " ".join(" ".join(map(_line, part)).split()[:_LONGEST])
+def _topics(said: Sequence[Said]) -> Iterator[list[Said]]:
+    """The messages between two pauses in parts of one topic each; what may still belong to the last is in it."""
+    start = 0
+    alike = _cohesion(said)
+    while (end := _change(alike, start, len(said))) is not None:
+        yield list(said[start:end])
+        start = end
+    if said[start:]:
+        yield list(said[start:])
+
+
+def _change(alike: Sequence[float], start: int, end: int) -> int | None:
+    """Where the topic changes first behind `start`, if it does; what gets too long ends where it changes most."""
+    deepest, where = 0.0, None
+    for place in range(start + _LEAST, min(end - _WINDOW, start + _MOST) + 1):
+        depth = _depth(alike[start + 1 : min(end, start + _MOST + _WINDOW)], place - start - 1)
+        if depth > deepest:
+            deepest, where = depth, place
+    return where if where is not None and (deepest >= _DEPTH or end - start >= _MOST + _WINDOW) else None
+
+
+def _depth(alike: Sequence[float], place: int) -> float:
+    """How much less alike both sides of a gap are than where they are most alike to its left and right."""
+    left = right = alike[place]
+    for each in reversed(alike[:place]):
+        if each < left:
+            break
+        left = each
+    for each in alike[place + 1 :]:
+        if each < right:
+            break
+        right = each
+    return left + right - 2 * alike[place]
+
+
+def _cohesion(said: Sequence[Said]) -> list[float]:
+    """For each message how much alike those before it and those from it on mean, -1 to 1."""
+    vectors = [
+        array("f", each.meaning)[:_NUMBERS] if each.meaning else array("f", bytes(4 * _NUMBERS)) for each in said
+    ]
+    found = [0.0]
+    for place in range(1, len(said)):
+        before = _sum(vectors[max(0, place - _WINDOW) : place])
+        found.append(_cosine(before, _sum(vectors[place : place + _WINDOW])))
+    return found
+
+
+def _sum(vectors: Sequence[array[float]]) -> list[float]:
+    return [sum(column) for column in zip(*vectors, strict=True)]
+
+
+def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    size = sqrt(sum(map(mul, one, one)) * sum(map(mul, other, other)))
+    return sum(map(mul, one, other)) / size if size else 0.0
+
+
+def _draft(part: Sequence[Said], replaces: str, *, open: bool) -> EpisodeDraft:  # noqa: A002
+    lines = list(_lines(part))
+    counts = Counter(word for line in lines for word in line.words)
+    spoken = sum(len(each.message.text.split()) for each in part)
+    chosen = _choose(lines, counts, max(_SHORTEST, min(_LONGEST, round(spoken * _SHARE))))
+    return EpisodeDraft(
+        _title(chosen, counts),
+        _written(chosen),
+        tuple(each.message.id for each in part),
+        _importance(part),
+        replaces,
+        open=open,
+    )
+
+
+def _lines(part: Sequence[Said]) -> Iterator[_Line]:
+    names = {name for said in part for name in content(said.message.speaker)}
+    for place, said in enumerate(part):
+        for clause in clauses(said.message.text, said.message.speaker, said.times):
+            text = f"{clause.relation} {clause.object}" if isinstance(clause, Telling) else clause
+            words = content(text) - names
+            if len(words) >= _TELLING:
+                yield _Line(
+                    said.message.speaker,
+                    place,
+                    text.strip(" .,!"),
+                    words,
+                    len(_NAMES.findall(text)),
+                    isinstance(clause, Telling),
+                    len(text.split()),
+                )
+
+
+def _choose(lines: Sequence[_Line], counts: Counter[str], room: int) -> list[_Line]:
+    """The lines that together tell most for their length, of at most so many words with who says them."""
+    chosen: list[_Line] = []
+    told: set[str] = set()
+    left, size = list(lines), 0
+    while left and size < room - _TELLING:
+        best = max(left, key=lambda line: _worth(line, told, counts))
+        left.remove(best)
+        if _worth(best, told, counts) <= 0:
+            break
+        more = len(_written([*chosen, best]).split())
+        if more <= room:
+            size = more
+            chosen.append(best)
+            told |= best.words
+    return sorted(chosen, key=lambda line: line.place)
+
+
+def _worth(line: _Line, told: set[str], counts: Counter[str]) -> float:
+    new = sum(1 + _AGAIN * min(counts[word] - 1, 2) for word in line.words - told)
+    new += _NAMED * line.names * bool(line.words - told)
+    return new * (_OWN if line.own else 1.0) / (line.length + _FIXED)
+
+
+def _written(lines: Sequence[_Line]) -> str:
+    """The lines in their order, each speaker named where another spoke before."""
+    parts: list[str] = []
+    speaker: str | None = None
+    for line in sorted(lines, key=lambda each: each.place):
+        name = f"{line.speaker}: " if line.speaker and line.speaker != speaker else ""
+        mark = ". " if name and parts else "; " if parts else ""
+        parts.append(f"{mark}{name}{line.text}")
+        speaker = line.speaker
+    return "".join(parts)
+
+
+def _title(lines: Sequence[_Line], counts: Counter[str]) -> str:
+    """The words that were said most, in their order."""
+    order = list(dict.fromkeys(word for line in lines for word in re.findall(r"[^\W_]+", line.text.casefold())))
+    best = sorted((word for word in counts if word in order), key=lambda word: (-counts[word], order.index(word)))
+    return ", ".join(sorted(best[:_TITLE], key=order.index)) or "…"
+
+
+def _importance(part: Sequence[Said]) -> float:
+    """How much an episode matters: by what was felt most in it, and how much what was said differs."""
+    felt = [each.appraisal for each in part if each.appraisal is not None]
+    strongest = max((max(abs(each.valence), each.arousal) for each in felt), default=0.0)
+    alike = _cohesion(part)[1:]
+    new = 1 - max(0.0, sum(alike) / len(alike)) if alike else 0.0
+    return round(min(1.0, _PLAIN + _FELT * strongest + _NEW * new), 3)
