@@ -65,6 +65,9 @@ async def _why(talk: Talk, _: str, show: Show) -> None:
         show(f"Felt in your message: {felt}.")
     for verdict in answer.verdicts:
         show(f"The conscience's ruling: {verdict.ruling}, as {verdict.reason} ({verdict.rule}).")
+    if answer.model is not None:
+        used = answer.model
+        show(f"Written by {used.model} ({used.reason}): {used.input_tokens:,} tokens in, {used.output_tokens:,} out.")
     for missing in answer.degraded:
         show(f"Without {missing.role}: {missing.plugin or 'no plugin'} ({missing.reason}).")
 

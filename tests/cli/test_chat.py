@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 from .home import Home, said
 
@@ -129,3 +130,20 @@ def test_chats_that_start_at_once_share_one_server(home: Home) -> None:
 def _ended(chat: subprocess.Popen[str]) -> int:
     chat.communicate(timeout=20)
     return chat.returncode
+
+
+def test_a_chat_goes_through_a_model(home: Home) -> None:
+    """With a base URL in the environment a model answers, and /why names it; the chat goes on without it."""
+    command = [sys.executable, "-m", "alejo.testing.model_server", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=home.environment) as server:
+        try:
+            assert server.stdout
+            home.environment["OPENAI_BASE_URL"] = server.stdout.readline().split()[0].partition("=")[2]
+            done = home.run("chat", lines="remember that my dog is called Luna\nHow is the weather?\n/why\n")
+        finally:
+            server.kill()
+    assert done.stdout.splitlines()[1:] == ["You said: How is the weather?"]
+    assert "Written by parrot (configured): " in done.stderr
+    done = home.run("chat", lines="What is my dog called?\n/why\n")
+    assert "Luna" in done.stdout
+    assert "Without language_model: openai (unavailable)." in done.stderr

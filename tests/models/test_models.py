@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -12,7 +14,9 @@ from alejo import Assistant, testing
 from alejo.clock import FakeClock
 from alejo.completions import ModelEnd, ModelEvent, ModelRequest, Prompt
 from alejo.errors import ModelFailed, StartupError
+from alejo.hooks import hookimpl
 from alejo.identity import LOCAL
+from alejo.roles import Brain, Turn
 from alejo.types import Answer, Ask, Degraded, ModelUse, Role
 
 from .scripted import Passing, Scripted
@@ -216,3 +220,36 @@ async def test_a_price_that_is_none_is_refused_at_start() -> None:
     """A line of model.prices that cannot be read names itself."""
     with pytest.raises(StartupError, match=r"model\.prices: 'a much'"):
         await asked(Scripted(a=[["Hi."]]), "a", model__prices=["a much"])
+
+
+class Hasty:
+    """A brain that reads only the beginning of what a model says."""
+
+    async def respond(self, turn: Turn) -> AsyncIterator[str]:
+        assert turn.models is not None
+        async for event in turn.models.complete(HELLO):
+            yield event.text
+            return
+
+    @hookimpl
+    def alejo_register_brain(self, settings: Any) -> Brain:
+        return self
+
+
+async def test_what_nobody_reads_on_is_ended() -> None:
+    """A brain on a loop of its own may stop listening: the answer is ended, and the model may be asked again."""
+    ended = asyncio.Event()
+
+    class Long(Scripted):
+        async def complete(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+            try:
+                while True:
+                    yield ModelEvent(text="more ")
+            finally:
+                loop.call_soon_threadsafe(ended.set)
+
+    loop = asyncio.get_running_loop()
+    async with testing.assistant(Long(a=[]), Hasty(), model__names=["a"]) as assistant:
+        assert (await assistant.chat("Hello")).message.text == "more "
+        await ended.wait()
+        assert assistant.models.breaker(assistant.models.chain()[0]).admit()
