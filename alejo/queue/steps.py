@@ -61,7 +61,9 @@ def failed(job: Job, failure: Failure, now: int, limits: Limits, chance: random.
     else:
         attempt, owner = job.attempt, job.lease.owner if job.lease else ""
         attempts = (*job.attempts, Attempt(attempt, job.began_at, now, owner, failure))[-HISTORY:]
-        wait = max(failure.retry_after, delay(attempt, limits, chance))
+        wait = failure.retry_after + delay(
+            attempt, limits, chance
+        )  # or all who were told the same time came back at it
     after = msgspec.structs.replace(job, lease=None, attempt=attempt, attempts=attempts)
     most = {Cause.DOWN: limits.attempts, Cause.PERMANENT: 1, Cause.INVALID: limits.invalid, Cause.DEATH: limits.deaths}
     if attempt >= limits.attempts or after.failures(failure.cause) >= most.get(failure.cause, limits.attempts):

@@ -231,10 +231,12 @@ class Worker:
 
         async def through(processor: Processing) -> None:
             mine = [job for job in jobs if processor.name in batch.left[job.id]]
-            if mine:
-                for job_id, failure in (await self._process(processor, mine, batch)).items():
+            # What failed before goes by itself: in a batch it would have all the others done twice, time and again.
+            several = [[job for job in mine if not job.attempts], *([job] for job in mine if job.attempts)]
+            for some in filter(None, several):
+                for job_id, failure in (await self._process(processor, some, batch)).items():
                     batch.failures.setdefault(job_id, failure)
-                batch.open.discard(processor.name)
+            batch.open.discard(processor.name)
 
         await asyncio.gather(*(through(processor) for processor in processors))
         failures = batch.failures

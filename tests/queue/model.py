@@ -204,7 +204,7 @@ class Model:
             wait = failure.retry_after
         else:
             job.history.append((job.attempt, failure.cause))
-            wait = max(failure.retry_after, self.fraction * min(limits.most_delay, 2.0 ** (job.attempt - 1)))
+            wait = failure.retry_after + self.fraction * min(limits.most_delay, 2.0 ** (job.attempt - 1))
             failures = job.failures(failure.cause)
             if (
                 job.attempt >= limits.attempts

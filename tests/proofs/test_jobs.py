@@ -1,0 +1,142 @@
+"""What many jobs, bad jobs and jobs that fail together do to the others."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from alejo.clock import FakeClock
+from alejo.errors import InvalidArgument, Unavailable
+from alejo.ids import Ids
+from alejo.jobs import Cause, Job
+from alejo.queue.promises import REFLECTION
+from alejo.queue.register import Register
+from alejo.queue.stored import StoredQueue
+from alejo.reflection import Effects, Piece, Worker
+from alejo.storage.keyring import Keyring
+from alejo.storage.store import Store, Writer
+from alejo.testing.storage import MemoryStorage
+from alejo.types import Ask, JobState, Page, Scope
+
+from .house import House
+from .size import size
+
+USERS = [Scope("acme", f"user {number}") for number in range(10)]
+POISON = size(3, 10)
+GOOD = POISON * 200
+
+
+async def test_many_jobs_of_one_user_delay_anothers_first_by_one(tmp_path: Path) -> None:
+    """Over the server and its worker: however many jobs somebody has, another's first begins after one of them."""
+    house = House(tmp_path, reflection_batch="1", reflection_concurrency="1")
+    try:
+        await house.start()
+        async with house.client("ada") as ada, house.client("bob") as bob:
+            await ada.pause_jobs(REFLECTION)
+            for _ in range(size(64, 10_000) // 8):
+                await asyncio.gather(*(ada.chat(Ask("Hello")) for _ in range(8)))
+            await bob.chat(Ask("Hello"))
+            await ada.resume_jobs(REFLECTION)
+            done = None
+            async for change in bob.watch_jobs():
+                if isinstance(change, Job) and change.state is JobState.DONE:
+                    done = change
+                    break
+            assert done is not None
+            before, token = [], "begin"
+            while token:
+                jobs, token = await ada.jobs(Page(1000, token.removeprefix("begin")))
+                before += [job for job in jobs if 0 < job.began_at < done.began_at]
+            assert len(before) <= 1
+    finally:
+        await house.close()
+
+
+class Trial:
+    """A queue, a worker and a processor that counts how often it is given the jobs of each session."""
+
+    name = "trial"
+
+    def __init__(self, bad: dict[str, Exception]) -> None:
+        self.bad = bad
+        self.given: Counter[str] = Counter()
+        self.calls = 0
+        self.clock = FakeClock()
+        self.store = Store(MemoryStorage(), Keyring(bytes(32)))
+        kinds = {REFLECTION: (self.name,)}
+        self.queue = StoredQueue(self.store, Ids(self.clock), self.clock, kinds, chance=random.Random(5))
+        self.register = Register(self.store, self.queue.lines)
+        self.worker = Worker(self.store, self.queue, self.clock, {REFLECTION: [self]})
+
+    async def process(self, scope: Scope, pieces: Sequence[Piece]) -> Effects:
+        self.calls += 1
+        self.given.update(job.session_id for job, _ in pieces)
+        for job, _ in pieces:
+            if job.session_id in self.bad:
+                raise self.bad[job.session_id]
+
+        async def effects(writer: Writer) -> None:
+            return
+
+        return effects
+
+    async def promise(self, sessions: Sequence[str]) -> None:
+        """A job for each of these sessions, which belong to the users in turn."""
+        for place, session_id in enumerate(sessions):
+            scope = USERS[place % len(USERS)]
+            writer = await self.store.writer(scope)
+            await self.queue.enqueue(writer, scope, session_id, REFLECTION, 2)
+            await writer.commit()
+
+    async def drain(self) -> None:
+        while (depth := await self.queue.depth()).queued + depth.delayed + depth.running:
+            if not await self.worker.once():
+                self.clock.advance(5)
+
+    async def dead(self) -> list[Job]:
+        pages = [(await self.register.list(user, Page(1000), states=[JobState.DEAD]))[0] for user in USERS]
+        return [job for page in pages for job in page]
+
+
+@pytest.mark.parametrize(
+    ("error", "history"),
+    [(InvalidArgument("no"), [Cause.PERMANENT]), (Unavailable("later"), [Cause.TRANSIENT] * 8)],
+)
+async def test_poison_costs_the_others_little(error: Exception, history: list[Cause]) -> None:
+    """Jobs that always fail have less than a twentieth of the others' work done again, and end with their history."""
+    sessions = [f"{number:032x}" for number in range(GOOD + POISON)]
+    chance = random.Random(7)
+    poison = set(chance.sample(sessions, POISON))
+    trial = Trial(dict.fromkeys(poison, error))
+    await trial.promise(sessions)
+    await trial.drain()
+    again = sum(count - 1 for session, count in trial.given.items() if session not in poison)
+    assert 0 < again < GOOD / 20
+    dead = await trial.dead()
+    assert {job.session_id for job in dead} == poison
+    assert [[each.failure.cause for each in job.attempts] for job in dead] == [history] * POISON
+    assert len(trial.given) == GOOD + POISON
+
+
+async def test_what_fails_together_does_not_come_back_together() -> None:
+    """Of many jobs that fail at the same moment, told the same time to wait, no tenth of the spread sees three tenths."""
+    count = size(200, 1000)
+    sessions = [f"{number:032x}" for number in range(count)]
+    trial = Trial(dict.fromkeys(sessions, Unavailable("later")))
+    await trial.promise(sessions)
+    while len({session for session, times in trial.given.items() if times}) < count:
+        await trial.worker.once()
+    rows = [job for user in USERS for job in (await trial.register.list(user, Page(1000)))[0]]
+    assert {job.state for job in rows} == {JobState.DELAYED}
+    told = trial.bad[sessions[0]].retry_after  # type: ignore[attr-defined]
+    waits = sorted((job.not_before - trial.clock.now()) / 1e6 - told for job in rows)
+    assert -0.1 < waits[0] <= waits[-1] <= 1
+    assert max(sum(begin <= wait < begin + 0.1 for wait in waits) for begin in waits) < 0.3 * count
+    trial.bad.clear()
+    await trial.drain()
+    assert await trial.dead() == []
