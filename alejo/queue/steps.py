@@ -61,9 +61,8 @@ def failed(job: Job, failure: Failure, now: int, limits: Limits, chance: random.
     else:
         attempt, owner = job.attempt, job.lease.owner if job.lease else ""
         attempts = (*job.attempts, Attempt(attempt, job.began_at, now, owner, failure))[-HISTORY:]
-        wait = failure.retry_after + delay(
-            attempt, limits, chance
-        )  # or all who were told the same time came back at it
+        # Added, or all that were told the same time to wait would come back together.
+        wait = failure.retry_after + delay(attempt, limits, chance)
     after = msgspec.structs.replace(job, lease=None, attempt=attempt, attempts=attempts)
     most = {Cause.DOWN: limits.attempts, Cause.PERMANENT: 1, Cause.INVALID: limits.invalid, Cause.DEATH: limits.deaths}
     if attempt >= limits.attempts or after.failures(failure.cause) >= most.get(failure.cause, limits.attempts):

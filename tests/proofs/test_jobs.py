@@ -124,7 +124,7 @@ async def test_poison_costs_the_others_little(error: Exception, history: list[Ca
 
 
 async def test_what_fails_together_does_not_come_back_together() -> None:
-    """Of many jobs that fail at the same moment, told the same time to wait, no tenth of the spread sees three tenths."""
+    """Of many jobs that fail together, told the same time to wait, no tenth of the spread sees three tenths."""
     count = size(200, 1000)
     sessions = [f"{number:032x}" for number in range(count)]
     trial = Trial(dict.fromkeys(sessions, Unavailable("later")))
