@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alejo import testing
+from alejo.errors import InvalidArgument
 from alejo.events import EVENTS, ROOM, Events
 from alejo.hooks import hookimpl
 from alejo.identity import LOCAL
-from alejo.roles import Observer
-from alejo.types import Image, Memory, Message, Role, Session, SessionState
+from alejo.jobs import Cause, Job
+from alejo.roles import Observer, Work
+from alejo.types import Findings, Image, JobState, Memory, Message, Role, Session, SessionState
 
 
 class Ear(Observer):
@@ -153,6 +155,35 @@ async def test_only_who_has_a_method_is_told() -> None:
         await ear.until(lambda: ear.count == 1)
         assert host.status("ear").calls == 1
         assert EVENTS[-1] == "job_failed"
+
+
+async def test_a_failed_job_is_told() -> None:
+    """Whoever hears of jobs is told of one that failed, with its history, behind the events of its turn."""
+    heard: asyncio.Queue[Job] = asyncio.Queue()
+
+    class Sour(Observer):
+        name = "sour"
+        wants = ()
+
+        @hookimpl
+        def alejo_register_observers(self) -> list[Observer]:
+            return [self]
+
+        @hookimpl
+        def alejo_register_reflectors(self) -> list[Sour]:
+            return [self]
+
+        async def reflect(self, work: Work) -> Findings:
+            raise InvalidArgument("Not today.")
+
+        async def job_failed(self, job: Job) -> None:
+            heard.put_nowait(job)
+
+    async with testing.assistant(Sour(), trusted=True) as assistant:
+        answer = await assistant.chat("Luna is a cat.")
+        job = await asyncio.wait_for(heard.get(), 30)
+    assert (job.session_id, job.state) == (answer.session_id, JobState.DEAD)
+    assert [(each.failure.cause, each.failure.processor) for each in job.attempts] == [(Cause.PERMANENT, "sour")]
 
 
 async def test_a_turn_is_told_as_it_goes() -> None:

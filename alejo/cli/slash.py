@@ -146,6 +146,19 @@ async def _session(talk: Talk, words: str, show: Show) -> None:
         raise InvalidArgument(f"Write it as {COMMANDS['session'].usage}.")
 
 
+async def _jobs(talk: Talk, _: str, show: Show) -> None:
+    if not talk.session_id:
+        show("Nothing has been said yet.")
+        return
+    lag = await talk.link.client.reflection_lag(talk.session_id)
+    if not lag.jobs:
+        show("All that was said here is worked through.")
+        return
+    show(f"{lag.messages} of {lag.message_count} messages are to be worked through.")
+    for job in lag.jobs:
+        show(f"  {job.from_seq}-{job.to_seq}  {job.state.name.lower()}  {job.id}")
+
+
 async def _quit(_: Talk, __: str, ___: Show) -> None:
     raise Quit
 
@@ -173,6 +186,7 @@ COMMANDS = {
     "why": Slash("/why", "Shows what the last answer rests on.", _why),
     "memories": Slash("/memories [WORDS]", "Lists the newest memories, or those that match.", _memories),
     "facts": Slash("/facts [NAME]", "Lists the newest facts, or those about somebody.", _facts),
+    "jobs": Slash("/jobs", "Shows what of this session is still to be worked through.", _jobs),
     "forget": Slash("/forget NUMBER…", "Forgets memories of the last list and redacts their messages.", _forget),
     "session": Slash("/session [show | list | switch NUMBER | new]", "Shows or changes the session.", _session),
     "quit": Slash("/quit", "Leaves.", _quit),

@@ -86,6 +86,13 @@ def test_bytes_that_are_no_text_are_refused(home: Home) -> None:
     assert "not UTF-8" in complaints
 
 
+def test_a_chat_tells_what_is_still_to_be_done(home: Home) -> None:
+    """/jobs says how far the work on what was said here is."""
+    told = home.run("chat", lines="/jobs\nHello\n/jobs\n").stderr
+    assert "Nothing has been said yet." in told
+    assert ("2 of 2 messages" in told) != ("All that was said here is worked through." in told)
+
+
 def test_why_forget_and_sessions_work_by_line(home: Home) -> None:
     """/why names the evidence, /forget forgets by number, /session goes on where another chat was."""
     home.run("chat", lines="My dog is called Luna.\n")

@@ -242,14 +242,16 @@ def test_a_check_never_fails_otherwise(data: st.DataObject) -> None:
 
 
 def test_the_enums_agree() -> None:
-    """Roles, layers and states have the same names and numbers in the library as on the wire."""
-    from alejo import types  # noqa: PLC0415  beside what it is compared with
+    """Roles, layers, states and causes have the same names and numbers in the library as on the wire."""
+    from alejo import jobs, types  # noqa: PLC0415  beside what they are compared with
 
     for kind, proto in (
         (types.Role, types_pb2.Role),
         (types.Layer, types_pb2.Layer),
         (types.SessionState, sessions_pb2.SessionState),
         (types.PluginState, plugins_pb2.PluginState),
+        (types.JobState, types_pb2.JobState),
+        (jobs.Cause, jobs_pb2.Cause),
     ):
         prefix = "".join(f"_{c}" if c.isupper() else c for c in kind.__name__).strip("_").upper()
         assert {f"{prefix}_{one.name}": one.value for one in kind} == {
