@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alejo.memory.when import Span, resolve
-from alejo.memory.when.grammar import Language, fold
+from alejo.memory.when import Span, _may_speak, _spoken, resolve
+from alejo.memory.when.grammar import TOKEN, Language, fold
 
 TABLE = Path(__file__).parents[2] / "benchmarks" / "corpora" / "temporal" / "expressions.jsonl"
 CASES = [json.loads(line) for line in TABLE.read_text("utf-8").splitlines()]
@@ -187,3 +187,15 @@ def test_a_language_that_makes_no_sense_is_refused(tmp_path: Path, old: str, new
     (tmp_path / "la.toml").write_text(LATIN.replace(old, new))
     with pytest.raises(ValueError, match=why):
         Language(tmp_path / "la.toml")
+
+
+WORDS = sorted({word for path in SHIPPED for word in Language(path).triggers})
+
+
+@given(
+    st.lists(st.sampled_from(WORDS) | st.sampled_from(["the", "'s", "'", "_", "1", "…", "ÉTÉ"]), max_size=4), st.data()
+)
+def test_a_first_look_misses_nothing(words: list[str], data: st.DataObject) -> None:
+    """What any language knows as a word of time, however it is written, is looked at closely."""
+    text = fold(data.draw(st.sampled_from([" ", "", "-", "'", "_"])).join(words))
+    assert _may_speak(text) or not _spoken(text, TOKEN.findall(text))

@@ -76,6 +76,21 @@ async def test_rows_come_back(storage: LmdbStorage) -> None:
     assert await store.get(ME, MESSAGES, b"other") is None
 
 
+async def test_many_rows_come_back(storage: LmdbStorage) -> None:
+    """Many rows come in the order of their keys; what is gone or was altered is None, and hides none of the others."""
+    store = store_over(storage)
+    keys = [key_of(number) for number in range(5)]
+    version = await put(store, ME, MESSAGES, {key: message(number) for number, key in enumerate(keys[:4])})
+    rows = [Row(key, message(number), version) for number, key in enumerate(keys[:4])]
+    assert await store.many(ME, MESSAGES, [keys[2], keys[4], keys[0], keys[2]]) == [rows[2], None, rows[0], rows[2]]
+    assert await store.many(ME, MESSAGES, []) == []
+    assert await store.many(NOBODY, MESSAGES, keys[:2]) == [None, None]
+    await storage.commit([Put(MESSAGES.name, Keyring(MASTER).prefix(ME) + keys[1], b"altered")])
+    assert await store.many(ME, MESSAGES, keys) == [rows[0], None, *rows[2:], None]
+    assert await store.sound(ME, MESSAGES, keys[1]) is None
+    assert store.refused == 2
+
+
 async def test_scans_run_in_key_order(storage: LmdbStorage) -> None:
     """A scan gives the rows below a prefix, in either order, beyond a key, up to its limit; keys lack the scope."""
     store = store_over(storage)

@@ -63,6 +63,11 @@ def _signs() -> frozenset[str]:
     return frozenset(_LETTERS.findall(word)[0] for language in _languages() for word in language.triggers)
 
 
+def _may_speak(text: str) -> bool:
+    """Whether a text may say something of time, at a look that costs little: most texts say nothing of it."""
+    return _FIGURE.search(text) is not None or not _signs().isdisjoint(_LETTERS.findall(text))
+
+
 def _spoken(text: str, words: list[str]) -> list[Language]:
     """The languages a text may be in that may say something of time: those with most common words."""
     marks = _marks()
@@ -84,8 +89,8 @@ def resolve(text: str, moment: int, zone: tzinfo, anchors: Anchors | None = None
     calendar holds, is left out. The conventions are those of benchmarks/corpora/temporal.
     """
     folded = fold(text)
-    if _FIGURE.search(folded) is None and _signs().isdisjoint(_LETTERS.findall(folded)):
-        return []  # most texts say nothing of time
+    if not _may_speak(folded):
+        return []
     words = TOKEN.findall(folded)
     languages = _spoken(folded, words)
     if not languages:
