@@ -22,7 +22,7 @@ from alejo.cache import Cache
 from alejo.clock import Clock, SystemClock, time_zone
 from alejo.conversation import Conversation
 from alejo.conversation.turns import Turns
-from alejo.errors import FailedPrecondition, StartupError
+from alejo.errors import FailedPrecondition, StartupError, StorageFull, Unavailable
 from alejo.events import Events
 from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
@@ -37,7 +37,8 @@ from alejo.memory.remember import Remember
 from alejo.memory.weights import Weights
 from alejo.models import Accounts, LanguageModels, Policy
 from alejo.models.accounts import prices
-from alejo.ownership import Ownership
+from alejo.outcomes import Receipt
+from alejo.ownership import Erasures, Ownership
 from alejo.plugins import SWITCHES, Candidate, PluginHost
 from alejo.profiles import Profiles
 from alejo.queue.presence import Presence
@@ -63,6 +64,7 @@ from alejo.storage.versions import Versions
 from alejo.types import Answer, Ask, Event, Hit, Memory, MemoryDraft, Page, Scope, Session
 
 _MIB = 1 << 20
+_CLEARING_SECONDS = 10.0
 _MODES = ("background", "synchronous")
 
 
@@ -112,7 +114,8 @@ class Assistant:
         self.keys = Keys(store, ids, clock)
         versions = Versions(store, settings["memory.versions"])
         self.profiles = Profiles(store, requests, clock)
-        blobs = Blobs(store, folder.indexes_path)
+        self._journal = journal
+        self._blobs = blobs = Blobs(store, folder.indexes_path)
         self.indexes = Indexes(
             store,
             cache,
@@ -175,6 +178,7 @@ class Assistant:
             self.memories.forget,
         )
         self.ownership = Ownership(store, clock)
+        self.erasures = Erasures(storage, store, folder.keyring, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, promises, ids, clock)
         self.conversation = Conversation(
             turns,
@@ -191,6 +195,7 @@ class Assistant:
         self.asked_to_leave = asyncio.Event()  # by the server of the folder, see `work`
         self._layers = layers
         self._compacting = asyncio.Lock()
+        self._clearing: set[asyncio.Task[bool]] = set()
 
     def processors(self) -> dict[str, Sequence[Processing]]:
         """What works through each kind of job."""
@@ -261,6 +266,34 @@ class Assistant:
                 await self.cache.renew(self._fresh_disk)
         return sizes
 
+    async def erase(self, scope: Scope, token: str) -> tuple[Receipt, bool]:
+        """Erases the user of a preview's token (`erasures.preview`); the receipt, and whether the files are clear too.
+
+        They are not where they cannot be made anew now, or not within ten seconds: then with the next time they are.
+        """
+        vault = await self.store.vault(scope)
+        receipt = await self.erasures.erase(scope, token)
+        self.activity.take(scope)
+        self._journal.cool(0)
+        self.indexes.drop(scope)
+        await self._blobs.sweep()
+        if vault is not None:
+            self.cache.erase(vault.name)
+        if not self.residue():
+            return receipt, True
+        clearing = asyncio.get_running_loop().create_task(self._cleared())
+        self._clearing.add(clearing)
+        clearing.add_done_callback(self._clearing.discard)
+        done, _ = await asyncio.wait({clearing}, timeout=_CLEARING_SECONDS)
+        return receipt, bool(done) and clearing.result()
+
+    async def _cleared(self) -> bool:
+        try:
+            await self.compact()
+        except (FailedPrecondition, StorageFull, Unavailable):
+            return False
+        return True
+
     def _fresh_disk(self) -> CacheDisk | None:
         shutil.rmtree(self.folder.cache_path, ignore_errors=True)
         return _cache_disk(self.settings, self.folder)
@@ -272,6 +305,8 @@ class Assistant:
     async def close(self) -> None:
         """Waits for what is under way, then closes plugins and storage."""
         await self.keeper.close()
+        if self._clearing:
+            await asyncio.wait(self._clearing)
         await self.conversation.close()
         await self.reflection.close()
         await self.events.close()
@@ -335,6 +370,7 @@ async def open_assistant(
             assistant.reflection.start()
         stack.pop_all()
         try:
+            await assistant.erasures.resume()
             yield assistant
         finally:
             await assistant.close()

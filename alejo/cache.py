@@ -248,8 +248,12 @@ class Cache:
         """Takes all values of a user out of every tier, of every process that has the folder open."""
         vault = await self.vaults.vault(scope)
         if vault is not None:
-            for space in self._spaces.values():
-                space.tier.forget(vault.name)
+            self.erase(vault.name)
+
+    def erase(self, name: str) -> None:
+        """The same by the name of the user's vault, for one who has none any more."""
+        for space in self._spaces.values():
+            space.tier.forget(name)
 
     def counts(self) -> Mapping[str, Counts]:
         """What each namespace has done and holds, and "disk"."""

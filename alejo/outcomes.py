@@ -21,6 +21,27 @@ class Tidied(Value, frozen=True):
     differences: int = 0
 
 
+class ErasePreview(Value, frozen=True):
+    """What erasing a user would take, rows by table; the token that stands for it, empty when there is nothing."""
+
+    counts: dict[str, int]
+    token: str = ""
+
+
+class Receipt(Value, frozen=True):
+    """That a user was erased: whose data keys, by their fingerprints, were destroyed when, with what, rows by table.
+
+    `seal` is by which the folder knows it again.
+    """
+
+    tenant: str
+    user: str
+    erased_at: int
+    keys: tuple[str, ...]
+    counts: dict[str, int]
+    seal: str = ""
+
+
 class Preview(Value, frozen=True):
     """What would be forgotten: the memories that match, what falls with them, and how many messages lose their words.
 

@@ -23,6 +23,7 @@ MODULES = {
     "completion": "completion",
     "config": "config",
     "doctor": "doctor",
+    "erase": "erasing",
     "export": "exporting",
     "facts": "facts",
     "forget": "forgetting",

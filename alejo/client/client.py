@@ -11,7 +11,7 @@ import grpc
 
 from alejo.errors import AlejoError, InvalidArgument, Unavailable
 from alejo.jobs import Job, QueueStatus, ReflectionLag
-from alejo.outcomes import Preview, Tally, Tidied
+from alejo.outcomes import ErasePreview, Preview, Receipt, Tally, Tidied
 from alejo.types import (
     Answer,
     Ask,
@@ -375,6 +375,19 @@ class Client:
             raise error_of(error, self.target) from None
         finally:
             call.cancel()
+
+    async def preview_erase(self) -> ErasePreview:
+        """What erasing the user would take; its token is for `erase_user`."""
+        return read.erase_preview(await self._call(self._ownership.PreviewErase, ownership_pb2.PreviewEraseRequest()))
+
+    async def erase_user(self, preview: str) -> tuple[Receipt, bool]:
+        """Erases the user of a preview's token for good; the receipt, and whether the files were made anew as well.
+
+        Raises Conflict with PREVIEW_CHANGED when that is no longer what was previewed.
+        """
+        request = ownership_pb2.EraseUserRequest(preview=preview)
+        response = await self._call(self._ownership.EraseUser, request)
+        return read.receipt(response.receipt), response.cleared
 
     async def add_fact(self, draft: FactDraft, *, request_id: str = "") -> FactChange:
         """Adds a fact; what it contradicts ends where it begins."""

@@ -54,6 +54,7 @@ class _Seat:
         self.changed = 0  # memories since the snapshot
         self.withdrawn = False  # something in it was changed or forgotten, so it is none any more
         self.bytes = 0
+        self.life: int | None = None  # of the user
         self.used = 0.0
         self.measured = 0  # how many memories it had when its bytes were counted
 
@@ -105,14 +106,7 @@ class Indexes:
 
     async def get(self, scope: Scope) -> Index:
         """The user's index, up to date with every commit before this call, of any process."""
-        seat = self._seats.get(scope)
-        if seat is None:
-            seat = self._leaving.pop(scope, None) or _Seat(Index(TableEmbedder(self._table), self._kind))
-            self._seats[scope] = seat
-            self._held += seat.bytes
-        else:
-            self._seats.move_to_end(scope)
-        seat.used = self._clock.monotonic()
+        seat = self._seat(scope, await self._store.life(scope))
         async with seat.lock:
             if self._plugins is not None and seat.loading is None:
                 await self._choose(seat, self._plugins)
@@ -136,6 +130,22 @@ class Indexes:
             self._drop(*self._seats.popitem(last=False))
         return seat.index
 
+    def _seat(self, scope: Scope, life: int | None) -> _Seat:
+        """A user's seat in this life of theirs."""
+        held = self._seats.get(scope) or self._leaving.get(scope)
+        if held is not None and held.life not in (None, life):
+            self.drop(scope)
+        seat = self._seats.get(scope)
+        if seat is None:
+            seat = self._leaving.pop(scope, None) or _Seat(Index(TableEmbedder(self._table), self._kind))
+            self._seats[scope] = seat
+            self._held += seat.bytes
+        else:
+            self._seats.move_to_end(scope)
+        seat.used = self._clock.monotonic()
+        seat.life = life
+        return seat
+
     async def ask(self, scope: Scope, index: Index, work: Callable[[], T]) -> T:
         """What `work` finds in an index: in a thread, where that takes long, and nothing changes it meanwhile."""
         seat = self._seats.get(scope)
@@ -150,6 +160,16 @@ class Indexes:
             self._held -= seat.bytes
             seat.bytes, seat.measured = seat.index.nbytes, count
             self._held += seat.bytes
+
+    def drop(self, scope: Scope) -> None:
+        """Lets go of all that is held of a user who was erased; nothing of it is kept."""
+        seat = self._seats.pop(scope, None)
+        if seat is not None:
+            self._held -= seat.bytes
+            self._dropped += seat.bytes
+        for each in (seat, self._leaving.pop(scope, None)):
+            if each is not None and each in self._saves:
+                self._saves[each].cancel()
 
     def _drop(self, scope: Scope, seat: _Seat) -> None:
         self._held -= seat.bytes

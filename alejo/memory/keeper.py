@@ -65,6 +65,8 @@ class Keeper:
         """
         async with self._visits:
             seen = self._activity.take(scope)
+            if await self._store.life(scope) is None:
+                return Tidied()  # whoever was erased is not written down again
             layers = await self._layers(scope)
             visit = Visit(self._store, self._journal, self._indexes, layers, self._ids, self._clock, scope, seen.ended)
             try:

@@ -8,10 +8,11 @@ from alejo.clock import Clock
 from alejo.storage.store import Store
 from alejo.types import Scope
 
+from .erasure import Erasures, Standing
 from .export import Export
 from .intake import Intake
 
-__all__ = ["Ownership"]
+__all__ = ["Erasures", "Ownership", "Standing"]
 
 
 class Ownership:

@@ -82,6 +82,8 @@ ACCESS = {
     "alejo.v1.JobsService/GetQueueStatus": Access.OPERATOR,
     "alejo.v1.OwnershipService/ExportUser": Access.READ,
     "alejo.v1.OwnershipService/ImportUser": Access.WRITE,
+    "alejo.v1.OwnershipService/PreviewErase": Access.READ,
+    "alejo.v1.OwnershipService/EraseUser": Access.WRITE,
     "alejo.v1.PluginsService/ListPlugins": Access.READ,
     "alejo.v1.PluginsService/GetPlugin": Access.READ,
     "alejo.v1.PluginsService/EnablePlugin": Access.OPERATOR,

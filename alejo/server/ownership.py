@@ -10,7 +10,7 @@ from alejo.v1 import ownership_pb2 as pb
 from alejo.wire import rules, write
 
 if TYPE_CHECKING:
-    from alejo.ownership import Ownership
+    from alejo.app import Assistant
 
     from .call import Call
     from .inbox import Inbox
@@ -22,8 +22,9 @@ _MOST = 1 << 20
 class OwnershipCalls:
     """Exports and imports, over the wire."""
 
-    def __init__(self, ownership: Ownership) -> None:
-        self._ownership = ownership
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+        self._ownership = assistant.ownership
 
     async def export_user(
         self, call: Call, request: pb.ExportUserRequest
@@ -48,3 +49,12 @@ class OwnershipCalls:
             rules.check(frames[0])
             yield pb.ImportUserResponse(imported=write.imported(await intake.take(frames[0].data)))
         yield pb.ImportUserResponse(imported=write.imported(await intake.end()))
+
+    async def preview_erase(self, call: Call, request: pb.PreviewEraseRequest) -> pb.PreviewEraseResponse:
+        """What erasing the caller would take."""
+        return write.erase_preview(await self._assistant.erasures.preview(call.scope))
+
+    async def erase_user(self, call: Call, request: pb.EraseUserRequest) -> pb.EraseUserResponse:
+        """Erases the caller."""
+        receipt, cleared = await self._assistant.erase(call.scope, request.preview)
+        return pb.EraseUserResponse(receipt=write.receipt(receipt), cleared=cleared)

@@ -346,7 +346,7 @@ def services(assistant: Assistant) -> dict[str, object]:
     return {
         "alejo.v1.ChatService": ChatCalls(assistant.conversation),
         "alejo.v1.MemoryService": MemoryCalls(assistant.memories, assistant.keeper, assistant.profiles),
-        "alejo.v1.OwnershipService": OwnershipCalls(assistant.ownership),
+        "alejo.v1.OwnershipService": OwnershipCalls(assistant),
         "alejo.v1.FactsService": FactsCalls(assistant.facts),
         "alejo.v1.SessionsService": SessionsCalls(assistant.sessions),
         "alejo.v1.JobsService": JobsCalls(assistant.reflection, assistant.clock),

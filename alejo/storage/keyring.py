@@ -73,6 +73,7 @@ class Keyring:
             raise ValueError("a master key has 32 bytes")
         self._scopes = _derive(master, b"alejo 1 scope prefixes")
         self._checks = _derive(master, b"alejo 1 key check")
+        self._receipts = _derive(master, b"alejo 1 receipts")
         self._retire_bits = retire_bits
         self.prefix = functools.lru_cache(_SCOPES)(self._prefix)
         number = int.from_bytes(blake2b(b"alejo 1 master key id", key=self._checks, digest_size=4).digest(), "big")
@@ -86,6 +87,10 @@ class Keyring:
     def check(self, identifier: str) -> str:
         """A value by which a data folder recognises its master key, and from which nothing can be learned."""
         return blake2b(identifier.encode(), key=self._checks, digest_size=16).hexdigest()
+
+    def mark(self, purpose: bytes, value: bytes) -> bytes:
+        """A mark (16 bytes) by which a value that was given out for a purpose is known again, unaltered."""
+        return blake2b(value, key=self._receipts, person=purpose, digest_size=16).digest()
 
     def make(self, prefix: bytes, number: int) -> bytes:
         """A new random data key, wrapped for the row `prefix` ‖ `number` of the table `data_key`."""

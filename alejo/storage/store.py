@@ -9,7 +9,8 @@ records, such as the cache, is sealed there too.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Generic, NamedTuple, cast
 
 import msgspec
@@ -18,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from alejo.errors import Conflict, DataLoss, StorageFull, Unavailable
 from alejo.storage import Append, Delete, Expect, Operation, Put, Record, Storage
 from alejo.storage.keyring import DATA_KEYS, HEADER_BYTES, PREFIX_BYTES, Keyring, SealingKey, data_key_row
-from alejo.storage.tables import SCOPES, T, Table
+from alejo.storage.tables import ERASING, SCOPES, T, Table
 from alejo.types import Scope
 
 SYSTEM = Scope("", "")  # what belongs to no user: the API keys
@@ -60,14 +61,19 @@ class _Clears(dict[bytes, Any]):
 
 
 class _User:
-    """A user's prefix and data keys, by the header of what they sealed; `current` seals. `vault` seals in any case."""
+    """A user's prefix and data keys, by the header of what they sealed; `current` seals. `vault` seals in any case.
 
-    __slots__ = ("current", "keys", "number", "prefix", "vault")
+    `life` is the version of the first key's row: after an erasure it is gone, or another, and `alive` does not hold.
+    """
+
+    __slots__ = ("alive", "current", "keys", "life", "number", "prefix", "vault")
 
     def __init__(
-        self, prefix: bytes, keys: dict[bytes, SealingKey], current: SealingKey, number: int, *, plain: bool
+        self, prefix: bytes, keys: dict[bytes, SealingKey], current: SealingKey, number: int, life: int, *, plain: bool
     ) -> None:
         self.prefix = prefix
+        self.life = life
+        self.alive = Expect(DATA_KEYS, data_key_row(prefix, 1), life)
         self.keys: dict[bytes, Any] = _Clears() if plain else keys
         self.current: SealingKey | _Clear = _CLEAR if plain else current
         self.number = number
@@ -118,11 +124,18 @@ class Sealing:
 class Writer:
     """A batch of one user under way. Rows are encoded and sealed as they are put; `commit` makes them durable."""
 
-    __slots__ = ("_batch", "_encode", "_prefix", "_seal", "_storage", "_user")
+    __slots__ = ("_batch", "_encode", "_prefix", "_seal", "_storage", "_user", "_users")
 
-    def __init__(self, storage: Storage, user: _User, batch: list[Operation] | None = None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        user: _User,
+        batch: list[Operation] | None = None,
+        users: list[tuple[_User, Callable[[], object]]] | None = None,
+    ) -> None:
         self._storage = storage
         self._user = user
+        self._users = [] if users is None else users  # who must be there yet, and what is done if one may not be
         self._prefix = user.prefix
         self._seal = user.current.seal
         self._encode = _ENCODER.encode
@@ -141,6 +154,10 @@ class Writer:
     def expect(self, table: Table[Any], key: bytes, version: int | None) -> None:
         """Makes the commit raise Conflict unless the row has this version; None means it must be absent."""
         self._batch.append(Expect(table.name, self._prefix + key, version))
+
+    def add(self, operation: Operation) -> None:
+        """Adds an operation as a storage knows it, for whoever takes records out that nobody can open any more."""
+        self._batch.append(operation)
 
     def append(self, table: Table[T], value: T, prefix: bytes = b"") -> int:
         """Adds a row under `prefix` ‖ sequence (8 bytes) ‖ place in the batch (2 bytes), and returns that place.
@@ -161,15 +178,20 @@ class Writer:
 
         Raises Conflict, StorageFull or Unavailable; then nothing of the batch is kept.
         """
-        batch = self._batch.copy()
+        batch = [*self._batch, *(user.alive for user, _ in self._users)]  # nothing is sealed with a key that is gone
         self._batch.clear()  # not a new list: a writer beside this one adds to it too
-        return await self._storage.commit(batch)
+        try:
+            return await self._storage.commit(batch)
+        except Conflict:
+            for _, let_go in self._users:
+                let_go()
+            raise
 
 
 def loose(prefix: bytes, batch: list[Operation]) -> Writer:
     """A writer that fills `batch` with rows of a plain store, for the storage itself to commit."""
     clear = cast("SealingKey", _CLEAR)
-    return Writer(cast("Storage", None), _User(prefix, {}, clear, 0, plain=True), batch)
+    return Writer(cast("Storage", None), _User(prefix, {}, clear, 0, 0, plain=True), batch)
 
 
 class Store:
@@ -268,11 +290,28 @@ class Store:
 
     async def writer(self, scope: Scope) -> Writer:
         """A batch for this user. Their first one makes their data key, in a commit of its own."""
-        return Writer(self._storage, await self._writing(scope))
+        return await self._written(scope, [], [])
 
     async def beside(self, writer: Writer, scope: Scope) -> Writer:
         """A writer for another user, or the system, whose rows go into the batch of `writer`: one commit for both."""
-        return Writer(self._storage, await self._writing(scope), writer._batch)
+        return await self._written(scope, writer._batch, writer._users)
+
+    async def _written(
+        self, scope: Scope, batch: list[Operation], users: list[tuple[_User, Callable[[], object]]]
+    ) -> Writer:
+        user = await self._writing(scope)
+        users.append((user, partial(self._users.pop, scope, None)))
+        return Writer(self._storage, user, batch, users)
+
+    async def life(self, scope: Scope) -> int | None:
+        """Which life of a user this is, in every process; None for one who has no records. Another after an erasure."""
+        user = self._users.get(scope)
+        prefix = user.prefix if user is not None else self._keyring.prefix(scope)
+        record = await self._storage.get(DATA_KEYS, data_key_row(prefix, 1))
+        life = None if record is None else record.version
+        if user is not None and user.life != life:
+            self._users.pop(scope, None)
+        return life
 
     async def vault(self, scope: Scope) -> Vault | None:
         """What seals this user's values elsewhere; None for one who has no records. Raises DataLoss."""
@@ -358,20 +397,26 @@ class Store:
             self.refused += 1
             raise
         number = int.from_bytes(records[-1].key[PREFIX_BYTES:], "big")
-        return _User(prefix, {key.header: key for key in opened}, opened[-1], number, plain=self.plain)
+        return _User(
+            prefix, {key.header: key for key in opened}, opened[-1], number, records[0].version, plain=self.plain
+        )
 
     async def _renew(self, scope: Scope, user: _User | None) -> _User:
         """Makes a user's first or next data key; whoever else made it meanwhile was as good."""
         prefix = self._keyring.prefix(scope)
         number = user.number + 1 if user else 1
         row = data_key_row(prefix, number)
-        batch: list[Operation] = [Expect(DATA_KEYS, row, None), Put(DATA_KEYS, row, self._keyring.make(prefix, number))]
+        erasing = Expect(ERASING.name, self._keyring.prefix(SYSTEM) + prefix, None)
+        made = Put(DATA_KEYS, row, self._keyring.make(prefix, number))
+        batch: list[Operation] = [erasing, Expect(DATA_KEYS, row, None), made]
+        if user is not None:
+            batch.append(user.alive)
         if self.plain:
             batch.append(Put(SCOPES.name, prefix, _ENCODER.encode(scope)))
         try:
             await self._storage.commit(batch)
         except Conflict:
-            pass
+            self._users.pop(scope, None)
         except StorageFull:
             if user is not None:
                 return user  # deletes must still work; the key is renewed when there is room

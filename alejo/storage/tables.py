@@ -25,12 +25,17 @@ from alejo.types import (
 
 T = TypeVar("T")
 
+TABLES: set[str] = set()  # the names of all, so that whoever takes a user out misses none
+
 
 class Table(msgspec.Struct, Generic[T], frozen=True):
-    """A table: its name in the backend and the type of its rows."""
+    """A table: its name in the backend and the type of its rows. Every one that is declared is among `TABLES`."""
 
     name: str
     row: type[T]
+
+    def __post_init__(self) -> None:
+        TABLES.add(self.name)
 
 
 class Change(Value, frozen=True):
@@ -238,6 +243,16 @@ class Usage(Value, frozen=True):
     cost: int = 0
 
 
+class Erasure(Value, frozen=True):
+    """A user who was erased, or is being: their hash, when, their data keys' fingerprints, rows by table."""
+
+    user: bytes
+    at: int
+    keys: tuple[bytes, ...]
+    counts: dict[str, int]
+    done: bool = False
+
+
 SESSIONS = Table("session", Session)  # session id (16)
 MESSAGES = Table("message", Message)  # session id (16) ‖ sent_at (8) ‖ seq (8)
 MEMORIES = Table("memory", Memory)  # memory id (16)
@@ -266,4 +281,6 @@ WEIGHTS_IN_USE = Table("weights_in_use", WeightsInUse)  # one
 BLOBS = Table("blob", Blob)  # one, see alejo.storage.blobs
 SESSION_LOGS = Table("session_log", SessionLog)  # session id (16)
 API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope
+ERASING = Table("erasing", bytes)  # the user's hash (32), in the system scope → their erasure, which is under way
+ERASURES = Table("erasure", Erasure)  # digest of the data keys' fingerprints (16), in the system scope
 SCOPES = Table("scope", Scope)  # nothing more; of a storage that keeps records as people read them

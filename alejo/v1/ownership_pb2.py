@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from alejo.v1 import types_pb2 as alejo_dot_v1_dot_types__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61lejo/v1/ownership.proto\x12\x08\x61lejo.v1\x1a\x14\x61lejo/v1/types.proto\"\x13\n\x11\x45xportUserRequest\"\"\n\x12\x45xportUserResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"!\n\x11ImportUserRequest\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"n\n\x12ImportUserResponse\x12&\n\x08imported\x18\x01 \x01(\x0b\x32\x12.alejo.v1.ImportedH\x00\x12&\n\x08\x64raining\x18\x02 \x01(\x0b\x32\x12.alejo.v1.DrainingH\x00\x42\x08\n\x06result\"\xb9\x02\n\x08Imported\x12,\n\x05\x61\x64\x64\x65\x64\x18\x01 \x03(\x0b\x32\x1d.alejo.v1.Imported.AddedEntry\x12,\n\x05there\x18\x02 \x03(\x0b\x32\x1d.alejo.v1.Imported.ThereEntry\x12\x34\n\tforgotten\x18\x03 \x03(\x0b\x32!.alejo.v1.Imported.ForgottenEntry\x12\r\n\x05\x65nded\x18\x04 \x01(\x08\x1a,\n\nAddedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a,\n\nThereEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x30\n\x0e\x46orgottenEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x32\xaa\x01\n\x10OwnershipService\x12I\n\nExportUser\x12\x1b.alejo.v1.ExportUserRequest\x1a\x1c.alejo.v1.ExportUserResponse0\x01\x12K\n\nImportUser\x12\x1b.alejo.v1.ImportUserRequest\x1a\x1c.alejo.v1.ImportUserResponse(\x01\x30\x01\x42:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61lejo/v1/ownership.proto\x12\x08\x61lejo.v1\x1a\x14\x61lejo/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x15\n\x13PreviewEraseRequest\"\x92\x01\n\x14PreviewEraseResponse\x12:\n\x06\x63ounts\x18\x01 \x03(\x0b\x32*.alejo.v1.PreviewEraseResponse.CountsEntry\x12\x0f\n\x07preview\x18\x02 \x01(\t\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"#\n\x10\x45raseUserRequest\x12\x0f\n\x07preview\x18\x01 \x01(\t\"M\n\x11\x45raseUserResponse\x12\'\n\x07receipt\x18\x01 \x01(\x0b\x32\x16.alejo.v1.EraseReceipt\x12\x0f\n\x07\x63leared\x18\x02 \x01(\x08\"\xda\x01\n\x0c\x45raseReceipt\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\t\x12-\n\terased_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04keys\x18\x04 \x03(\t\x12\x32\n\x06\x63ounts\x18\x05 \x03(\x0b\x32\".alejo.v1.EraseReceipt.CountsEntry\x12\x0c\n\x04seal\x18\x06 \x01(\t\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x13\n\x11\x45xportUserRequest\"\"\n\x12\x45xportUserResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"!\n\x11ImportUserRequest\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"n\n\x12ImportUserResponse\x12&\n\x08imported\x18\x01 \x01(\x0b\x32\x12.alejo.v1.ImportedH\x00\x12&\n\x08\x64raining\x18\x02 \x01(\x0b\x32\x12.alejo.v1.DrainingH\x00\x42\x08\n\x06result\"\xb9\x02\n\x08Imported\x12,\n\x05\x61\x64\x64\x65\x64\x18\x01 \x03(\x0b\x32\x1d.alejo.v1.Imported.AddedEntry\x12,\n\x05there\x18\x02 \x03(\x0b\x32\x1d.alejo.v1.Imported.ThereEntry\x12\x34\n\tforgotten\x18\x03 \x03(\x0b\x32!.alejo.v1.Imported.ForgottenEntry\x12\r\n\x05\x65nded\x18\x04 \x01(\x08\x1a,\n\nAddedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a,\n\nThereEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x30\n\x0e\x46orgottenEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x32\xbf\x02\n\x10OwnershipService\x12I\n\nExportUser\x12\x1b.alejo.v1.ExportUserRequest\x1a\x1c.alejo.v1.ExportUserResponse0\x01\x12K\n\nImportUser\x12\x1b.alejo.v1.ImportUserRequest\x1a\x1c.alejo.v1.ImportUserResponse(\x01\x30\x01\x12M\n\x0cPreviewErase\x12\x1d.alejo.v1.PreviewEraseRequest\x1a\x1e.alejo.v1.PreviewEraseResponse\x12\x44\n\tEraseUser\x12\x1a.alejo.v1.EraseUserRequest\x1a\x1b.alejo.v1.EraseUserResponseB:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,28 +34,46 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alejo.v1.ownership_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1'
+  _globals['_PREVIEWERASERESPONSE_COUNTSENTRY']._loaded_options = None
+  _globals['_PREVIEWERASERESPONSE_COUNTSENTRY']._serialized_options = b'8\001'
+  _globals['_ERASERECEIPT_COUNTSENTRY']._loaded_options = None
+  _globals['_ERASERECEIPT_COUNTSENTRY']._serialized_options = b'8\001'
   _globals['_IMPORTED_ADDEDENTRY']._loaded_options = None
   _globals['_IMPORTED_ADDEDENTRY']._serialized_options = b'8\001'
   _globals['_IMPORTED_THEREENTRY']._loaded_options = None
   _globals['_IMPORTED_THEREENTRY']._serialized_options = b'8\001'
   _globals['_IMPORTED_FORGOTTENENTRY']._loaded_options = None
   _globals['_IMPORTED_FORGOTTENENTRY']._serialized_options = b'8\001'
-  _globals['_EXPORTUSERREQUEST']._serialized_start=60
-  _globals['_EXPORTUSERREQUEST']._serialized_end=79
-  _globals['_EXPORTUSERRESPONSE']._serialized_start=81
-  _globals['_EXPORTUSERRESPONSE']._serialized_end=115
-  _globals['_IMPORTUSERREQUEST']._serialized_start=117
-  _globals['_IMPORTUSERREQUEST']._serialized_end=150
-  _globals['_IMPORTUSERRESPONSE']._serialized_start=152
-  _globals['_IMPORTUSERRESPONSE']._serialized_end=262
-  _globals['_IMPORTED']._serialized_start=265
-  _globals['_IMPORTED']._serialized_end=578
-  _globals['_IMPORTED_ADDEDENTRY']._serialized_start=438
-  _globals['_IMPORTED_ADDEDENTRY']._serialized_end=482
-  _globals['_IMPORTED_THEREENTRY']._serialized_start=484
-  _globals['_IMPORTED_THEREENTRY']._serialized_end=528
-  _globals['_IMPORTED_FORGOTTENENTRY']._serialized_start=530
-  _globals['_IMPORTED_FORGOTTENENTRY']._serialized_end=578
-  _globals['_OWNERSHIPSERVICE']._serialized_start=581
-  _globals['_OWNERSHIPSERVICE']._serialized_end=751
+  _globals['_PREVIEWERASEREQUEST']._serialized_start=93
+  _globals['_PREVIEWERASEREQUEST']._serialized_end=114
+  _globals['_PREVIEWERASERESPONSE']._serialized_start=117
+  _globals['_PREVIEWERASERESPONSE']._serialized_end=263
+  _globals['_PREVIEWERASERESPONSE_COUNTSENTRY']._serialized_start=218
+  _globals['_PREVIEWERASERESPONSE_COUNTSENTRY']._serialized_end=263
+  _globals['_ERASEUSERREQUEST']._serialized_start=265
+  _globals['_ERASEUSERREQUEST']._serialized_end=300
+  _globals['_ERASEUSERRESPONSE']._serialized_start=302
+  _globals['_ERASEUSERRESPONSE']._serialized_end=379
+  _globals['_ERASERECEIPT']._serialized_start=382
+  _globals['_ERASERECEIPT']._serialized_end=600
+  _globals['_ERASERECEIPT_COUNTSENTRY']._serialized_start=218
+  _globals['_ERASERECEIPT_COUNTSENTRY']._serialized_end=263
+  _globals['_EXPORTUSERREQUEST']._serialized_start=602
+  _globals['_EXPORTUSERREQUEST']._serialized_end=621
+  _globals['_EXPORTUSERRESPONSE']._serialized_start=623
+  _globals['_EXPORTUSERRESPONSE']._serialized_end=657
+  _globals['_IMPORTUSERREQUEST']._serialized_start=659
+  _globals['_IMPORTUSERREQUEST']._serialized_end=692
+  _globals['_IMPORTUSERRESPONSE']._serialized_start=694
+  _globals['_IMPORTUSERRESPONSE']._serialized_end=804
+  _globals['_IMPORTED']._serialized_start=807
+  _globals['_IMPORTED']._serialized_end=1120
+  _globals['_IMPORTED_ADDEDENTRY']._serialized_start=980
+  _globals['_IMPORTED_ADDEDENTRY']._serialized_end=1024
+  _globals['_IMPORTED_THEREENTRY']._serialized_start=1026
+  _globals['_IMPORTED_THEREENTRY']._serialized_end=1070
+  _globals['_IMPORTED_FORGOTTENENTRY']._serialized_start=1072
+  _globals['_IMPORTED_FORGOTTENENTRY']._serialized_end=1120
+  _globals['_OWNERSHIPSERVICE']._serialized_start=1123
+  _globals['_OWNERSHIPSERVICE']._serialized_end=1442
 # @@protoc_insertion_point(module_scope)

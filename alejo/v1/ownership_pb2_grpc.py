@@ -45,6 +45,16 @@ class OwnershipServiceStub:
                 request_serializer=alejo_dot_v1_dot_ownership__pb2.ImportUserRequest.SerializeToString,
                 response_deserializer=alejo_dot_v1_dot_ownership__pb2.ImportUserResponse.FromString,
                 _registered_method=True)
+        self.PreviewErase = channel.unary_unary(
+                '/alejo.v1.OwnershipService/PreviewErase',
+                request_serializer=alejo_dot_v1_dot_ownership__pb2.PreviewEraseRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_ownership__pb2.PreviewEraseResponse.FromString,
+                _registered_method=True)
+        self.EraseUser = channel.unary_unary(
+                '/alejo.v1.OwnershipService/EraseUser',
+                request_serializer=alejo_dot_v1_dot_ownership__pb2.EraseUserRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_ownership__pb2.EraseUserResponse.FromString,
+                _registered_method=True)
 
 
 class OwnershipServiceServicer:
@@ -67,6 +77,22 @@ class OwnershipServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewErase(self, request, context):
+        """What erasing the user would take: nothing is changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseUser(self, request, context):
+        """Erases the user for good: their data keys are destroyed first, so that nothing of theirs can be read any more, by
+        no process and from no file; then every record is deleted, and the keys that act for them alone. The same preview
+        again gives the same receipt.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OwnershipServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -79,6 +105,16 @@ def add_OwnershipServiceServicer_to_server(servicer, server):
                     servicer.ImportUser,
                     request_deserializer=alejo_dot_v1_dot_ownership__pb2.ImportUserRequest.FromString,
                     response_serializer=alejo_dot_v1_dot_ownership__pb2.ImportUserResponse.SerializeToString,
+            ),
+            'PreviewErase': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewErase,
+                    request_deserializer=alejo_dot_v1_dot_ownership__pb2.PreviewEraseRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_ownership__pb2.PreviewEraseResponse.SerializeToString,
+            ),
+            'EraseUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseUser,
+                    request_deserializer=alejo_dot_v1_dot_ownership__pb2.EraseUserRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_ownership__pb2.EraseUserResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -136,6 +172,60 @@ class OwnershipService:
             '/alejo.v1.OwnershipService/ImportUser',
             alejo_dot_v1_dot_ownership__pb2.ImportUserRequest.SerializeToString,
             alejo_dot_v1_dot_ownership__pb2.ImportUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewErase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.OwnershipService/PreviewErase',
+            alejo_dot_v1_dot_ownership__pb2.PreviewEraseRequest.SerializeToString,
+            alejo_dot_v1_dot_ownership__pb2.PreviewEraseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.OwnershipService/EraseUser',
+            alejo_dot_v1_dot_ownership__pb2.EraseUserRequest.SerializeToString,
+            alejo_dot_v1_dot_ownership__pb2.EraseUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,13 @@ class OwnershipServiceStub:
     """Brings an export in: what is not there yet is added as it was, with its identifiers and times. Each request is
     answered when what it completed is on disk. Sent again after it was cut short, nothing is added twice.
     """
+    PreviewErase: _grpc.UnaryUnaryMultiCallable[_ownership_pb2.PreviewEraseRequest, _ownership_pb2.PreviewEraseResponse]
+    """What erasing the user would take: nothing is changed."""
+    EraseUser: _grpc.UnaryUnaryMultiCallable[_ownership_pb2.EraseUserRequest, _ownership_pb2.EraseUserResponse]
+    """Erases the user for good: their data keys are destroyed first, so that nothing of theirs can be read any more, by
+    no process and from no file; then every record is deleted, and the keys that act for them alone. The same preview
+    again gives the same receipt.
+    """
 
 @_typing.type_check_only
 class OwnershipServiceAsyncStub(OwnershipServiceStub):
@@ -54,6 +61,13 @@ class OwnershipServiceAsyncStub(OwnershipServiceStub):
     ImportUser: _aio.StreamStreamMultiCallable[_ownership_pb2.ImportUserRequest, _ownership_pb2.ImportUserResponse]  # type: ignore[assignment]
     """Brings an export in: what is not there yet is added as it was, with its identifiers and times. Each request is
     answered when what it completed is on disk. Sent again after it was cut short, nothing is added twice.
+    """
+    PreviewErase: _aio.UnaryUnaryMultiCallable[_ownership_pb2.PreviewEraseRequest, _ownership_pb2.PreviewEraseResponse]  # type: ignore[assignment]
+    """What erasing the user would take: nothing is changed."""
+    EraseUser: _aio.UnaryUnaryMultiCallable[_ownership_pb2.EraseUserRequest, _ownership_pb2.EraseUserResponse]  # type: ignore[assignment]
+    """Erases the user for good: their data keys are destroyed first, so that nothing of theirs can be read any more, by
+    no process and from no file; then every record is deleted, and the keys that act for them alone. The same preview
+    again gives the same receipt.
     """
 
 class OwnershipServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -77,6 +91,25 @@ class OwnershipServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_ownership_pb2.ImportUserResponse], _abc.AsyncIterator[_ownership_pb2.ImportUserResponse]]:
         """Brings an export in: what is not there yet is added as it was, with its identifiers and times. Each request is
         answered when what it completed is on disk. Sent again after it was cut short, nothing is added twice.
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewErase(
+        self,
+        request: _ownership_pb2.PreviewEraseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ownership_pb2.PreviewEraseResponse, _abc.Awaitable[_ownership_pb2.PreviewEraseResponse]]:
+        """What erasing the user would take: nothing is changed."""
+
+    @_abc_1.abstractmethod
+    def EraseUser(
+        self,
+        request: _ownership_pb2.EraseUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ownership_pb2.EraseUserResponse, _abc.Awaitable[_ownership_pb2.EraseUserResponse]]:
+        """Erases the user for good: their data keys are destroyed first, so that nothing of theirs can be read any more, by
+        no process and from no file; then every record is deleted, and the keys that act for them alone. The same preview
+        again gives the same receipt.
         """
 
 def add_OwnershipServiceServicer_to_server(servicer: OwnershipServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

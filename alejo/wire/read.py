@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from alejo.outcomes import Preview, Tally, Tidied
+from alejo.outcomes import ErasePreview, Preview, Receipt, Tally, Tidied
 from alejo.types import (
     Accepted,
     Answer,
@@ -295,6 +295,17 @@ def item(proto: memory_pb2.RememberRequest) -> MemoryDraft | MessageDraft:
 def imported(proto: ownership_pb2.Imported) -> Tally:
     """What became of an export's lines."""
     return Tally(dict(proto.added), dict(proto.there), dict(proto.forgotten), proto.ended)
+
+
+def erase_preview(proto: ownership_pb2.PreviewEraseResponse) -> ErasePreview:
+    """What erasing a user would take."""
+    return ErasePreview(dict(proto.counts), proto.preview)
+
+
+def receipt(proto: ownership_pb2.EraseReceipt) -> Receipt:
+    """That a user was erased."""
+    counts, keys = dict(proto.counts), tuple(proto.keys)
+    return Receipt(proto.tenant, proto.user, moment(proto.erased_at), keys, counts, proto.seal)
 
 
 def version(proto: memory_pb2.MemoryVersion) -> Version:

@@ -382,6 +382,8 @@ TABLE: dict[str, Rules] = {
     "TidyMemoriesRequest": Rules({"verify_index": anything}),
     # ownership
     "ExportUserRequest": Rules({}),
+    "PreviewEraseRequest": Rules({}),
+    "EraseUserRequest": Rules({"preview": text(256)}, required=("preview",)),
     "ImportUserRequest": Rules({"data": data(1 << 20)}, required=("data",)),
     # facts
     "FactDraft": Rules(

@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from alejo.outcomes import Preview, Tally, Tidied
+from alejo.outcomes import ErasePreview, Preview, Receipt, Tally, Tidied
 from alejo.types import (
     Accepted,
     Answer,
@@ -315,6 +315,23 @@ def remember(value: MemoryDraft | MessageDraft, request_id: str = "") -> memory_
 def imported(value: Tally) -> ownership_pb2.Imported:
     """What became of an export's lines."""
     return ownership_pb2.Imported(added=value.added, there=value.there, forgotten=value.forgotten, ended=value.ended)
+
+
+def erase_preview(value: ErasePreview) -> ownership_pb2.PreviewEraseResponse:
+    """What erasing a user would take."""
+    return ownership_pb2.PreviewEraseResponse(counts=value.counts, preview=value.token)
+
+
+def receipt(value: Receipt) -> ownership_pb2.EraseReceipt:
+    """That a user was erased."""
+    return ownership_pb2.EraseReceipt(
+        tenant=value.tenant,
+        user=value.user,
+        erased_at=moment(value.erased_at),
+        keys=value.keys,
+        counts=value.counts,
+        seal=value.seal,
+    )
 
 
 def version(value: Version) -> memory_pb2.MemoryVersion:

@@ -26,6 +26,7 @@ CALLS = {
     "config init": [],
     "config show": [],
     "doctor": [],
+    "erase": ["--yes"],
     "export": ["-o", "{}/ada.jsonl"],
     "facts add": ["user", "likes", "tea"],
     "facts around": ["user"],
@@ -99,7 +100,7 @@ SPEAKING = having("--url")
 OPENING = having("--data", without=("config show", "doctor", "plugins list", "plugins reload", "plugins show"))
 # These start a server, or are one, and so make the folder.
 MAKING = {"chat", "import", "keys add", "plugins disable", "plugins enable", "serve", "sessions list"}
-MAKING |= {"compact", "export", "forget", "memories history", "memories list", "memories tidy", "preferences"}
+MAKING |= {"compact", "erase", "export", "forget", "memories history", "memories list", "memories tidy", "preferences"}
 MAKING |= {"jobs discard", "jobs list", "jobs pause", "jobs requeue", "jobs resume", "jobs show", "jobs status"}
 MAKING |= {"jobs watch", "facts add", "facts around", "facts correct", "facts list", "facts restore"}
 SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]

@@ -36,6 +36,7 @@ class Ana(msgspec.Struct):
     memories: str = ""
     facts: str = ""
     jobs: str = ""
+    erase: str = ""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -117,6 +118,10 @@ ROWS = {
     "JobsService/GetQueueStatus": Row(lambda _: jobs_pb2.GetQueueStatusRequest()),
     "OwnershipService/ExportUser": Row(lambda _: ownership_pb2.ExportUserRequest()),
     "OwnershipService/ImportUser": Row(lambda _: ownership_pb2.ImportUserRequest(data=EMPTY)),
+    "OwnershipService/PreviewErase": Row(lambda _: ownership_pb2.PreviewEraseRequest()),
+    "OwnershipService/EraseUser": Row(
+        lambda ana: ownership_pb2.EraseUserRequest(preview=ana.erase), Code.INVALID_ARGUMENT
+    ),
     "PluginsService/ListPlugins": Row(lambda _: plugins_pb2.ListPluginsRequest()),
     "PluginsService/GetPlugin": Row(lambda _: plugins_pb2.GetPluginRequest(name="brain")),
     # Nobody's plugin: whoever may switch one hears that this one does not exist.
@@ -209,6 +214,7 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
     memories = memory_pb2.ListMemoriesRequest(page_size=1)
     await call("ChatService/Chat", told, chat_pb2.ChatResponse)
     jobs = await call("JobsService/ListJobs", jobs_pb2.ListJobsRequest(page_size=1), jobs_pb2.ListJobsResponse)
+    erase = ownership_pb2.PreviewEraseRequest()
     return Ana(
         said.session_id,
         kept.memories[0].id,
@@ -219,6 +225,7 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
         (await call("MemoryService/ListMemories", memories, memory_pb2.ListMemoriesResponse)).next_page_token,
         (await call("FactsService/ListFacts", every, facts_pb2.ListFactsResponse)).next_page_token,
         jobs.next_page_token,
+        (await call("OwnershipService/PreviewErase", erase, ownership_pb2.PreviewEraseResponse)).preview,
     )
 
 
@@ -265,7 +272,7 @@ async def test_every_method_for_every_caller(table: Table) -> None:
     wrong = []
     heard = set()
     # What destroys comes last, so that everybody has asked for it by then.
-    order = sorted(METHODS, key=lambda name: name.endswith(("Forget", "DeleteSession")))
+    order = sorted(METHODS, key=lambda name: (name.endswith("EraseUser"), name.endswith(("Forget", "DeleteSession"))))
     for name in order:
         method, row = METHODS[name], ROWS[name]
         for column in reversed(COLUMNS):
