@@ -161,6 +161,7 @@ class Assistant:
             activity,
             cache,
             clock,
+            self.events,
             _quotas(settings),
             _zone(settings),
             self.profiles.get,

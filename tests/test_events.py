@@ -17,7 +17,7 @@ from alejo.hooks import hookimpl
 from alejo.identity import LOCAL
 from alejo.jobs import Cause, Job
 from alejo.roles import Observer, Work
-from alejo.types import Findings, Image, JobState, Memory, Message, Role, Session, SessionState
+from alejo.types import Findings, Image, JobState, Memory, MemoryDraft, Message, Role, Session, SessionState
 
 
 class Ear(Observer):
@@ -155,6 +155,24 @@ async def test_only_who_has_a_method_is_told() -> None:
         await ear.until(lambda: ear.count == 1)
         assert host.status("ear").calls == 1
         assert EVENTS[-1] == "job_failed"
+
+
+async def test_what_is_remembered_outside_a_turn_is_told() -> None:
+    """A memory that a program has remembered is told once, however often the same request comes."""
+    heard: list[str] = []
+
+    class Keen(Observer):
+        @hookimpl
+        def alejo_register_observers(self) -> list[Observer]:
+            return [self]
+
+        async def memory_formed(self, memory: Memory) -> None:
+            heard.append(memory.text)
+
+    async with testing.assistant(Keen()) as assistant:
+        for text in ("Luna is a cat.", "Luna is a cat.", "Rex is a dog."):
+            await assistant.memories.remember(LOCAL, MemoryDraft(text), request_id=text)
+    assert sorted(heard) == ["Luna is a cat.", "Rex is a dog."]
 
 
 async def test_a_failed_job_is_told() -> None:

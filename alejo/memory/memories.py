@@ -15,6 +15,7 @@ from alejo import __version__, paging
 from alejo.cache import Cache
 from alejo.clock import TIME_ZONE, Clock, time_zone
 from alejo.errors import AlejoError, Conflict, InvalidArgument, NotFound, PluginFailed
+from alejo.events import Events
 from alejo.ids import raw
 from alejo.memory import archive, recall
 from alejo.memory.activity import Activity
@@ -79,11 +80,13 @@ class Memories:
         activity: Activity,
         cache: Cache,
         clock: Clock,
+        events: Events,
         quotas: Mapping[str, float] = QUOTAS,
         zone: tzinfo = UTC,
         preferences: Callable[[Scope], Awaitable[Preferences]] | None = None,
         weights: Weights | None = None,
     ) -> None:
+        self._events = events
         self._store = store
         self._journal = journal
         self._requests = requests
@@ -105,14 +108,22 @@ class Memories:
 
         `source` is the message that a thing comes from; it is redacted when the memory is forgotten.
         """
-        result = (await self._remember.many(scope, [(request_id, item)], source))[0]
+        result = self._told(await self._remember.many(scope, [(request_id, item)], source))[0]
         if isinstance(result, AlejoError):
             raise result
         return result
 
     async def remember_many(self, scope: Scope, items: Sequence[tuple[str, Item]]) -> builtins.list[Kept | AlejoError]:
         """Remembers many in one commit where possible; each has its own outcome, in the order given."""
-        return await self._remember.many(scope, items)
+        return self._told(await self._remember.many(scope, items))
+
+    def _told(self, results: builtins.list[Kept | AlejoError]) -> builtins.list[Kept | AlejoError]:
+        """Tells observers what was remembered."""
+        for result in results:
+            if isinstance(result, Kept) and not result.existed:
+                for memory in result.memories:
+                    self._events.tell("memory_formed", memory.session_id or memory.id, memory)
+        return results
 
     async def recall(
         self, scope: Scope, query: str, page: Page, wanted: Filter = EVERYTHING

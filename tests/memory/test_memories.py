@@ -54,6 +54,7 @@ async def test_another_process_is_seen(settings: Settings, bare: Assistant) -> N
         bare.activity,
         cache,
         bare.clock,
+        bare.events,
     )
     kept = await other.remember(ADA, MemoryDraft("A bicycle"))
     assert await found(bare, "bicycle") == ["A bicycle"]
