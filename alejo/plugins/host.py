@@ -37,6 +37,8 @@ from .watch import Watch
 
 log = structlog.get_logger("alejo.plugins")
 PATIENCE = 1.0  # seconds of the server's loop that a trusted plugin may take at a time
+# Whose callers know what a language model's failure means; to others it is that of whoever asked it.
+HEARS_OF_MODELS = frozenset({"brain", "language_model", "learner", "reflector"})
 BUILT_IN = ("brain", "emotion", "memory", "vision")
 
 
@@ -411,9 +413,13 @@ class PluginHost:
             if is_caller:
                 standing.released(trial=trial)
                 return error
-            if isinstance(error, InvalidArgument | ModelFailed):  # the plugin did its part
+            if isinstance(error, InvalidArgument):
                 standing.succeeded(trial=trial)
                 return error
+            if isinstance(error, ModelFailed):  # the plugin did its part
+                standing.succeeded(trial=trial)
+                why = "timeout" if error.why == "timeout" else "failed"
+                return error if slot.role in HEARS_OF_MODELS else PluginFailed(slot.plugin, slot.role, why)
             if isinstance(error, AlejoError) and not isinstance(error, StartupError) and desk.has_desk(arguments):
                 standing.released(trial=trial)
                 return error

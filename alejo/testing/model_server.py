@@ -18,7 +18,7 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -58,6 +58,8 @@ class Said(NamedTuple):
 class ModelServer:
     """The server. `requests` is what was asked, `faults` and `answers` are used up by the next requests of a chat.
 
+    What no answer is left for, `respond` answers by the request's body: a parrot's answer unless it is replaced.
+
     `seconds` is how long the slow fault waits; who wants it to end earlier sets `go`. With `key` it wants that.
     """
 
@@ -66,6 +68,7 @@ class ModelServer:
         self.faults: list[str] = []
         self.answers: list[Said] = []
         self.tuning = TuningJobs()
+        self.respond: Callable[[Any], Said] = parrot
         self.go = asyncio.Event()
         self._key = key
         self._seconds = seconds
@@ -126,7 +129,7 @@ class ModelServer:
             return await reply.raw(b"<html>Bad gateway</html>", 200, "text/html")
         if fault == "slow":
             await self._wait()
-        said = self.answers.pop(0) if self.answers else _parrot(body)
+        said = self.answers.pop(0) if self.answers else self.respond(body)
         if fault == "wrong" and body.get("tools"):
             said = Said(calls=[(words.tool(body), '{"arguments": ')])
         await self._say(said, fault, words, reply, body)
@@ -336,7 +339,7 @@ class AnthropicWords(Words):
         await self._reply.event({"type": type, **fields}, type)
 
 
-def _parrot(body: Any) -> Said:
+def parrot(body: Any) -> Said:
     """Repeats what was said last; what is wanted as an object is made as small as its schema allows."""
     schema = (body.get("response_format") or {}).get("json_schema", {}).get("schema")
     if body.get("tool_choice"):

@@ -6,6 +6,7 @@ from array import array
 from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -34,6 +35,8 @@ _STATES = {"validating_files": "queued", "queued": "queued", "running": "running
 _DONE = "[DONE]"
 _MOST_CALLS = 32
 _EVENTS = 100
+_EMBED_SECONDS = 4.0  # less than a call of a plugin may take unless that is set
+_REST_SECONDS = 30.0
 
 
 class _Name(msgspec.Struct):
@@ -252,6 +255,7 @@ class OpenAIEmbedder:
         self._name = endpoint.embedding
         self._connection = Connection(endpoint.url or HOME, {"Authorization": key})
         self._model: EmbeddingModel | None = None
+        self._rests_until = 0.0
 
     async def model(self) -> EmbeddingModel:
         """The model; how many numbers its vectors have, one of them tells."""
@@ -261,9 +265,15 @@ class OpenAIEmbedder:
         return self._model
 
     async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
-        """A vector for each text."""
+        """A vector for each text. After a failure it is left alone for a while: recalls wait for what is asked here."""
+        if monotonic() < self._rests_until:
+            raise ModelFailed("resting", self._name)
         body = {"model": self._name, "input": list(texts), "encoding_format": "float"}
-        found = await self._connection.ask("POST", "/embeddings", _Vectors, json=body)
+        try:
+            found = await self._connection.ask("POST", "/embeddings", _Vectors, _EMBED_SECONDS, json=body)
+        except ModelFailed:
+            self._rests_until = monotonic() + _REST_SECONDS
+            raise
         vectors = sorted(found.data, key=lambda each: each.index)
         if [each.index for each in vectors] != list(range(len(texts))):
             raise ModelFailed("invalid", self._name, detail="it made other vectors than were asked for")
