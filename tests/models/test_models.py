@@ -82,10 +82,18 @@ async def test_what_would_fail_again_goes_to_the_next(why: str) -> None:
     assert answer.model == ModelUse("b", f"fallback: {why}", 100, 10)
 
 
-async def test_a_silent_model_is_given_up_for_the_next() -> None:
+async def test_a_silent_model_is_given_up() -> None:
     """A model that says nothing for too long is not asked again."""
-    provider = Scripted(a=[[60.0]], b=[["Hello."]])
-    answer = await asked(provider, "a", "b", model__silence_seconds=1.0)
+    provider = Scripted(a=[[600.0]])
+    answer = await asked(provider, "a", model__silence_seconds=0.05)
+    assert answer.model == ModelUse("local", "timeout")
+    assert len(provider.requests) == 1
+
+
+async def test_a_model_that_took_too_long_is_followed_by_the_next() -> None:
+    """Who ran out of time is not asked again; there is time for the next."""
+    provider = Scripted(a=[[ModelFailed("timeout", "a")]], b=[["Hello."]])
+    answer = await asked(provider, "a", "b")
     assert answer.model == ModelUse("b", "fallback: timeout", 100, 10)
     assert [request.model for request in provider.requests] == ["a", "b"]
 
