@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, tzinfo
 
+import msgspec
+
 from alejo.clock import TIME_ZONE, time_zone
 from alejo.embedding import shipped
 from alejo.memory.lines import absolute
@@ -39,13 +41,19 @@ class Hearing:
         self._felt: dict[bytes, Appraisal | None] = {}
         self._moments: set[int] = set()  # whose memories were read
         self._kept: dict[str, list[Memory]] = {}  # by message
+        self.words: dict[str, str] = {}  # of each memory that was read
 
     async def said(self, message: Message) -> Said:
-        """A message with all that is known of it."""
+        """A message with all that is known of it, in the words that are kept of it."""
         await asyncio.sleep(0)  # many of them must not stop the others
+        kept = await self.memories(message)
+        if not kept:
+            return Said(message)
+        if len(kept) == 1 and kept[0].text != message.text:
+            message = msgspec.structs.replace(message, text=kept[0].text)
         return Said(
             message,
-            tuple(memory.id for memory in await self.memories(message)),
+            tuple(memory.id for memory in kept),
             self._times(message) if "times" in self._wants else (),
             await self._appraisal(message) if "appraisals" in self._wants else None,
             shipped().embed(message.text) if "meaning" in self._wants and message.text else b"",
@@ -73,6 +81,9 @@ class Hearing:
                 memory = await sound(self._store, self._scope, row.value)
                 if memory is not None and memory.value.message_id and memory.value.fact is None:
                     self._kept.setdefault(memory.value.message_id, []).append(memory.value)
+                    self.words[memory.value.id] = memory.value.text
+            if len(rows) < _AT_ONCE:
+                break
             after = rows[-1].key
 
     def _times(self, message: Message) -> tuple[Mention, ...]:

@@ -8,6 +8,7 @@ written, and the messages are worked through again.
 from __future__ import annotations
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import NamedTuple
@@ -40,7 +41,6 @@ from alejo.types import (
     Findings,
     Layer,
     Memory,
-    Message,
     Preferences,
     ProcedureDraft,
     Said,
@@ -52,7 +52,8 @@ TITLE = "title"  # the label of its title
 _SECONDS = 240.0  # for one call, within the time a worker gives a batch
 _MODEL_SECONDS = 200.0  # of it for language models
 _STEP = 64  # messages of one call
-_EARLIER, _CONTEXT = 24, 6  # messages before, for those that want the last episode and for the others
+_EARLIER, _CONTEXT = 12, 4  # messages before the last episode's, for those that want it, and for the others
+_SESSIONS = 256  # whose last episode's messages are kept at hand
 _FACTS = 50
 
 
@@ -90,6 +91,7 @@ class Reflecting:
         self._ids = ids
         self._clock = clock
         self._zone = zone
+        self._heard: OrderedDict[tuple[Scope, str], Mapping[str, Said]] = OrderedDict()
 
     async def process(self, scope: Scope, pieces: Sequence[Piece]) -> Effects:
         """See Processing. Raises Unfit for findings that cannot be right, PluginFailed."""
@@ -125,7 +127,8 @@ class Reflecting:
             await outcome.begin()
         messages = in_order(piece.messages)
         most = _EARLIER + 2 * len(outcome.last.sources if outcome.last else ()) if "episode" in wants else _CONTEXT
-        earlier = [await hearing.said(message) for message in await hearing.before(messages[0], most)]
+        heard = self._heard.pop((scope, row.value.id), {}) if outcome.sound else {}
+        earlier = [heard.get(each.id) or await hearing.said(each) for each in await hearing.before(messages[0], most)]
         for start in range(0, len(messages), _STEP):
             said = [await hearing.said(message) for message in messages[start : start + _STEP]]
             preferences = await self._preferences(scope)
@@ -142,7 +145,12 @@ class Reflecting:
             findings: Findings = await self._plugins.call(slot, "reflect", work, timeout=_SECONDS)
             check(findings, work)
             outcome.take(findings, (*earlier, *said))
-            earlier = [*earlier, *said][-most:]
+            earlier = [*earlier, *said][-most - _STEP :]
+        if outcome.last is not None:
+            of_it = frozenset(outcome.last.sources)
+            self._heard[scope, row.value.id] = {each.message.id: each for each in earlier if each.message.id in of_it}
+            if len(self._heard) > _SESSIONS:
+                self._heard.popitem(last=False)
         return outcome
 
     async def _known(self, scope: Scope, messages: Sequence[Said]) -> tuple[Memory, ...]:
@@ -165,13 +173,18 @@ class _Outcome:
         self._hearing = hearing
         self._place = place
         self._before: int | None = None  # the version of the row that tells of the last episode
-        self._rows: dict[str, Row[Memory]] = {}
+        self._row: Row[Memory] | None = None  # of the last episode, as it was read
         self._episodes: dict[str, _Making] = {}
         self._facts: list[FactDraft] = []
         self._procedures: list[ProcedureDraft] = []
-        self._messages: dict[str, Message] = {}
+        self._said: dict[str, Said] = {}
         self.last: Episode | None = None
         self.told = 0  # the number of the last message that an episode was made of
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is a last episode, and none of its sources has other words by now."""
+        return self._row is not None and not self._row.value.stale
 
     async def begin(self) -> None:
         """Reads the last episode. One that was forgotten, or changed by its user, is gone on with no more."""
@@ -182,17 +195,18 @@ class _Outcome:
         row = await sound(self._store, self._scope, state.value.memory_id) if state.value.memory_id else None
         if row is None or await self._store.scan(self._scope, VERSIONS, row.key, limit=1):
             return
-        self._rows[row.value.id] = row
+        self._row = row
         title = row.value.metadata.get(TITLE, "")
         self.last = Episode(row.value.id, title, row.value.text, state.value.sources)
 
     def take(self, findings: Findings, said: Sequence[Said]) -> None:
         """Takes what was found in these messages."""
-        self._messages |= {each.message.id: each.message for each in said}
+        self._said |= {each.message.id: each for each in said}
         for draft in findings.episodes:
-            self.told = max(self.told, *(self._messages[each].seq for each in draft.sources))
+            self.told = max(self.told, *(self._said[each].message.seq for each in draft.sources))
             memory_id = draft.replaces or self._ids.new()
-            self._episodes[memory_id] = _Making(memory_id, draft, self._rows.get(memory_id))
+            row = self._row if self._row is not None and self._row.value.id == memory_id else None
+            self._episodes[memory_id] = _Making(memory_id, draft, row)
             self.last = Episode(memory_id, draft.title, draft.summary, draft.sources) if draft.open else None
         self._facts += findings.facts
         self._procedures += findings.procedures
@@ -200,41 +214,50 @@ class _Outcome:
     async def put(self, writer: Writer, statements: Statements) -> None:
         """Adds it all to a batch. Raises Conflict if a source is no longer what it was."""
         now = self._clock.now()
-        sources = await self._sources(writer)
+        rows = await self._sources(writer)
         for making in self._episodes.values():
-            self._put_episode(writer, making, _of(sources, making.draft.sources), now)
+            self._put_episode(writer, making, now)
         if self._episodes:
             last = LastEpisode(self.last.id, self.last.sources) if self.last else LastEpisode()
             last = msgspec.structs.replace(last, told=self.told)
             writer.expect(EPISODES, self._place, self._before)
             writer.put(EPISODES, self._place, last)
         for fact in self._facts:
-            await self._state(statements, fact, _of(sources, fact.sources), now)
+            await self._state(statements, fact, now)
         for procedure in self._procedures:
-            made_of = _of(sources, procedure.sources)
-            if await self._state(statements, _fact(procedure), made_of, now, Layer.PROCEDURAL):
-                self._retire(writer, made_of)
+            if await self._state(statements, _fact(procedure), now, Layer.PROCEDURAL):
+                self._retire(writer, [rows[each] for each in self._kept_of(procedure.sources)])
 
-    async def _sources(self, writer: Writer) -> Mapping[str, Sequence[Row[Memory]]]:
-        """What was kept of the messages that something was made of, by message, as it is now."""
+    async def _sources(self, writer: Writer) -> Mapping[str, Row[Memory]]:
+        """What was kept of the messages that something was made of, as it is now.
+
+        What the last episode was made of needs no look: were one of it gone or changed, so would be the episode, whose
+        row the batch expects as it was read.
+        """
         episodes = [each.draft for each in self._episodes.values()]
-        made_of = sources_of(episodes, self._facts, self._procedures)
-        found: dict[str, Sequence[Row[Memory]]] = {}
-        for message_id in dict.fromkeys(each for sources in made_of for each in sources):
-            rows = []
-            for memory in await self._hearing.memories(self._messages[message_id]):
-                row = await self._store.get(self._scope, MEMORIES, bytes.fromhex(memory.id))
-                if row is None or row.value.text != memory.text:
-                    raise Conflict("What was said has changed since it was read.")
-                writer.expect(MEMORIES, row.key, row.version)
-                rows.append(row)
-            found[message_id] = rows
+        wanted = {
+            each: None for of in sources_of(episodes, self._facts, self._procedures) for each in self._kept_of(of)
+        }
+        if self._row is not None and self._episodes:
+            writer.expect(MEMORIES, self._row.key, self._row.version)
+            if self.sound:
+                wanted = {each: None for each in wanted if each not in self._row.value.sources}
+        found: dict[str, Row[Memory]] = {}
+        for memory_id in wanted:
+            row = await self._store.get(self._scope, MEMORIES, bytes.fromhex(memory_id))
+            if row is None or row.value.text != self._hearing.words[memory_id]:
+                raise Conflict("What was said has changed since it was read.")
+            writer.expect(MEMORIES, row.key, row.version)
+            found[memory_id] = row
         return found
 
-    def _put_episode(self, writer: Writer, making: _Making, sources: Sequence[Row[Memory]], now: int) -> None:
-        draft, row = making.draft, making.row
-        first = min((self._messages[each] for each in draft.sources), key=lambda message: message.sent_at)
-        before = row.value if row is not None else None
+    def _kept_of(self, messages: Sequence[str]) -> list[str]:
+        """The ids of what was kept of messages."""
+        return [memory_id for each in messages for memory_id in self._said[each].memories]
+
+    def _put_episode(self, writer: Writer, making: _Making, now: int) -> None:
+        draft, before = making.draft, making.row.value if making.row is not None else None
+        first = min((self._said[each].message for each in draft.sources), key=lambda message: message.sent_at)
         memory = Memory(
             making.id,
             Layer.EPISODIC,
@@ -247,26 +270,20 @@ class _Outcome:
             pinned=before.pinned if before else False,
             archived=before.archived if before else False,
             metadata={TITLE: draft.title},
-            sources=tuple(row.value.id for row in sources),
+            sources=tuple(self._kept_of(draft.sources)),
         )
-        writer.expect(MEMORIES, bytes.fromhex(making.id), row.version if row is not None else None)
-        put_memory(writer, memory)
+        if before is None:
+            writer.expect(MEMORIES, bytes.fromhex(making.id), None)
+        put_memory(writer, memory, before.sources if before else ())
         audit.record(writer, "memory.reflect", making.id, now)
 
-    async def _state(
-        self,
-        statements: Statements,
-        draft: FactDraft,
-        sources: Sequence[Row[Memory]],
-        now: int,
-        layer: Layer = Layer.SEMANTIC,
-    ) -> bool:
+    async def _state(self, statements: Statements, draft: FactDraft, now: int, layer: Layer = Layer.SEMANTIC) -> bool:
         """Adds a fact to the batch; whether it was not known."""
-        message = self._messages[draft.sources[-1]]
+        message = self._said[draft.sources[-1]].message
         whole = msgspec.structs.replace(
             draft,
             sent_at=message.sent_at,
-            sources=tuple(row.value.id for row in sources),
+            sources=tuple(self._kept_of(draft.sources)),
             metadata=message.metadata | draft.metadata,
         )
         with contextlib.suppress(InvalidArgument):  # it would correct what begins after its end
@@ -280,10 +297,6 @@ class _Outcome:
         for row in sources:
             if row.value.layer is Layer.PROCEDURAL and not row.value.pinned:
                 put_memory(writer, msgspec.structs.replace(row.value, layer=Layer.EPISODIC))
-
-
-def _of(found: Mapping[str, Sequence[Row[Memory]]], messages: Sequence[str]) -> list[Row[Memory]]:
-    return [row for each in messages for row in found[each]]
 
 
 def _fact(draft: ProcedureDraft) -> FactDraft:

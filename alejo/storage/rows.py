@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 
 from alejo.storage.blobs import withdraw
 from alejo.storage.store import Row, Store, Writer
@@ -17,13 +18,14 @@ def time_key(sent_at: int) -> bytes:
     return (sent_at + _EPOCH).to_bytes(8, "big")
 
 
-def put_memory(writer: Writer, memory: Memory) -> None:
+def put_memory(writer: Writer, memory: Memory, derived: Collection[str] = ()) -> None:
     """Adds to a batch all it takes to keep a memory, new or changed (its `sent_at` never changes).
 
-    A batch that derives it from others expects these as they were read.
+    A batch that derives it from others expects these as they were read; those in `derived` it was derived from before,
+    and the batch expects it as it was then.
     """
     place = bytes.fromhex(memory.id)
-    for source in map(bytes.fromhex, memory.sources):
+    for source in (bytes.fromhex(each) for each in memory.sources if each not in derived):
         writer.put(DERIVED, source, b"")
         writer.put(DERIVED, source + place, b"")
     writer.put(MEMORIES, place, memory)

@@ -14,13 +14,14 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from math import sqrt
 from operator import mul
 from typing import NamedTuple
 
 from alejo.roles import Work
-from alejo.types import EpisodeDraft, Findings, Said
+from alejo.types import EpisodeDraft, Findings, Mention, Said
 
 from .reading import Sort, sort
 from .telling import Telling, clauses, content
@@ -34,6 +35,7 @@ _PAUSE = 3_600_000_000  # µs
 _LONGEST, _SHORTEST = 60, 16  # words of a summary
 _SHARE = 0.085  # of the words that were said
 _TITLE = 4  # words
+_AT_HAND = 1024  # messages whose clauses are kept
 _TELLING = 2  # words that tell something, at least, in a clause of a summary
 _NAMED = 1.0
 _NAMES = re.compile(r"(?<=[\w,] )[A-Z]\w+|\d+")
@@ -163,19 +165,24 @@ def _draft(part: Sequence[Said], replaces: str, *, open: bool) -> EpisodeDraft: 
 def _lines(part: Sequence[Said]) -> Iterator[_Line]:
     names = {name for said in part for name in content(said.message.speaker)}
     for place, said in enumerate(part):
-        for clause in clauses(said.message.text, said.message.speaker, said.times):
-            text = f"{clause.relation} {clause.object}" if isinstance(clause, Telling) else clause
-            words = content(text) - names
-            if len(words) >= _TELLING:
-                yield _Line(
-                    said.message.speaker,
-                    place,
-                    text.strip(" .,!"),
-                    words,
-                    len(_NAMES.findall(text)),
-                    isinstance(clause, Telling),
-                    len(text.split()),
-                )
+        speaker = said.message.speaker
+        for text, words, own in _clauses(said.message.text, speaker, said.times):
+            if len(words - names) >= _TELLING:
+                size = len(text.split())
+                yield _Line(speaker, place, text, words - names, len(_NAMES.findall(text)), own, size)
+
+
+@lru_cache(_AT_HAND)
+def _clauses(text: str, speaker: str, times: tuple[Mention, ...]) -> tuple[tuple[str, frozenset[str], bool], ...]:
+    """The clauses of a message, the words of each that tell something, and whether its speaker tells of themselves.
+
+    As the last episode is made anew with every turn, so would be those of all its messages.
+    """
+    found = []
+    for clause in clauses(text, speaker, times):
+        said = f"{clause.relation} {clause.object}" if isinstance(clause, Telling) else clause
+        found.append((said.strip(" .,!"), content(said), isinstance(clause, Telling)))
+    return tuple(found)
 
 
 def _choose(lines: Sequence[_Line], counts: Counter[str], room: int) -> list[_Line]:

@@ -30,6 +30,7 @@ _IMPORTANT, _TELLING = 0.3, 0.5  # how much a fact matters at least, and for wha
 _MOST = 64  # facts of one call
 _BRIEF = 8  # words of an answer that is read with its question
 _LISTED = re.compile(r",\s*(?:and\s+|und\s+|y\s+|e\s+)?|\s+(?:and|und|y|e)\s+")
+_CALLED = re.compile(r",\s*[A-Z]\w+\?$")  # who is asked
 _NICK = re.compile(r"(?:^|[,!.]\s*|^\w+ )(?P<nick>[A-Z][^\W\d_]{2,})\s*[,!.]")
 
 
@@ -139,6 +140,7 @@ def _answered(said: Said, question: Said) -> Iterator[FactDraft]:
     asked = next((each for each in reversed(sentences(plain(question.message.text))) if asks(each)), "")
     if not asked:
         return
+    asked = _CALLED.sub("?", asked)
     answer = plain(said.message.text).strip()
     for answers in _answers():
         for rule in answers.questions:
