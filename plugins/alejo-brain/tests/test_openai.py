@@ -90,6 +90,22 @@ async def test_a_schema_is_strict_where_it_can_be(server: ModelServer, openai: O
     assert json.loads("".join(event.text for event in events)) == {"a": ""}
 
 
+async def test_limits_are_left_to_the_host(server: ModelServer, openai: OpenAI) -> None:
+    """What not every model knows is taken out of a schema, but no field of such a name."""
+    title = {"type": "string", "minLength": 1}
+    properties = {
+        "title": title,
+        "kind": {"enum": ["a", "b"]},
+        "parts": {"type": "array", "items": title, "maxItems": 3},
+    }
+    await answer(openai, request(schema={"title": "Whole", "type": "object", "properties": properties}))
+    sent = server.requests[-1].json()["response_format"]["json_schema"]["schema"]
+    text = {"type": "string"}
+    kind = {"enum": ["a", "b"], "type": "string"}
+    parts = {"type": "array", "items": text}
+    assert sent == {"type": "object", "properties": {"title": text, "kind": kind, "parts": parts}}
+
+
 async def test_models_are_listed(openai: OpenAI) -> None:
     """The endpoint's models, in its order; at OpenAI itself a model for chats is first."""
     assert tuple(await openai.models()) == MODELS

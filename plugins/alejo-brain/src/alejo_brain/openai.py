@@ -35,6 +35,8 @@ _STATES = {"validating_files": "queued", "queued": "queued", "running": "running
 _DONE = "[DONE]"
 _MOST_CALLS = 32
 _EVENTS = 100
+_NAMED = frozenset({"properties", "$defs"})  # schemas by names that may be any
+_LIMITS = frozenset({"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "title"})
 _EMBED_SECONDS = 4.0  # less than a call of a plugin may take unless that is set
 _REST_SECONDS = 30.0
 
@@ -181,7 +183,7 @@ class OpenAI:
                 for each in request.tools
             ]
         if request.schema is not None:
-            wanted = {"name": "answer", "schema": request.schema, "strict": _is_strict(request.schema)}
+            wanted = {"name": "answer", "schema": _plain(request.schema), "strict": _is_strict(request.schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
         return body
 
@@ -349,6 +351,22 @@ def _message(prompt: Prompt) -> dict[str, Any]:
     if prompt.call_id:
         message["tool_call_id"] = prompt.call_id
     return message
+
+
+def _plain(schema: Any) -> Any:
+    """A schema without what not every model knows: limits, which the host checks anyway."""
+    if isinstance(schema, list):
+        return [_plain(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {
+        key: {name: _plain(each) for name, each in value.items()} if key in _NAMED else _plain(value)
+        for key, value in schema.items()
+        if key not in _LIMITS
+    }
+    if "enum" in plain and all(isinstance(each, str) for each in plain["enum"]):
+        plain.setdefault("type", "string")
+    return plain
 
 
 def _is_strict(schema: Any) -> bool:
