@@ -169,6 +169,7 @@ class Index:
         self.pinned: dict[str, int] = {}
         self.procedural: set[str] = set()  # how the user wants things done
         self.hidden: set[str] = set()  # what is archived or outdated
+        self.stale: set[str] = set()  # what was derived from something that has other words since
         self.facts = FactIndex()
         self.version = b""  # the last change it has followed
         self._docs: dict[str, int] = {}
@@ -391,6 +392,8 @@ class Index:
                 del self._names[word]
 
     def _mark(self, doc: int, entry: Entry) -> None:
+        if entry.outdated and not entry.superseded_by:
+            self.stale.add(entry.id)
         if entry.archived or entry.outdated:
             self.hidden.add(entry.id)
         elif entry.pinned:
@@ -404,6 +407,7 @@ class Index:
         self.pinned.pop(memory_id, None)
         self.procedural.discard(memory_id)
         self.hidden.discard(memory_id)
+        self.stale.discard(memory_id)
         self.facts.remove(memory_id)
 
 

@@ -27,6 +27,7 @@ from alejo.memory.layers import DAY, SUMMARY, Layers, Signals
 from alejo.memory.summary import summarise
 from alejo.outcomes import Tidied
 from alejo.storage import audit
+from alejo.storage.blobs import withdraw
 from alejo.storage.journal import Journal
 from alejo.storage.rows import put_memory
 from alejo.storage.store import Row, Store, Writer
@@ -88,7 +89,8 @@ class Visit:
             self.done = msgspec.structs.replace(self.done, done=False)
             return False
         try:
-            done = await self._weigh() and await self._leave() and await self._age() and await self._expire(forget)
+            done = await self._weigh() and await self._renew() and await self._leave()
+            done = done and await self._age() and await self._expire(forget)
         except Conflict:
             done = False
         self.done = msgspec.structs.replace(self.done, done=done)
@@ -215,6 +217,40 @@ class Visit:
         appraisal = turn.value.appraisal if turn is not None else None
         return max(abs(appraisal.valence), appraisal.arousal) if appraisal is not None else 0.0
 
+    async def _renew(self) -> bool:
+        """What is stale and was made without a model: summaries are made anew, what was merged stands for itself again.
+
+        Facts and what else a plugin found wait for whoever found them.
+        """
+        index = await self._indexes.get(self._scope)
+        for memory_id in sorted(index.stale):
+            row = await self._sound(bytes.fromhex(memory_id))
+            if row is None or not row.value.stale or row.value.fact is not None:
+                continue
+            memory = row.value
+            found = [each for each in [await self._sound(bytes.fromhex(one)) for one in memory.sources] if each]
+            if any(each.value.stale for each in found):
+                continue  # its turn comes when these have had theirs
+            if memory.kind == SUMMARY:
+                text = await asyncio.to_thread(
+                    summarise, _told([each.value for each in found]), self._layers.summary_characters
+                )
+                renewed = msgspec.structs.replace(memory, text=text, stale=False) if text else None
+            else:
+                renewed = _apart(memory, [each.value for each in found])
+            if renewed is None:
+                continue
+            if not self._spend():
+                return False
+            writer = await self._store.writer(self._scope)
+            for each in (row, *found):
+                writer.expect(MEMORIES, each.key, each.version)
+            put_memory(writer, renewed)
+            withdraw(writer)  # a snapshot has the words there were
+            audit.record(writer, "memory.renew", memory.id, self._clock.now())
+            await self._commit(writer, self._upkeep)
+        return True
+
     async def _leave(self) -> bool:
         """What leaves the working layer: beyond its size in a session, and all of a session that has ended."""
         for session, working in (await self._working()).items():
@@ -278,7 +314,7 @@ class Visit:
         await self._commit(writer, done)
 
     async def _summarise(self, writer: Writer, session: str, memories: list[Memory]) -> None:
-        told = sorted((each for each in memories if each.kind != "question"), key=lambda each: (each.sent_at, each.id))
+        told = _told(memories)
         text = await asyncio.to_thread(summarise, told, self._layers.summary_characters) if len(told) > 1 else ""
         if not text:
             return
@@ -325,6 +361,21 @@ class Visit:
     def _spend(self) -> bool:
         self._steps -= 1
         return self._steps >= 0
+
+
+def _told(memories: Sequence[Memory]) -> list[Memory]:
+    """What a summary tells of: no questions, in the order of time."""
+    told = (each for each in memories if each.kind != "question")
+    return sorted(told, key=lambda each: (each.sent_at, each.id))
+
+
+def _apart(memory: Memory, sources: Sequence[Memory]) -> Memory | None:
+    """A memory that stood for earlier ones of its words, without those that have other words by now."""
+    if memory.repetitions < 2 or not memory.message_id:
+        return None
+    same = [each for each in sources if _core.tokens(each.text, "") == _core.tokens(memory.text, "")]
+    times = 1 + sum(each.repetitions for each in same)
+    return msgspec.structs.replace(memory, sources=tuple(each.id for each in same), repetitions=times, stale=False)
 
 
 def _recorded(place: bytes) -> int:

@@ -244,3 +244,42 @@ def test_a_summary_is_made_of_what_tells_most() -> None:
     assert "Luna" in text
     assert summarise(told, 5) == ""
     assert summarise([], 600) == ""
+
+
+async def test_what_was_derived_is_made_anew(bare: Assistant, clock: FakeClock) -> None:
+    """A summary has the new words of what it tells of, is found by them again, and no longer by the old ones."""
+    told = await tell(bare, *SPOKEN)
+    clock.advance(31 * DAY)
+    await bare.keeper.visit(ADA)
+    (summary,) = [each for each in (await everything(bare)).values() if each.kind == "summary"]
+    assert "Lisbon" in summary.text
+    await bare.memories.update(ADA, told[2], {"text": "The choir sang in Madrid"})
+    assert (await bare.memories.get(ADA, summary.id)).stale
+    await bare.keeper.visit(ADA)
+    renewed = await bare.memories.get(ADA, summary.id)
+    assert not renewed.stale
+    assert "Madrid" in renewed.text
+    assert "Lisbon" not in renewed.text
+    assert renewed.sources == summary.sources
+    assert renewed.text in await texts(bare, "choir Madrid")
+    await bare.keeper.visit(ADA)
+    assert await bare.memories.get(ADA, summary.id) == renewed
+
+
+async def test_what_was_merged_stands_for_itself_again(house: Assistant, clock: FakeClock) -> None:
+    """When an earlier one of the same words gets others, the later one is found by its own, and names it no more."""
+    session, _ = await house.sessions.create(ADA)
+    for _ in range(2):
+        said = MessageDraft(session.id, "My sister paints boats.", speaker="Ada")
+        await house.memories.remember(ADA, said)
+    clock.advance(60)
+    await house.keeper.visit(ADA)
+    merged = [each for each in (await everything(house)).values() if each.repetitions == 2]
+    assert merged
+    for each in merged:
+        await house.memories.update(ADA, each.sources[0], {"text": "My brother sells cars."})
+        assert (await house.memories.get(ADA, each.id)).stale
+    await house.keeper.visit(ADA)
+    for each in merged:
+        now = await house.memories.get(ADA, each.id)
+        assert (now.stale, now.sources, now.repetitions, now.text) == (False, (), 1, each.text)
