@@ -1,11 +1,13 @@
-"""The server is killed at random moments under eight writers: nothing acknowledged is lost, nothing is done twice."""
+"""Server and worker are killed at random moments under eight writers: nothing is lost, nothing is done twice."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import statistics
+import sys
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -14,16 +16,89 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alejo.types import Ask, MemoryDraft
+import alejo
+from alejo.queue.promises import REFLECTION
+from alejo.queue.rows import SIGNS
+from alejo.settings import read
+from alejo.storage.store import SYSTEM
+from alejo.storage.tables import SESSION_LOGS, SessionLog
+from alejo.types import Ask, MemoryDraft, Message, Page, Role, Scope
 
 from .house import SECONDS, House
-from .writers import Writer, effect, together
+from .size import size
+from .writers import Writer, effect, every, together
 
-KILLS = int(os.environ.get("ALEJO_KILLS") or 30)
+KILLS = int(os.environ.get("ALEJO_KILLS") or size(40, 500))
 WRITERS = 8
 ERA = 10  # kills after which the writers are others, so that checking a long run does not take longer and longer
 LONGEST = 1.2  # seconds that a server is written to before it is killed
 STARTING = 0.15  # the share of kills that hit a server while it starts
+STOPPED = 0.4  # and of attacks in which the worker is killed too
+
+
+class Worker:
+    """`alejo reflect` beside the server, whichever that is; `kills` counts how often it was killed."""
+
+    def __init__(self, house: House) -> None:
+        self.kills = 0
+        self._house = house
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Starts it and waits for nothing."""
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "alejo", "reflect"),
+            env=self._house.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            self.kills += 1
+
+    async def renew(self, seconds: float) -> None:
+        """Kills it, so many seconds from now, and starts another."""
+        await asyncio.sleep(seconds)
+        await self.kill()
+        await self.start()
+
+
+async def _reflected(house: House, writers: list[Writer], kills: int) -> None:
+    """Everything that was said is worked through once, after whatever is left, or was given up, is done here."""
+    async with alejo.open(settings=read(house.environment | {"ALEJO_REFLECTION_WORKERS": "1"})) as assistant:
+        reflection = assistant.reflection
+        scopes = [Scope("local", writer.user) for writer in writers if writer.session_id]
+        for scope in scopes:  # what was imported last is promised by no turn; time would find it
+            for session in (await assistant.sessions.list(scope, Page(100)))[0]:
+                await reflection.queue.mend(scope, session.id, REFLECTION, session.message_count)
+        await reflection.settled()
+        requeued = [job for scope in scopes for job in (await reflection.register.requeue(scope))[0]]
+        await reflection.settled()
+        for scope in scopes:
+            for session in (await assistant.sessions.list(scope, Page(100)))[0]:
+                messages = await every(lambda page: assistant.sessions.messages(scope, session.id, page))  # noqa: B023
+                row = await assistant.store.get(scope, SESSION_LOGS, bytes.fromhex(session.id))
+                assert row or not messages, f"nothing of {session.id} was worked through"
+                assert row is None or row.value == _log(session.id, messages)
+                assert (await reflection.register.lag(scope, session.id, REFLECTION)).messages == 0
+        assert await assistant.store.scan(SYSTEM, SIGNS) == []
+    print(f"{kills} kills of a worker, {len(requeued)} jobs given up and requeued, all messages worked through once")
+
+
+def _log(session_id: str, messages: list[Message]) -> SessionLog:
+    """What is to be counted of a session, each message once."""
+    asked = [message for message in messages if message.role is Role.USER]
+    answered = [message for message in messages if message.role is not Role.USER]
+    times = [message.sent_at for message in messages]
+    characters = [sum(len(message.text) for message in several) for several in (asked, answered)]
+    return SessionLog(session_id, len(asked), len(answered), *characters, min(times), max(times))
 
 
 async def _attack(house: House, writers: list[Writer], seconds: float) -> None:
@@ -74,17 +149,23 @@ async def _pass(house: House, seconds: float) -> None:
 
 
 async def test_kills(house: House, chance: random.Random) -> None:
-    """Under SIGKILL at random moments every acknowledged message and memory is there once, and it serves within 2 s."""
+    """Under SIGKILL at random moments everything acknowledged is there once, worked through once, and served soon."""
+    house.environment["ALEJO_REFLECTION_WORKERS"] = "0"
+    worker = Worker(house)
     writers = [Writer(f"writer-0-{number}", chance) for number in range(WRITERS)]
     retired: list[Writer] = []
     starts: list[float] = []
     work: list[float] = []
     kills = starting = 0
     await house.start()
-    while kills < KILLS:
+    await worker.start()
+    while kills + worker.kills < KILLS:
+        renewed = asyncio.create_task(worker.renew(chance.uniform(0.0, LONGEST))) if chance.random() < STOPPED else None
         await _attack(house, writers, chance.uniform(0.0, LONGEST))
         kills += 1
-        more, seconds = await _restart(house, chance, kills < KILLS)
+        more, seconds = await _restart(house, chance, kills + worker.kills < KILLS)
+        if renewed is not None:
+            await renewed
         kills += more
         starting += more
         starts.append(seconds)
@@ -97,7 +178,9 @@ async def test_kills(house: House, chance: random.Random) -> None:
     await _settle(house, writers)
     retired += writers
     await _check(house, retired)
+    await worker.kill()
     await house.stop()
+    await _reflected(house, retired, worker.kills)
     _report(retired, starts, kills, starting)
     print(f"CPU until ready: median {statistics.median(work):.2f} s, max {max(work):.2f} s")
     assert statistics.median(starts) <= 2.0, f"ready again after {starts}"

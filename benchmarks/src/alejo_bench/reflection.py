@@ -1,10 +1,10 @@
-"""What is made of what was said behind the answers: `alejo bench reflection`. See `reflection_quality`."""
+"""What is made of what was said behind the answers, and at what cost: `reflection_quality` and `reflection_speed`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import corpora, reflection_quality
+from . import corpora, reflection_quality, reflection_speed
 from .report import Row
 
 if TYPE_CHECKING:
@@ -13,4 +13,5 @@ if TYPE_CHECKING:
 
 def run(options: Options) -> list[Row]:
     """The rows of every part."""
-    return reflection_quality.measure(corpora.read(options.data), options.judge, options.verdicts)
+    rows = reflection_quality.measure(corpora.read(options.data), options.judge, options.verdicts)
+    return rows if options.judge else rows + reflection_speed.measure(quick=options.quick)

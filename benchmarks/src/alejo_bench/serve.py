@@ -21,7 +21,7 @@ from typing import Any
 import grpc
 
 from alejo import log, settings
-from alejo.app import Assistant, open_assistant
+from alejo.app import Assistant, Part, open_assistant
 from alejo.metrics import Metrics
 from alejo.server import Server
 from alejo.server.call import Call
@@ -89,7 +89,7 @@ async def turns(kind: str, folder: Path) -> AsyncIterator[tuple[str, str, Assist
     log.configure("info")
     chosen = _settings(kind, folder)
     constant = [EntryPoint("bench-constant", "alejo_bench.constant", "alejo")] if kind == "constant" else None
-    async with open_assistant(settings=chosen, entry_points=constant) as assistant:
+    async with open_assistant(settings=chosen, entry_points=constant, part=Part.SERVER) as assistant:
         _, token = await assistant.keys.add("bench")
         server = Server(assistant, socket=False)
         await server.start()
