@@ -332,4 +332,4 @@ class Observer:
         """A session was completed or archived."""
 
     async def job_failed(self, job: Job) -> None:
-        """An attempt failed, as the last of its `attempts` says: the job is delayed, or dead. Told where it ran."""
+        """An attempt failed, as the last of its `attempts` says: the job is delayed or dead. Told where it is seen."""

@@ -11,7 +11,7 @@ import asyncio
 import random
 import secrets
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -36,7 +36,8 @@ class StoredQueue:
     """See Queue. `kinds` names the processors of every kind of job; a processor belongs to one kind.
 
     `presence` makes this process known by a file lock; without one only time ends its leases. `counts` counts what
-    happened: "leased", "done", "delayed", "dead", "expired", "released", "mended".
+    happened: "leased", "done", "delayed", "dead", "expired", "released", "mended". `failed` is told of every job of
+    which an attempt failed that counts.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class StoredQueue:
         presence: Presence | None = None,
         limits: Limits | None = None,
         chance: random.Random | None = None,
+        failed: Callable[[Job], None] | None = None,
     ) -> None:
         names = [name for each in kinds.values() for name in each]
         if len(set(names)) < len(names):
@@ -57,6 +59,7 @@ class StoredQueue:
         self.lines = Lines(store, ids, clock, kinds, self.limits, chance or random.Random())  # noqa: S311  # jitter
         self.counts: Counter[str] = Counter()
         self.owner = presence.owner if presence else f":{secrets.token_hex(8)}"
+        self._failed = failed
         self._store = store
         self._clock = clock
         self._presence = presence
@@ -386,6 +389,8 @@ class StoredQueue:
                     raise
                 continue  # one of its processors got on meanwhile
             await self._ended(job, "released" if failure.cause is Cause.DOWN else after.state.name.lower())
+            if self._failed is not None and failure.cause is not Cause.DOWN:
+                self._failed(after)
             return after
         raise Conflict("The job is being changed by somebody else; try again.")
 

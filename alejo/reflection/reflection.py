@@ -72,13 +72,13 @@ class Reflection:
         failed: Callable[[Job], None] | None = None,
     ) -> None:
         self.kinds = {kind: tuple(each.name for each in several) for kind, several in processors.items()}
-        self.queue = StoredQueue(store, ids, clock, self.kinds, presence=presence, limits=limits)
+        self.queue = StoredQueue(store, ids, clock, self.kinds, presence=presence, limits=limits, failed=failed)
         self.register = Register(store, self.queue.lines)
         self.status = Status(store, clock, self.kinds)
         self.promises = Promises(self.queue, self.register)
         self.reconciler = Reconciler(store, self.queue, clock, [REFLECTION] if self.kinds.get(REFLECTION) else [])
         self.worker: Worker | None = None
-        self._made = partial(Worker, store, self.queue, clock, processors, batch=batch, timeout=timeout, failed=failed)
+        self._made = partial(Worker, store, self.queue, clock, processors, batch=batch, timeout=timeout)
         self._concurrency = concurrency
         self._patience = patience or Patience()
         self._host = self._made()

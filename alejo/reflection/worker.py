@@ -108,7 +108,7 @@ class Worker:
     """Takes jobs and works through them; `processors` are those of each kind.
 
     `seconds` and `failures` count by processor, `lags` by kind how long jobs took from their first message on; see
-    `LAGS`. `failed` is told of every job of which an attempt failed.
+    `LAGS`.
     """
 
     def __init__(
@@ -120,12 +120,10 @@ class Worker:
         *,
         batch: int = BATCH,
         timeout: float = SECONDS,
-        failed: Callable[[Job], None] | None = None,
     ) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.failures: Counter[str] = Counter()
         self.lags: dict[str, list[int]] = {kind: [0] * (len(LAGS) + 1) for kind in processors}
-        self._failed = failed
         self._store = store
         self._queue = queue
         self._clock = clock
@@ -247,9 +245,7 @@ class Worker:
         for job in jobs:
             if job.id in failures and job.id not in self._lost:
                 with contextlib.suppress(Conflict):  # it is another's by now
-                    after = await self._queue.retry_later(job, failures[job.id])
-                    if self._failed is not None:
-                        self._failed(after)
+                    await self._queue.retry_later(job, failures[job.id])
 
     async def _ack(self, jobs: Sequence[Job]) -> None:
         """Ends jobs in one commit, or each in its own when one of them is another's by now."""

@@ -41,13 +41,16 @@ class House:
         self.clock = FakeClock()
         self.storage = MemoryStorage()
         self.store = Store(self.storage, Keyring(bytes(32)))
+        self.failed: list[Job] = []
         self.queue = self.process()
         self.register = Register(self.store, self.queue.lines)
 
     def process(self, presence: Presence | None = None) -> StoredQueue:
         store = Store(self.storage, Keyring(bytes(32)))
         ids, chance = Ids(self.clock), random.Random(7)
-        return StoredQueue(store, ids, self.clock, KINDS, presence=presence, chance=chance, limits=Limits())
+        return StoredQueue(
+            store, ids, self.clock, KINDS, presence=presence, chance=chance, limits=Limits(), failed=self.failed.append
+        )
 
     async def enqueue(self, scope: Scope, session_id: str, to_seq: int) -> Job | None:
         writer = await self.store.writer(scope)
@@ -71,6 +74,22 @@ class House:
 @pytest.fixture
 def house() -> House:
     return House()
+
+
+async def test_what_failed_is_told(house: House) -> None:
+    """Every attempt that counts is told when it failed: also one whose process is gone, none that was given back."""
+    await house.enqueue(ADA, ONE, 2)
+    await house.queue.release(await house.one())
+    await house.queue.retry_later(await house.one(), BAD)
+    house.clock.advance(1)
+    await house.one()
+    house.clock.advance(61)
+    assert await house.queue.lease() == []
+    house.clock.advance(4)
+    await house.queue.dead_letter(await house.one(), GONE)
+    causes = [job.attempts[-1].failure.cause for job in house.failed]
+    assert causes == [Cause.TRANSIENT, Cause.DEATH, Cause.PERMANENT]
+    assert [job.state for job in house.failed] == [JobState.DELAYED, JobState.DELAYED, JobState.DEAD]
 
 
 async def test_a_dead_letter_is_a_gap(house: House) -> None:
