@@ -65,6 +65,8 @@ _ASSISTANT = {"Assistant": 1.0, "ALEJO": 1.0}
 _SPEAKERS = {Role.ASSISTANT: "Assistant", Role.TOOL: "Tool"}
 
 _WEIGHTS: dict[str, float] = msgspec.json.decode((Path(__file__).parent / "weights.json").read_bytes())
+# An episode has the words of many messages, and would stand before the one that answers.
+_KINDS = {"episode": 0.1}
 _MIN_COVERAGE = 0.05
 # Low, as what answers in other words is seldom near: with 0.4, of what answers a question in English a fifth less was
 # among the ten best, and a third was not among all that was found.
@@ -97,7 +99,10 @@ class Judgement:
 
     def __init__(self, weights: Mapping[str, float] | None = None) -> None:
         self._plain = RecallPlan(
-            _WEIGHTS | dict(weights or {}), min_coverage=_MIN_COVERAGE, min_similarity=_MIN_SIMILARITY
+            _WEIGHTS | {"kind": 1.0} | dict(weights or {}),
+            kind_weights=_KINDS,
+            min_coverage=_MIN_COVERAGE,
+            min_similarity=_MIN_SIMILARITY,
         )
         latest = self._plain.weights | {"recency": _LATEST}
         self._latest = msgspec.structs.replace(self._plain, weights=latest, recency_half_life=_LATELY)
