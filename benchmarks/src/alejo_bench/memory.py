@@ -17,7 +17,7 @@ case says how much that is.
     forget_p99_ms          a memory forgotten; of `lmdb` a bare commit of five rows, in turns with it
 
 What is acknowledged one by one is in `memory_disk`, what the wire adds in `memory_wire`. `--quick` takes 10,000
-memories and 20 users at most, fewer rounds, and 10 s to fill.
+memories and 10 users at most, fewer rounds, and 5 s to fill.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Size(msgspec.Struct, frozen=True):
     streamed: int = 5000
 
 
-QUICK = Size((1000, 10_000), 20, filling=10.0, rounds=3, asked=50, forgotten=50, written=30, streamed=1000)
+QUICK = Size((1000, 10_000), 10, filling=5.0, rounds=2, asked=30, forgotten=30, written=20, streamed=1000)
 
 
 class System:
