@@ -99,12 +99,15 @@ def _rank(
         **passing,
     )
     if asked.meaning is None or not outside(index.vectors):
-        hits = find(limit=most + 1, meaning=asked.meaning)
+        find = partial(find, meaning=asked.meaning)
     else:
         weighed = -(-(most + 1) // _BATCH) * _BATCH + (_BATCH if most >= _BATCH else 0)
         cosines = index.vectors.cosines(asked.meaning, [doc for doc, *_ in find(limit=weighed)])
         cosines += _nearest(index.vectors, index.recall, asked.meaning, passing)
-        hits = find(limit=most + 1, cosines=dict(cosines))
+        find = partial(find, cosines=dict(cosines))
+    hits = find(limit=most + 1)
+    if but and any(index.entries[doc].message_id == but for doc, *_ in hits):  # a question kept in other words
+        hits = [hit for hit in find(limit=most + _BATCH) if index.entries[hit[0]].message_id != but][: most + 1]
     return [Found(*each) for each in hits[:most]], len(hits) > most
 
 
