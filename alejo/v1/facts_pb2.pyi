@@ -62,6 +62,7 @@ class FactDraft(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     CORRECTS_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    IMPORTANCE_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """What it is about; "user" is the user. At most 256 characters. Required, but in a correction, where it is as before
     when empty.
@@ -88,6 +89,8 @@ class FactDraft(_message.Message):
     """Since when it is true in words, such as "last summer" or "seit 2019", as seen from when it was said in UTC. At most
     256 characters. Used without valid_from.
     """
+    importance: _builtins.float
+    """How much it matters, 0 to 1. Unset leaves it to the host."""
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp:
         """Since when it is true. Default when it was said; without beginning if it was over by then or is for good."""
@@ -127,14 +130,20 @@ class FactDraft(_message.Message):
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         corrects: _builtins.bool = ...,
         since: _builtins.str = ...,
+        importance: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "sent_at", b"sent_at", "valid_from", b"valid_from", "valid_to", b"valid_to"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_importance", b"_importance", "confidence", b"confidence", "importance", b"importance", "sent_at", b"sent_at", "valid_from", b"valid_from", "valid_to", b"valid_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "cardinality", b"cardinality", "confidence", b"confidence", "corrects", b"corrects", "kind", b"kind", "metadata", b"metadata", "negated", b"negated", "object", b"object", "object_kind", b"object_kind", "relation", b"relation", "sent_at", b"sent_at", "since", b"since", "sources", b"sources", "subject", b"subject", "text", b"text", "valid_from", b"valid_from", "valid_to", b"valid_to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_importance", b"_importance", "cardinality", b"cardinality", "confidence", b"confidence", "corrects", b"corrects", "importance", b"importance", "kind", b"kind", "metadata", b"metadata", "negated", b"negated", "object", b"object", "object_kind", b"object_kind", "relation", b"relation", "sent_at", b"sent_at", "since", b"since", "sources", b"sources", "subject", b"subject", "text", b"text", "valid_from", b"valid_from", "valid_to", b"valid_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
+    _WhichOneofReturnType__importance: _TypeAlias = _typing.Literal["importance"]  # noqa: Y015
+    _WhichOneofArgType__importance: _TypeAlias = _typing.Literal["_importance", b"_importance"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__importance) -> _WhichOneofReturnType__importance | None: ...
 
 Global___FactDraft: _TypeAlias = FactDraft  # noqa: Y015
 

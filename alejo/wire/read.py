@@ -205,6 +205,7 @@ def fact_draft(proto: facts_pb2.FactDraft) -> FactDraft:
         dict(proto.metadata),
         proto.corrects,
         proto.since,
+        proto.importance if proto.HasField("importance") else None,
     )
 
 

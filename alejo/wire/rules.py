@@ -404,6 +404,7 @@ TABLE: dict[str, Rules] = {
             "metadata": labels,
             "corrects": anything,
             "since": text(256),
+            "importance": number(0, 1),
         },
         required=("object",),
     ),

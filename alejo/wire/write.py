@@ -195,6 +195,7 @@ def fact_draft(value: FactDraft) -> facts_pb2.FactDraft:
         metadata=value.metadata,
         corrects=value.corrects,
         since=value.since,
+        importance=value.importance,
     )
 
 
