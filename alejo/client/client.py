@@ -11,6 +11,7 @@ import grpc
 
 from alejo.errors import AlejoError, InvalidArgument, Unavailable
 from alejo.jobs import Job, QueueStatus, ReflectionLag
+from alejo.lessons import Entry, Learnt, Promoted
 from alejo.outcomes import ErasePreview, Preview, Receipt, Tally, Tidied
 from alejo.types import (
     Answer,
@@ -46,6 +47,8 @@ from alejo.v1 import (
     facts_pb2_grpc,
     jobs_pb2,
     jobs_pb2_grpc,
+    learning_pb2,
+    learning_pb2_grpc,
     memory_pb2,
     memory_pb2_grpc,
     ownership_pb2,
@@ -56,7 +59,7 @@ from alejo.v1 import (
     sessions_pb2_grpc,
     types_pb2,
 )
-from alejo.wire import jobs, read, write
+from alejo.wire import jobs, lessons, read, write
 
 from .errors import error_of, failure
 from .requests import chat, new_request_id
@@ -92,6 +95,7 @@ class Client:
         self._ownership = ownership_pb2_grpc.OwnershipServiceStub(channel)
         self._facts = facts_pb2_grpc.FactsServiceStub(channel)
         self._jobs = jobs_pb2_grpc.JobsServiceStub(channel)
+        self._learning = learning_pb2_grpc.LearningServiceStub(channel)
         self._plugins = plugins_pb2_grpc.PluginsServiceStub(channel)
         self._admin = admin_pb2_grpc.AdminServiceStub(channel)
 
@@ -305,6 +309,54 @@ class Client:
         if filter != _ANY:
             request.filter.CopyFrom(write.filter(filter))
         return read.preview(await self._call(self._memory.PreviewForget, request))
+
+    async def give_feedback(self, memory_id: str, *, helpful: bool, turn: str = "", request_id: str = "") -> None:
+        """Notes whether a memory that a turn recalled was of use; the last word counts. Raises NotFound.
+
+        `turn` is the request id of the turn, or empty for the newest that recalled the memory.
+        """
+        request = memory_pb2.GiveFeedbackRequest(
+            request_id=request_id or new_request_id(),
+            memory_id=memory_id,
+            turn_request_id=turn,
+            usefulness=memory_pb2.USEFULNESS_HELPFUL if helpful else memory_pb2.USEFULNESS_NOT_HELPFUL,
+        )
+        await self._call(self._memory.GiveFeedback, request)
+
+    async def learnt(self) -> Learnt:
+        """What was learned from sessions that have ended."""
+        return lessons.read_learnt(await self._call(self._learning.GetLearning, learning_pb2.GetLearningRequest()))
+
+    async def learning_log(self, page: Page = _FIRST) -> tuple[list[Entry], str]:
+        """A page of what each stage of learning made of each session, newest first, and the token of the next."""
+        request = learning_pb2.ListLearningLogRequest(page_size=page.size, page_token=page.token)
+        response = await self._call(self._learning.ListLearningLog, request)
+        return [lessons.read_entry(one) for one in response.entries], response.next_page_token
+
+    async def export_pairs(self, form: str = "plain", *, personal: bool = True) -> AsyncGenerator[bytes, None]:
+        """Questions with the answers they got: the bytes of lines, in parts cut anywhere. They are in clear.
+
+        `form` is plain or openai; without `personal`, personal data is replaced.
+        """
+        wanted = lessons.write_form(form)
+        request = learning_pb2.ExportPairsRequest(form=wanted, without_personal_data=not personal)
+        call = self._learning.ExportPairs(request, metadata=self._metadata)
+        try:
+            async for response in call:
+                yield response.data
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error, self.target) from None
+        finally:
+            call.cancel()
+
+    async def weights(self) -> Promoted:
+        """The weights of recall that were promoted, and which are used."""
+        return lessons.read_promoted(await self._call(self._learning.ListWeights, learning_pb2.ListWeightsRequest()))
+
+    async def roll_back_weights(self, number: int | None = None, *, request_id: str = "") -> int:
+        """Goes back to a version of one's own weights, 0 for none, by default the one before; returns it."""
+        request = learning_pb2.RollBackWeightsRequest(request_id=request_id or new_request_id(), number=number)
+        return int((await self._call(self._learning.RollBackWeights, request)).in_use)
 
     async def preferences(self) -> Preferences:
         """What the user prefers."""

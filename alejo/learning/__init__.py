@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from alejo.learning.learning import Learning, Learnt
+from alejo.learning.learning import Learning
 from alejo.learning.pairs import FORMS
-from alejo.learning.rows import Entry
 from alejo.learning.tracking import Track, start
 
-__all__ = ["FORMS", "Entry", "Learning", "Learnt", "Track", "start"]
+__all__ = ["FORMS", "Learning", "Track", "start"]

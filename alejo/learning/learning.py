@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 
 from alejo.clock import Clock
 from alejo.errors import InvalidArgument
+from alejo.lessons import Entry, LearnerReport, Learnt, Promoted, SessionSum
 from alejo.memory.indexes import Indexes
 from alejo.memory.weights import Weights
 from alejo.paging import cursor, token
@@ -17,29 +18,19 @@ from alejo.storage import audit
 from alejo.storage.requests import Requests
 from alejo.storage.store import Store, Writer
 from alejo.storage.tables import TOPICS
-from alejo.types import Message, Page, Role, Scope, Value
+from alejo.types import Message, Page, Role, Scope
 
 from .feedback import Likings
 from .learners import Learners
 from .pairs import FORMS, Pairs, line
 from .personal import remover
-from .rows import LEARNERS, LOG, SUMS, TOTALS, Entry, LearnerRow, SessionSum, Total
+from .rows import LEARNERS, LOG, SUMS, TOTALS
 from .stages import Made, Stage
 from .topics import Topics
 
 _ONE = b"\0"
 _MOST = 1_000  # sessions whose topics are counted, the newest
 _TOLD = 20  # topics
-
-
-class Learnt(Value, frozen=True):
-    """What was learned of a user: sums, what each stage and learner did, and the topics of most sessions."""
-
-    said: SessionSum
-    stages: dict[str, Total]
-    learners: dict[str, LearnerRow]
-    topics: dict[str, int]
-    preferences: int
 
 
 class Learning:
@@ -67,7 +58,7 @@ class Learning:
         }
         self.processors: Sequence[Processing] = [Stage(store, clock, name, work) for name, work in works.items()]
 
-    async def export(self, scope: Scope, form: str, *, personal: bool = True) -> AsyncIterator[bytes]:
+    async def export(self, scope: Scope, form: str, *, personal: bool = True) -> AsyncGenerator[bytes, None]:
         """The pairs as lines of JSON; without `personal`, personal data is replaced. It is in the user's audit.
 
         Raises InvalidArgument for an unknown form.
@@ -98,10 +89,19 @@ class Learning:
         return Learnt(
             said.value if said else SessionSum(),
             {row.key.decode(): row.value for row in stages},
-            {row.key.decode(): row.value for row in learners},
+            {row.key.decode(): LearnerReport(row.value.outcome, row.value.at, row.value.metrics) for row in learners},
             dict(topics.most_common(_TOLD)),
             preferences,
         )
+
+    async def promoted(self, scope: Scope) -> Promoted:
+        """The weights that recall uses, and what could be used instead."""
+        pool = self.weights.pool(scope)
+        own = tuple(await self.weights.versions(scope)), (await self.weights.in_use(scope)).number
+        if pool is None:
+            return Promoted(*own)
+        shared = tuple(await self.weights.versions(pool)), (await self.weights.in_use(pool)).number
+        return Promoted(*own, *shared)
 
     async def log(self, scope: Scope, page: Page) -> tuple[list[Entry], str]:
         """A page of the log, newest first, and the token of the next."""

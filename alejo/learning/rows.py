@@ -2,46 +2,9 @@
 
 from __future__ import annotations
 
+from alejo.lessons import Entry, SessionSum, Total
 from alejo.storage.tables import Table
 from alejo.types import Metric, Value
-
-DONE = "done"
-
-
-class Entry(Value, frozen=True):
-    """That a stage worked through a session: how much it made of it, and how it ended.
-
-    `outcome` is "done", a learner's own word, or "failed" with the stable word why in `reason`.
-    """
-
-    session_id: str
-    stage: str
-    at: int
-    seconds: float
-    made: int = 0
-    outcome: str = DONE
-    reason: str = ""
-    metrics: tuple[Metric, ...] = ()
-
-
-class Total(Value, frozen=True):
-    """What a stage did for a user so far. `last_at` is in µs."""
-
-    sessions: int = 0
-    made: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-    last_at: int = 0
-
-
-class SessionSum(Value, frozen=True):
-    """What was said in sessions that ended: messages and characters of the user and of the assistant."""
-
-    sessions: int = 0
-    asked: int = 0
-    answered: int = 0
-    asked_characters: int = 0
-    answered_characters: int = 0
 
 
 class LearnerRow(Value, frozen=True):

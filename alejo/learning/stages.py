@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from alejo.clock import Clock
 from alejo.errors import AlejoError, Conflict, PluginFailed
+from alejo.lessons import Entry, Total
 from alejo.reflection import Effects, Later, Piece, Unfit
 from alejo.storage.store import Store, Writer
 from alejo.types import Metric, Scope
 
-from .rows import DONE, LOG, TOTALS, Entry, Total
+from .rows import LOG, TOTALS
 
 _TRIES = 8
 
@@ -22,7 +23,7 @@ class Made(NamedTuple):
 
     effects: Effects
     counts: Mapping[str, int]
-    outcome: str = DONE
+    outcome: str = "done"
     metrics: tuple[Metric, ...] = ()
 
 

@@ -13,10 +13,11 @@ import msgspec
 
 from alejo.clock import Clock
 from alejo.errors import Conflict, NotFound
+from alejo.lessons import WeightsVersion
 from alejo.storage import audit
 from alejo.storage.requests import Requests, digest
 from alejo.storage.store import Store, Writer
-from alejo.storage.tables import WEIGHTS, WEIGHTS_IN_USE, WeightsInUse, WeightsVersion
+from alejo.storage.tables import WEIGHTS, WEIGHTS_IN_USE, WeightsInUse
 from alejo.types import Metric, RecallPlan, Scope
 
 _ONE = b"\0"

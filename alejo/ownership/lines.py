@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import msgspec
 
 from alejo.errors import InvalidArgument
+from alejo.lessons import WeightsVersion
 from alejo.storage.tables import (
     AuditEntry,
     Feedback,
@@ -28,7 +29,6 @@ from alejo.storage.tables import (
     SessionTopics,
     TurnRow,
     WeightsInUse,
-    WeightsVersion,
 )
 from alejo.types import Memory, Message, Preferences, Session, Value, Version
 

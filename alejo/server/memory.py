@@ -13,6 +13,7 @@ from alejo.wire import read, rules, write
 from .inbox import FRAMES, Inbox
 
 if TYPE_CHECKING:
+    from alejo.learning.feedback import Likings
     from alejo.memory import Memories
     from alejo.memory.keeper import Keeper
     from alejo.profiles import Profiles
@@ -26,10 +27,11 @@ _FORGET_MOST = 1000
 class MemoryCalls:
     """What is remembered, over the wire."""
 
-    def __init__(self, memories: Memories, keeper: Keeper, profiles: Profiles) -> None:
+    def __init__(self, memories: Memories, keeper: Keeper, profiles: Profiles, likings: Likings) -> None:
         self._memories = memories
         self._profiles = profiles
         self._keeper = keeper
+        self._likings = likings
 
     async def remember(self, call: Call, request: pb.RememberRequest) -> pb.RememberResponse:
         """Remembers one thing."""
@@ -152,6 +154,17 @@ class MemoryCalls:
     async def tidy_memories(self, call: Call, request: pb.TidyMemoriesRequest) -> pb.TidyMemoriesResponse:
         """Looks after the user's memories now."""
         return write.tidied(await self._keeper.visit(call.scope, verify=request.verify_index))
+
+    async def give_feedback(self, call: Call, request: pb.GiveFeedbackRequest) -> pb.GiveFeedbackResponse:
+        """Notes whether a recalled memory was of use."""
+        await self._likings.give(
+            call.scope,
+            request.memory_id,
+            helpful=request.usefulness == pb.USEFULNESS_HELPFUL,
+            turn=request.turn_request_id,
+            request_id=request.request_id,
+        )
+        return pb.GiveFeedbackResponse()
 
     async def get_preferences(self, call: Call, request: pb.GetPreferencesRequest) -> pb.GetPreferencesResponse:
         """What the user prefers."""

@@ -13,7 +13,17 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from alejo.v1 import admin_pb2, chat_pb2, facts_pb2, jobs_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
+from alejo.v1 import (
+    admin_pb2,
+    chat_pb2,
+    facts_pb2,
+    jobs_pb2,
+    learning_pb2,
+    memory_pb2,
+    ownership_pb2,
+    plugins_pb2,
+    sessions_pb2,
+)
 
 
 class Access(enum.Enum):
@@ -62,6 +72,7 @@ ACCESS = {
     "alejo.v1.FactsService/RestoreFact": Access.BOTH,
     "alejo.v1.FactsService/ListFacts": Access.READ,
     "alejo.v1.FactsService/GetNeighbourhood": Access.READ,
+    "alejo.v1.MemoryService/GiveFeedback": Access.WRITE,
     "alejo.v1.MemoryService/GetPreferences": Access.READ,
     "alejo.v1.MemoryService/UpdatePreferences": Access.BOTH,
     "alejo.v1.SessionsService/CreateSession": Access.WRITE,
@@ -80,6 +91,11 @@ ACCESS = {
     "alejo.v1.JobsService/PauseJobs": Access.OPERATOR,
     "alejo.v1.JobsService/ResumeJobs": Access.OPERATOR,
     "alejo.v1.JobsService/GetQueueStatus": Access.OPERATOR,
+    "alejo.v1.LearningService/GetLearning": Access.READ,
+    "alejo.v1.LearningService/ListLearningLog": Access.READ,
+    "alejo.v1.LearningService/ExportPairs": Access.READ,
+    "alejo.v1.LearningService/ListWeights": Access.READ,
+    "alejo.v1.LearningService/RollBackWeights": Access.WRITE,
     "alejo.v1.OwnershipService/ExportUser": Access.READ,
     "alejo.v1.OwnershipService/ImportUser": Access.WRITE,
     "alejo.v1.OwnershipService/PreviewErase": Access.READ,
@@ -109,7 +125,7 @@ class Room(enum.Enum):
     STREAM = "stays open for as long as its client likes"
 
 
-OWN = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, jobs_pb2, ownership_pb2, plugins_pb2, admin_pb2)
+OWN = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, jobs_pb2, learning_pb2, ownership_pb2, plugins_pb2, admin_pb2)
 OWN_SERVICES = tuple(service.full_name for file in OWN for service in file.DESCRIPTOR.services_by_name.values())
 HEALTH = "grpc.health.v1.Health"
 # The two reflection protocols differ in nothing but their name; grpcio has messages for the older one only.

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from alejo.v1 import ownership_pb2 as pb
 from alejo.wire import rules, write
 
+from .parts import parts
+
 if TYPE_CHECKING:
     from alejo.app import Assistant
 
     from .call import Call
     from .inbox import Inbox
-
-_PART = 256 << 10
-_MOST = 1 << 20
 
 
 class OwnershipCalls:
@@ -30,14 +29,9 @@ class OwnershipCalls:
         self, call: Call, request: pb.ExportUserRequest
     ) -> AsyncGenerator[pb.ExportUserResponse, None]:
         """Everything about the caller."""
-        gathered = bytearray()
-        async with aclosing(self._ownership.export(call.scope)) as lines:
-            async for line in lines:
-                gathered += line
-                while len(gathered) >= _PART:
-                    yield pb.ExportUserResponse(data=bytes(gathered[:_MOST]))
-                    del gathered[:_MOST]
-        yield pb.ExportUserResponse(data=bytes(gathered))
+        async with aclosing(self._ownership.export(call.scope)) as lines, aclosing(parts(lines)) as several:
+            async for part in several:
+                yield pb.ExportUserResponse(data=part)
 
     async def import_user(
         self, call: Call, inbox: Inbox[pb.ImportUserRequest]

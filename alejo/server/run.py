@@ -30,6 +30,7 @@ from .facts import FactsCalls
 from .gate import Gate
 from .health import Health
 from .jobs import JobsCalls
+from .learning import LearningCalls
 from .limits import Limits
 from .memory import MemoryCalls
 from .methods import HEALTH, OWN_SERVICES, REFLECTION, Method, methods
@@ -345,10 +346,13 @@ def services(assistant: Assistant) -> dict[str, object]:
     """What answers for each of ALEJO's own services."""
     return {
         "alejo.v1.ChatService": ChatCalls(assistant.conversation),
-        "alejo.v1.MemoryService": MemoryCalls(assistant.memories, assistant.keeper, assistant.profiles),
+        "alejo.v1.MemoryService": MemoryCalls(
+            assistant.memories, assistant.keeper, assistant.profiles, assistant.learning.likings
+        ),
         "alejo.v1.OwnershipService": OwnershipCalls(assistant),
         "alejo.v1.FactsService": FactsCalls(assistant.facts),
         "alejo.v1.SessionsService": SessionsCalls(assistant.sessions),
+        "alejo.v1.LearningService": LearningCalls(assistant.learning),
         "alejo.v1.JobsService": JobsCalls(assistant.reflection, assistant.clock),
         "alejo.v1.PluginsService": PluginsCalls(assistant.plugins),
         "alejo.v1.AdminService": AdminCalls(assistant),

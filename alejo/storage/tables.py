@@ -6,13 +6,13 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from alejo.lessons import WeightsVersion
 from alejo.types import (
     Appraisal,
     Degraded,
     Evidence,
     Memory,
     Message,
-    Metric,
     ModelUse,
     Percept,
     Preferences,
@@ -206,16 +206,6 @@ class Feedback(Value, frozen=True):
 
     at: int
     likings: tuple[Liking, ...]
-
-
-class WeightsVersion(Value, frozen=True):
-    """Weights of recall that were promoted, counted from 1: who proposed them, and what they gained."""
-
-    number: int
-    weights: dict[str, float]
-    at: int
-    learner: str = ""
-    metrics: tuple[Metric, ...] = ()
 
 
 class WeightsInUse(Value, frozen=True):

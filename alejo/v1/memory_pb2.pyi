@@ -10,6 +10,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +21,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Usefulness:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UsefulnessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Usefulness.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    USEFULNESS_UNSPECIFIED: _Usefulness.ValueType  # 0
+    """Not said; refused."""
+    USEFULNESS_HELPFUL: _Usefulness.ValueType  # 1
+    """It was."""
+    USEFULNESS_NOT_HELPFUL: _Usefulness.ValueType  # 2
+    """It was not."""
+
+class Usefulness(_Usefulness, metaclass=_UsefulnessEnumTypeWrapper):
+    """Whether something was of use."""
+
+USEFULNESS_UNSPECIFIED: Usefulness.ValueType  # 0
+"""Not said; refused."""
+USEFULNESS_HELPFUL: Usefulness.ValueType  # 1
+"""It was."""
+USEFULNESS_NOT_HELPFUL: Usefulness.ValueType  # 2
+"""It was not."""
+Global___Usefulness: _TypeAlias = Usefulness  # noqa: Y015
 
 @_typing.final
 class RememberRequest(_message.Message):
@@ -1342,3 +1367,54 @@ class UpdatePreferencesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdatePreferencesResponse: _TypeAlias = UpdatePreferencesResponse  # noqa: Y015
+
+@_typing.final
+class GiveFeedbackRequest(_message.Message):
+    """How a recalled memory was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    MEMORY_ID_FIELD_NUMBER: _builtins.int
+    TURN_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    USEFULNESS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes a retry safe. 1 to 128 characters; made by the server when empty."""
+    memory_id: _builtins.str
+    """The memory, one that the turn recalled. Required."""
+    turn_request_id: _builtins.str
+    """The request id of the turn, as ChatResponse has it. Empty for the newest turn that recalled the memory."""
+    usefulness: Global___Usefulness.ValueType
+    """How it was. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        memory_id: _builtins.str = ...,
+        turn_request_id: _builtins.str = ...,
+        usefulness: Global___Usefulness.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory_id", b"memory_id", "request_id", b"request_id", "turn_request_id", b"turn_request_id", "usefulness", b"usefulness"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveFeedbackRequest: _TypeAlias = GiveFeedbackRequest  # noqa: Y015
+
+@_typing.final
+class GiveFeedbackResponse(_message.Message):
+    """It is on disk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveFeedbackResponse: _TypeAlias = GiveFeedbackResponse  # noqa: Y015

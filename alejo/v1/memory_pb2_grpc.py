@@ -95,6 +95,11 @@ class MemoryServiceStub:
                 request_serializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesRequest.SerializeToString,
                 response_deserializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesResponse.FromString,
                 _registered_method=True)
+        self.GiveFeedback = channel.unary_unary(
+                '/alejo.v1.MemoryService/GiveFeedback',
+                request_serializer=alejo_dot_v1_dot_memory__pb2.GiveFeedbackRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_memory__pb2.GiveFeedbackResponse.FromString,
+                _registered_method=True)
         self.GetPreferences = channel.unary_unary(
                 '/alejo.v1.MemoryService/GetPreferences',
                 request_serializer=alejo_dot_v1_dot_memory__pb2.GetPreferencesRequest.SerializeToString,
@@ -197,6 +202,13 @@ class MemoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GiveFeedback(self, request, context):
+        """Notes whether a memory that a turn recalled was of use. Recall learns of it; the last word counts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPreferences(self, request, context):
         """What the user prefers.
         """
@@ -273,6 +285,11 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.TidyMemories,
                     request_deserializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesRequest.FromString,
                     response_serializer=alejo_dot_v1_dot_memory__pb2.TidyMemoriesResponse.SerializeToString,
+            ),
+            'GiveFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.GiveFeedback,
+                    request_deserializer=alejo_dot_v1_dot_memory__pb2.GiveFeedbackRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_memory__pb2.GiveFeedbackResponse.SerializeToString,
             ),
             'GetPreferences': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPreferences,
@@ -610,6 +627,33 @@ class MemoryService:
             '/alejo.v1.MemoryService/TidyMemories',
             alejo_dot_v1_dot_memory__pb2.TidyMemoriesRequest.SerializeToString,
             alejo_dot_v1_dot_memory__pb2.TidyMemoriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GiveFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.MemoryService/GiveFeedback',
+            alejo_dot_v1_dot_memory__pb2.GiveFeedbackRequest.SerializeToString,
+            alejo_dot_v1_dot_memory__pb2.GiveFeedbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,8 @@ class MemoryServiceStub:
     """Looks after the user's memories now, as the server does from time to time: weighs new ones, merges what was said
     twice, summarises and archives what leaves the hot layers.
     """
+    GiveFeedback: _grpc.UnaryUnaryMultiCallable[_memory_pb2.GiveFeedbackRequest, _memory_pb2.GiveFeedbackResponse]
+    """Notes whether a memory that a turn recalled was of use. Recall learns of it; the last word counts."""
     GetPreferences: _grpc.UnaryUnaryMultiCallable[_memory_pb2.GetPreferencesRequest, _memory_pb2.GetPreferencesResponse]
     """What the user prefers."""
     UpdatePreferences: _grpc.UnaryUnaryMultiCallable[_memory_pb2.UpdatePreferencesRequest, _memory_pb2.UpdatePreferencesResponse]
@@ -99,6 +101,8 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """Looks after the user's memories now, as the server does from time to time: weighs new ones, merges what was said
     twice, summarises and archives what leaves the hot layers.
     """
+    GiveFeedback: _aio.UnaryUnaryMultiCallable[_memory_pb2.GiveFeedbackRequest, _memory_pb2.GiveFeedbackResponse]  # type: ignore[assignment]
+    """Notes whether a memory that a turn recalled was of use. Recall learns of it; the last word counts."""
     GetPreferences: _aio.UnaryUnaryMultiCallable[_memory_pb2.GetPreferencesRequest, _memory_pb2.GetPreferencesResponse]  # type: ignore[assignment]
     """What the user prefers."""
     UpdatePreferences: _aio.UnaryUnaryMultiCallable[_memory_pb2.UpdatePreferencesRequest, _memory_pb2.UpdatePreferencesResponse]  # type: ignore[assignment]
@@ -206,6 +210,14 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Looks after the user's memories now, as the server does from time to time: weighs new ones, merges what was said
         twice, summarises and archives what leaves the hot layers.
         """
+
+    @_abc_1.abstractmethod
+    def GiveFeedback(
+        self,
+        request: _memory_pb2.GiveFeedbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.GiveFeedbackResponse, _abc.Awaitable[_memory_pb2.GiveFeedbackResponse]]:
+        """Notes whether a memory that a turn recalled was of use. Recall learns of it; the last word counts."""
 
     @_abc_1.abstractmethod
     def GetPreferences(

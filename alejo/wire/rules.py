@@ -15,7 +15,7 @@ from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message as ProtoMessage
 
 from alejo.errors import InvalidArgument
-from alejo.v1 import plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import learning_pb2, memory_pb2, plugins_pb2, sessions_pb2, types_pb2
 
 Found = list[tuple[str, str]]
 Check = Callable[[Any, str, Found], None]
@@ -459,6 +459,21 @@ TABLE: dict[str, Rules] = {
     "PauseJobsRequest": Rules(_KIND),
     "ResumeJobsRequest": Rules(_KIND),
     "GetQueueStatusRequest": Rules({}),
+    # learning
+    "GiveFeedbackRequest": Rules(
+        {
+            "request_id": _REQUEST_ID,
+            "memory_id": identifier,
+            "turn_request_id": text(NAME),
+            "usefulness": member(memory_pb2.Usefulness.DESCRIPTOR),
+        },
+        required=("memory_id", "usefulness"),
+    ),
+    "GetLearningRequest": Rules({}),
+    "ListLearningLogRequest": Rules(_PAGE),
+    "ExportPairsRequest": Rules({"form": member(learning_pb2.PairForm.DESCRIPTOR), "without_personal_data": anything}),
+    "ListWeightsRequest": Rules({}),
+    "RollBackWeightsRequest": Rules({"request_id": _REQUEST_ID, "number": number(0, 1 << 53)}),
     # plugins and admin
     "ListPluginsRequest": Rules(_PAGE),
     "GetPluginRequest": _PLUGIN_NAME,

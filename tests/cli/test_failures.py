@@ -33,6 +33,7 @@ CALLS = {
     "facts correct": ["0" * 32, "tea"],
     "facts list": [],
     "facts restore": ["0" * 32],
+    "feedback": ["0" * 32, "--helpful"],
     "forget": ["train", "--yes"],
     "import": ["{}/talk.jsonl"],
     "jobs discard": ["0" * 32],
@@ -46,6 +47,12 @@ CALLS = {
     "keys add": ["app"],
     "keys list": [],
     "keys revoke": ["app"],
+    "learn": ["{}"],
+    "learning export": ["-o", "{}/pairs.jsonl"],
+    "learning log": [],
+    "learning stats": [],
+    "learning weights list": [],
+    "learning weights rollback": ["0"],
     "memories history": ["0" * 32],
     "memories list": [],
     "memories tidy": [],
@@ -103,6 +110,8 @@ MAKING = {"chat", "import", "keys add", "plugins disable", "plugins enable", "se
 MAKING |= {"compact", "erase", "export", "forget", "memories history", "memories list", "memories tidy", "preferences"}
 MAKING |= {"jobs discard", "jobs list", "jobs pause", "jobs requeue", "jobs resume", "jobs show", "jobs status"}
 MAKING |= {"jobs watch", "facts add", "facts around", "facts correct", "facts list", "facts restore"}
+MAKING |= {"feedback", "learn", "learning export", "learning log", "learning stats"}
+MAKING |= {"learning weights list", "learning weights rollback"}
 SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]
 
 

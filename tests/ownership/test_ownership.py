@@ -281,7 +281,7 @@ MADE_AGAIN = {
     "episode",
     "model_usage",
 }
-NOBODYS = {"api_key", "scope"}
+NOBODYS = {"api_key", "erasing", "erasure", "scope"}
 
 
 def test_every_table_is_exported() -> None:

@@ -14,7 +14,17 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from alejo.server.methods import Access, Method, methods
-from alejo.v1 import admin_pb2, chat_pb2, facts_pb2, jobs_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2
+from alejo.v1 import (
+    admin_pb2,
+    chat_pb2,
+    facts_pb2,
+    jobs_pb2,
+    learning_pb2,
+    memory_pb2,
+    ownership_pb2,
+    plugins_pb2,
+    sessions_pb2,
+)
 
 from .house import House, house, within
 
@@ -37,6 +47,7 @@ class Ana(msgspec.Struct):
     facts: str = ""
     jobs: str = ""
     erase: str = ""
+    recalled: str = ""  # a memory that a turn recalled
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -116,6 +127,15 @@ ROWS = {
     "JobsService/PauseJobs": Row(lambda _: jobs_pb2.PauseJobsRequest(kind="reflection")),
     "JobsService/ResumeJobs": Row(lambda _: jobs_pb2.ResumeJobsRequest(kind="reflection")),
     "JobsService/GetQueueStatus": Row(lambda _: jobs_pb2.GetQueueStatusRequest()),
+    "MemoryService/GiveFeedback": Row(
+        lambda ana: memory_pb2.GiveFeedbackRequest(memory_id=ana.recalled, usefulness=memory_pb2.USEFULNESS_HELPFUL),
+        Code.NOT_FOUND,
+    ),
+    "LearningService/GetLearning": Row(lambda _: learning_pb2.GetLearningRequest()),
+    "LearningService/ListLearningLog": Row(lambda _: learning_pb2.ListLearningLogRequest(page_size=1)),
+    "LearningService/ExportPairs": Row(lambda _: learning_pb2.ExportPairsRequest(form=learning_pb2.PAIR_FORM_OPENAI)),
+    "LearningService/ListWeights": Row(lambda _: learning_pb2.ListWeightsRequest()),
+    "LearningService/RollBackWeights": Row(lambda _: learning_pb2.RollBackWeightsRequest()),
     "OwnershipService/ExportUser": Row(lambda _: ownership_pb2.ExportUserRequest()),
     "OwnershipService/ImportUser": Row(lambda _: ownership_pb2.ImportUserRequest(data=EMPTY)),
     "OwnershipService/PreviewErase": Row(lambda _: ownership_pb2.PreviewEraseRequest()),
@@ -215,6 +235,8 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
     await call("ChatService/Chat", told, chat_pb2.ChatResponse)
     jobs = await call("JobsService/ListJobs", jobs_pb2.ListJobsRequest(page_size=1), jobs_pb2.ListJobsResponse)
     erase = ownership_pb2.PreviewEraseRequest()
+    asking = chat_pb2.ChatRequest(text="Which cousin paints boats?")
+    asked = await call("ChatService/Chat", asking, chat_pb2.ChatResponse)
     return Ana(
         said.session_id,
         kept.memories[0].id,
@@ -226,6 +248,7 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
         (await call("FactsService/ListFacts", every, facts_pb2.ListFactsResponse)).next_page_token,
         jobs.next_page_token,
         (await call("OwnershipService/PreviewErase", erase, ownership_pb2.PreviewEraseResponse)).preview,
+        asked.recalled[0].memory.id,
     )
 
 
