@@ -15,6 +15,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from math import sqrt
 from operator import mul
@@ -186,20 +187,29 @@ def _clauses(text: str, speaker: str, times: tuple[Mention, ...]) -> tuple[tuple
 
 
 def _choose(lines: Sequence[_Line], counts: Counter[str], room: int) -> list[_Line]:
-    """The lines that together tell most for their length, of at most so many words with who says them."""
+    """The lines that together tell most for their length, of at most so many words with who says them.
+
+    What a line is worth only falls as others are chosen, so only the best is reckoned anew (Minoux 1978).
+    """
     chosen: list[_Line] = []
     told: set[str] = set()
-    left, size = list(lines), 0
-    while left and size < room - _TELLING:
-        best = max(left, key=lambda line: _worth(line, told, counts))
-        left.remove(best)
-        if _worth(best, told, counts) <= 0:
+    waiting = [(-_worth(line, told, counts), number) for number, line in enumerate(lines)]
+    heapify(waiting)
+    size = 0
+    while waiting and size < room - _TELLING:
+        worth, number = heappop(waiting)
+        line = lines[number]
+        now = -_worth(line, told, counts)
+        if now > worth:  # it tells less than it did
+            heappush(waiting, (now, number))
+            continue
+        if not now:
             break
-        more = len(_written([*chosen, best]).split())
+        more = len(_written([*chosen, line]).split())
         if more <= room:
             size = more
-            chosen.append(best)
-            told |= best.words
+            chosen.append(line)
+            told |= line.words
     return sorted(chosen, key=lambda line: line.place)
 
 
