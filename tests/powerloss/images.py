@@ -144,7 +144,7 @@ async def judge(folder: Path, acknowledged: int, every: list[State], *, write: b
         return 12
     rows = {
         (table, record.key): (record.version, record.value)
-        for table in ("t", "log")
+        for table in sorted({table for state in every for table, _ in state})
         for record in await storage.scan(table, b"", limit=1 << 30)
     }
     # Each batch appends a row, so that the newest version tells which state it claims to be.

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ..proofs.size import size
 from .conftest import Script
 
 IMAGES = int(os.environ.get("ALEJO_CRASH_IMAGES", "1000"))
@@ -32,6 +33,18 @@ def test_nothing_acknowledged_is_lost(script: Script, recorder: Path, tmp_path: 
     assert set(found["kinds"]) == {"none", "all", "some", "torn"}
     assert found["acknowledged"] == found["stats"]["commits"] > found["stats"]["groups"]
     assert found["syncs"] == found["stats"]["syncs"] + 1  # and one for the new file
+
+
+def test_no_turn_and_no_promise_is_lost(script: Script, recorder: Path, tmp_path: Path) -> None:
+    """Cut while turns are told and worked through, every image is exactly as it was after one of the commits."""
+    record, history = tmp_path / "record", tmp_path / "history.json"
+    given = {"RECORD": str(record), "LD_PRELOAD": str(recorder)}
+    script("queue_workload.py", tmp_path / "data", history, size(60, 400), 1, **given)
+    found = script("images.py", record, history, tmp_path / "image", size(500, 2_000), 1)
+    print(found)
+    assert set(found["verdicts"]) == {"ok"}, found
+    assert found["verdicts"]["ok"] >= size(500, 2_000)
+    assert found["acknowledged"] == found["stats"]["commits"]
 
 
 @pytest.mark.parametrize("safety", ["nosync", "nometasync"])
