@@ -19,11 +19,13 @@ from typing import Any
 
 from alejo.clock import SystemClock
 from alejo.errors import InvalidArgument, PluginFailed
+from alejo.jobs import Job
 from alejo.plugins import Candidate, PluginHost, Slot, places
 from alejo.plugins.shapes import ROLES
 from alejo.roles import Work
 from alejo.settings import read
-from alejo.types import FactDraft, Image, MemoryDraft, PluginState, PluginStatus, Said, Session, SessionState
+from alejo.types import FactDraft, Image, MemoryDraft, PluginState, PluginStatus, Said, Scope, Session, SessionState
+from alejo.verdicts import Matter
 
 from .desk import NOW, lesson, message, turn
 
@@ -60,6 +62,8 @@ def samples(role: str, method: str) -> Sequence[Any]:
         "message_received": (said,),
         "response_generated": (said, said),
         "session_ended": (session,),
+        "job_failed": (Job("j1", Scope("local", "me"), session.id, "reflection", 1, 2, NOW, NOW),),
+        "review": (Matter("request", said.text),),
         "close": (),
     }
     if method == "memory_formed":
