@@ -667,6 +667,7 @@ class Recall:
         but: Sequence[int] = ...,
         min_coverage: float = 0.0,
         min_similarity: float = -1.0,
+        closely: int = 0,
     ) -> list[tuple[int, float, float, tuple[float, ...]]]:
         """The best memories as (number, score, coverage, shares by EVIDENCE), best first, equals by number.
 
@@ -681,7 +682,8 @@ class Recall:
 
         Found are memories from `after` on, before `before`, of `session`, among `only`, and of no message in `but`,
         as far as each is given. By words those are found that cover `min_coverage` of the question with their
-        neighbours, by meaning those of a cosine of `min_similarity`. Coverage is 0 to 1.
+        neighbours, by meaning those of a cosine of `min_similarity`. Coverage is 0 to 1. What a memory means
+        together with its neighbours, "dense_around", is weighed for the best `closely` by all else, or for all if 0.
 
         Raises InvalidValue for an unknown evidence, and for numbers outside their range.
         """

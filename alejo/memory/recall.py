@@ -22,6 +22,7 @@ from alejo.types import Evidence, Filter, Hit, Memory, RecallPlan, Scope
 
 _SECOND = 1_000_000
 _DELAY = 7 * 86400.0  # seconds after which half as much is told of what happened, about
+CLOSELY = 32  # with all candidates weighed by what stands around them no more is found, and it takes longer
 _HELD = 0.6  # of a query's information: what says so much of it is what "forget …" means
 _NEAREST = 50  # in meaning, and of a time: as many as the core takes
 _BATCH = 100  # by words, that the core weighs at a time
@@ -49,15 +50,17 @@ def rank(
     but: str = "",
     spans: Sequence[Span] | None = None,
     asked: Question | None = None,
+    closely: int = CLOSELY,
 ) -> tuple[list[Found], bool]:
     """The best `most` memories that may be found, best first, and whether there are more.
 
     Those are the memories that cover enough of the query's words, the nearest in meaning if they are near enough, and
     those of the time that the query names; see `alejo._core.Recall`. `now` is in µs; `but` is a message that asks this:
     its memories are left out, and so is the same question whenever it was asked. `spans` are the times the query names,
-    or those it names in UTC; `asked` is the query as the index takes it, if that is known.
+    or those it names in UTC; `asked` is the query as the index takes it, if that is known. What stands around them is
+    weighed for the best `closely`, or for all if that is 0.
     """
-    return _rank(index, asked or index.asked(query), query, wanted, plan, now, most, but, spans)
+    return _rank(index, asked or index.asked(query), query, wanted, plan, now, most, but, spans, closely)
 
 
 def _rank(
@@ -70,6 +73,7 @@ def _rank(
     most: int,
     but: str = "",
     spans: Sequence[Span] | None = None,
+    closely: int = CLOSELY,
 ) -> tuple[list[Found], bool]:
     session = index.session(wanted.session_id) if wanted.session_id else None
     if wanted.session_id and session is None:
@@ -96,6 +100,7 @@ def _rank(
         asks_name=signs.asks_name(query),
         min_coverage=plan.min_coverage,
         min_similarity=plan.min_similarity,
+        closely=closely,
         **passing,
     )
     if asked.meaning is None or not outside(index.vectors):

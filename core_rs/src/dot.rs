@@ -98,6 +98,22 @@ impl ByteDot {
     }
 }
 
+/// Adds `scale` times what a row of codes above `zero` stands for.
+pub(crate) fn add(sum: &mut [f32], row: &[u8], zero: u8, scale: f32) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has the feature.
+        return unsafe { x86::add_avx2(sum, row, zero, scale) };
+    }
+    add_plain(sum, row, zero, scale);
+}
+
+/// As [`dot_plain`], the same on every machine.
+#[inline(always)]
+fn add_plain(sum: &mut [f32], row: &[u8], zero: u8, scale: f32) {
+    sum.iter_mut().zip(row).for_each(|(sum, &code)| *sum += scale * (i32::from(code) - i32::from(zero)) as f32);
+}
+
 /// Has the caches fetch what is soon to be read, where that can be asked for.
 pub(crate) fn fetch<T>(row: &[T]) {
     #[cfg(target_arch = "x86_64")]
@@ -114,7 +130,12 @@ pub(crate) fn fetch<T>(row: &[T]) {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{BLOCK, dot_plain};
+    use super::{BLOCK, add_plain, dot_plain};
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn add_avx2(sum: &mut [f32], row: &[u8], zero: u8, scale: f32) {
+        add_plain(sum, row, zero, scale);
+    }
 
     #[target_feature(enable = "avx512f")]
     pub(super) fn dot_avx512(one: &[f32], other: &[f32]) -> f32 {

@@ -4,6 +4,7 @@
 //!    names a time, the nearest of that time; of each sort only what the filter lets through.
 //! 2. For each the evidence is gathered, [`EVIDENCE`]: of its own words and meaning, of what was said around it in its session,
 //!    and of what is known of it besides.
+//!    What takes longest to gather, what it means together with those it hears, is gathered for the best of them alone.
 //! 3. Score = the sum of weight · evidence; each product is a share, and the shares are the explanation.
 //!
 //! Evidence is absolute: it depends on the question and on what was said, not on which other candidates there are; so it means
@@ -32,6 +33,7 @@ pub const EVIDENCE: [&str; KINDS] = [
     "pieces",
     "pieces_asked",
     "dense",
+    "dense_around",
     "speaker",
     "date",
     "time",
@@ -43,19 +45,20 @@ pub const EVIDENCE: [&str; KINDS] = [
     "kind",
 ];
 /// How many kinds of evidence there are.
-pub const KINDS: usize = 15;
+pub const KINDS: usize = 16;
 const LEXICAL: usize = 0;
 const PIECES: usize = 3;
 const DENSE: usize = 5;
-const SPEAKER: usize = 6;
-const DATE: usize = 7;
-const TIME: usize = 8;
-const NAMES: usize = 9;
-const QUESTION: usize = 10;
-const LENGTH: usize = 11;
-const IMPORTANCE: usize = 12;
-const RECENCY: usize = 13;
-const KIND: usize = 14;
+const DENSE_AROUND: usize = 6;
+const SPEAKER: usize = 7;
+const DATE: usize = 8;
+const TIME: usize = 9;
+const NAMES: usize = 10;
+const QUESTION: usize = 11;
+const LENGTH: usize = 12;
+const IMPORTANCE: usize = 13;
+const RECENCY: usize = 14;
+const KIND: usize = 15;
 
 /// So many of the best by words are weighed together, with those that are found otherwise.
 pub const BY_WORDS: usize = 100;
@@ -183,18 +186,22 @@ pub struct Question<'a> {
 
 /// How evidence is weighed; see [`EVIDENCE`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Weights([f32; KINDS]);
+pub struct Weights {
+    each: [f32; KINDS],
+    /// So many of the best are weighed by what stands around them too; all if 0.
+    closely: usize,
+}
 
 impl Weights {
     /// Weights of −100 to 100.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] for any other.
-    pub fn new(weights: [f32; KINDS]) -> Result<Self> {
-        for weight in weights {
+    pub fn new(each: [f32; KINDS], closely: usize) -> Result<Self> {
+        for weight in each {
             in_range("a weight", weight, -MOST, MOST)?;
         }
-        Ok(Self(weights))
+        Ok(Self { each, closely })
     }
 }
 
@@ -260,7 +267,7 @@ impl Recall {
             found = sources.lexical.find(question.otherwise);
         }
         let unit = found.idf().max(f32::MIN_POSITIVE);
-        let (scale, most) = (weights.0[LEXICAL].max(0.0) / unit, self.most(filter, weights));
+        let (scale, most) = (weights.each[LEXICAL].max(0.0) / unit, self.most(filter, weights));
         // Whole batches, also after those are taken out that are near.
         let by_words = match limit {
             0 => 0,
@@ -294,19 +301,19 @@ impl Recall {
         move |choice| {
             let class = filter.class(choice.kind)?;
             self.passes(choice, filter).then(|| {
-                weights.0[SPEAKER] * class.speaker
-                    + weights.0[KIND] * class.kind
-                    + weights.0[RECENCY] * question.recency(choice.time)
-                    + weights.0[DATE] * question.dated(choice.time)
+                weights.each[SPEAKER] * class.speaker
+                    + weights.each[KIND] * class.kind
+                    + weights.each[RECENCY] * question.recency(choice.time)
+                    + weights.each[DATE] * question.dated(choice.time)
             })
         }
     }
 
     /// No such shares are more.
     fn most(&self, filter: &Filter, weights: &Weights) -> f32 {
-        let of = |class: &Class| weights.0[SPEAKER] * class.speaker + weights.0[KIND] * class.kind;
+        let of = |class: &Class| weights.each[SPEAKER] * class.speaker + weights.each[KIND] * class.kind;
         let best = filter.classes.iter().flatten().map(of).fold(0.0, f32::max);
-        best + weights.0[RECENCY].max(0.0) + weights.0[DATE].max(0.0)
+        best + weights.each[RECENCY].max(0.0) + weights.each[DATE].max(0.0)
     }
 
     fn passes(&self, choice: &Choice, filter: &Filter) -> bool {

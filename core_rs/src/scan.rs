@@ -10,7 +10,7 @@ mod dump;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use crate::dot::{BLOCK, ByteDot, dot};
+use crate::dot::{BLOCK, ByteDot, add, dot};
 use crate::error::{Error, Result};
 use crate::lines::Lines;
 use crate::numbers::Numbered;
@@ -254,6 +254,24 @@ impl Scan {
         let place = *self.places.get(&id)? as usize;
         let product = asked.kernel.of(self.codes.row(place), &asked.steps) - asked.over;
         Some(product as f32 * (self.bounds[place].scale * asked.coded.scale))
+    }
+
+    /// The cosine of a vector with the sum of others, each times its weight, by their codes; None if there is none of them.
+    pub(crate) fn together(
+        &self,
+        ids: impl Iterator<Item = (u64, f32)>,
+        query: &[f32],
+        sum: &mut Vec<f32>,
+    ) -> Option<f32> {
+        sum.clear();
+        for (id, weight) in ids {
+            if let Some(&place) = self.places.get(&id) {
+                sum.resize(self.dimensions, 0.0);
+                add(sum, self.codes.row(place as usize), ZERO, weight * self.bounds[place as usize].scale);
+            }
+        }
+        let lengths = dot(sum, sum).sqrt() * dot(query, query).sqrt();
+        (!sum.is_empty()).then(|| if lengths > 0.0 { dot(sum, query) / lengths } else { 0.0 })
     }
 
     /// The codes of vectors, to compare them with each other; zeros for a number there is no vector of.

@@ -69,7 +69,7 @@ impl Kept {
     }
 
     fn rank(&self, question: &Question, filter: &Filter, weights: &[f32; KINDS], limit: usize) -> Vec<Hit> {
-        self.recall.rank(self.sources(), question, filter, &Weights::new(*weights).unwrap(), limit).unwrap()
+        self.recall.rank(self.sources(), question, filter, &Weights::new(*weights, 0).unwrap(), limit).unwrap()
     }
 
     /// Who stands around a memory in its session, from the farthest before it to the farthest after, itself in the middle.
@@ -124,6 +124,9 @@ impl Kept {
         let traits = memory.traits;
         let own = |number: u64| self.bm25(&self.counts(number, |_| 0.0), question.text);
         let class = filter.classes.get(memory.kind as usize).copied().flatten();
+        let weight = |offset| WINDOW.iter().find(|each| each.0 == offset).map_or(1.0, |each| f64::from(each.1));
+        let around = self.around(number, 2).into_iter();
+        let heard: Vec<_> = around.map(|(offset, other)| (&*self.model[&other].text, weight(offset))).collect();
         let evidence = |name: &str| match name {
             "lexical" => self.bm25(&self.heard(number), question.text),
             "lexical_own" => own(number),
@@ -131,6 +134,7 @@ impl Kept {
             "pieces" => alike(question.text, &memory.text),
             "pieces_asked" => asked.map_or(0.0, |asked| alike(question.text, &self.model[&asked].text)),
             "dense" => cosine(question, &memory.text),
+            "dense_around" => together(question, &heard),
             "speaker" => class.map_or(0.0, |class| class.speaker.into()),
             "date" => dated(question, memory.time),
             "time" => is(question.asks_when && traits.dated),
@@ -189,6 +193,18 @@ fn cosine(question: &Question, text: &str) -> f64 {
         return 0.0;
     }
     meaning.iter().zip(TABLE.embed(text)).map(|(a, b)| f64::from(*a) * f64::from(b)).sum()
+}
+
+/// The cosine of the question and the sum of texts, each times its weight.
+fn together(question: &Question, texts: &[(&str, f64)]) -> f64 {
+    let Meaning::Vector(meaning) = question.meaning else { return 0.0 };
+    let mut sum = vec![0.0; 256];
+    for (text, weight) in texts.iter().filter(|each| !each.0.is_empty()) {
+        sum.iter_mut().zip(TABLE.embed(text)).for_each(|(sum, number)| *sum += weight * f64::from(number));
+    }
+    let length = sum.iter().map(|number| number * number).sum::<f64>().sqrt();
+    let product: f64 = sum.iter().zip(meaning).map(|(number, other)| number * f64::from(*other)).sum();
+    if length > 0.0 { product / length } else { 0.0 }
 }
 
 /// How much of the pieces of one text those of another mean, as the table has them.
@@ -308,7 +324,10 @@ proptest! {
         if let Some(meaning) = &meaning {
             let cosines: HashMap<u64, f32> = kept.vectors.search(meaning, 0).unwrap().into_iter().collect();
             let elsewhere = Question { meaning: Meaning::Cosines(&cosines), ..question };
-            prop_assert_eq!(kept.rank(&elsewhere, &filter, &weights, 0), hits);
+            // But for what only vectors tell.
+            let mut weights = weights;
+            weights[EVIDENCE.iter().position(|name| *name == "dense_around").unwrap()] = 0.0;
+            prop_assert_eq!(kept.rank(&elsewhere, &filter, &weights, 0), kept.rank(&question, &filter, &weights, 0));
         }
     }
 }

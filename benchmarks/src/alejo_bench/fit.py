@@ -1,10 +1,10 @@
 """How much each evidence of a recall weighs: `alejo bench fit`, which writes the weights that ALEJO ships.
 
 Conversations are imported and asked about as `recall` does it; the evidence is what the shipped code makes of each
-candidate. The weights are those under which the turns that answer a question are likeliest, where the chance of a turn
-is the softmax of its score over all candidates of its question (ListNet: Cao et al., "Learning to Rank: From Pairwise
-Approach to Listwise Approach", 2007), by gradient descent (Adam: Kingma and Ba, 2015) with a ridge. Each question
-counts the same. They are fitted on benchmarks/corpora/recall, and on what `--data` adds to it, but for LoCoMo's
+candidate. The weights are those under which turns that answer a question are likeliest to stand before candidates that
+do not, where the chance of that is the logistic of the difference of their scores (RankNet: Burges et al., "Learning to
+Rank using Gradient Descent", 2005), by gradient descent (Adam: Kingma and Ba, 2015) with a ridge. Each question counts
+the same. They are fitted on benchmarks/corpora/recall, and on what `--data` adds to it, but for LoCoMo's
 category 5: what it asks of one person was said by the other.
 
     recall@5, recall@10, mrr   of each corpus, its conversations ranked by weights that were fitted on all others
@@ -47,9 +47,9 @@ WEIGHTS = Path(alejo_memory.__file__).parent / "weights.json"
 _MOST = 150  # candidates: beyond them a recall looks at words alone
 _EVERY = 5
 _ASTRAY = "5"
-_STEPS = 400
+_STEPS = 200
 _RATE = 0.05
-_RIDGE = 3e-2  # less fits one sort of conversation, and finds less in others
+_RIDGE = 3e-3  # less fits one sort of conversation, and finds less in others
 
 Matrix = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ async def _evidence(corpus: Corpus, folder: Path, turns: recall_ours.Turns) -> l
                 clock.moment = question.asked
                 plan, _ = await assistant.memories.plan(question.text)
                 plan = msgspec.structs.replace(plan, weights=dict.fromkeys(FITTED, 1.0))
-                hits, _ = recall.rank(index, question.text, EVERYTHING, plan, clock.now(), most=_MOST)
+                hits, _ = recall.rank(index, question.text, EVERYTHING, plan, clock.now(), most=_MOST, closely=0)
                 places = [turns[each.id].get(index.entries[hit.doc].id, "") for hit in hits]
                 asked.append(_asked(corpus, each, question, places, [hit.shares for hit in hits]))
     return asked
@@ -107,32 +107,37 @@ async def _evidence(corpus: Corpus, folder: Path, turns: recall_ours.Turns) -> l
 def _asked(
     corpus: Corpus, conversation: Conversation, question: Question, turns: list[str], shares: Sequence[Sequence[float]]
 ) -> Asked:
+    said = [place for place, turn in enumerate(turns) if turn]  # and not what reflection made of it meanwhile
     columns = [EVIDENCE.index(name) for name in FITTED]
-    rows = np.array(shares, dtype=np.float64).reshape(-1, len(EVIDENCE))[:, columns]
-    return Asked(corpus.name, conversation.id, question, turns, rows)
+    rows = np.array(shares, dtype=np.float64).reshape(-1, len(EVIDENCE))[said][:, columns]
+    return Asked(corpus.name, conversation.id, question, [turns[place] for place in said], rows)
 
 
 def fit(asked: Sequence[Asked]) -> Matrix:
-    """The weights under which the answers are likeliest."""
-    told = [each for each in asked if _ASTRAY not in each.question.cases and each.question.gold & set(each.turns)]
-    rows = np.concatenate([each.evidence for each in told])
-    scale = rows.std(axis=0) + 1e-9
-    rows /= scale
-    sizes = np.array([len(each.turns) for each in told])
-    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    gold = np.concatenate([[turn in each.question.gold for turn in each.turns] for each in told]).astype(np.float64)
-    wanted = (gold / np.repeat(np.add.reduceat(gold, starts), sizes)) @ rows / len(told)
-    weights, first, second = (np.zeros(rows.shape[1]) for _ in range(3))
+    """The weights under which the answers are likeliest to stand before the rest."""
+    told = [each for each in asked if _ASTRAY not in each.question.cases]
+    scale = np.concatenate([each.evidence for each in told]).std(axis=0) + 1e-9
+    pairs = [_pairs(each) / scale for each in told]
+    ahead = np.concatenate(pairs).astype(np.float32)
+    counts = np.concatenate([np.full(len(each), 1 / max(1, len(each))) for each in pairs]) / sum(
+        map(bool, map(len, pairs))
+    )
+    weights, first, second = (np.zeros(ahead.shape[1]) for _ in range(3))
     for step in range(1, _STEPS + 1):
-        scores = rows @ weights
-        chances = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), sizes))
-        chances /= np.repeat(np.add.reduceat(chances, starts), sizes)
-        slope = chances @ rows / len(told) - wanted + _RIDGE * weights
+        behind = counts / (1 + np.exp(ahead @ weights))
+        slope = _RIDGE * weights - behind @ ahead
         first = 0.9 * first + 0.1 * slope
         second = 0.99 * second + 0.01 * slope**2
         weights -= _RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
     fitted: Matrix = weights / scale
     return fitted
+
+
+def _pairs(asked: Asked) -> Matrix:
+    """By how much the evidence of each turn that answers exceeds that of each that does not."""
+    gold = np.array([turn in asked.question.gold for turn in asked.turns], dtype=bool)
+    ahead: Matrix = asked.evidence[gold][:, None] - asked.evidence[~gold][None]
+    return ahead.reshape(-1, asked.evidence.shape[1])
 
 
 def _left_out(name: str, asked: Sequence[Asked]) -> list[Row]:

@@ -63,6 +63,20 @@ impl Index {
         beside.map(|slot| (slot != NOBODY).then(|| self.documents.at(slot).number))
     }
 
+    /// Whom a document hears in its session, each with how much of what it says counts.
+    pub fn heard(&self, number: u64) -> impl Iterator<Item = (u64, f32)> {
+        let slot = self.documents.find(number).unwrap_or(NOBODY);
+        let mut beside = [slot; 2];
+        (1..=self.reach).flat_map(move |distance| {
+            beside = [self.sessions.beside(beside[0])[0], self.sessions.beside(beside[1])[1]];
+            let weights = self.params.window().at(distance).map(|weight| weight as f32 / 1000.0);
+            let heard = |(slot, weight): (Slot, f32)| {
+                (slot != NOBODY && weight > 0.0).then(|| (self.documents.at(slot).number, weight))
+            };
+            beside.into_iter().zip(weights).filter_map(heard)
+        })
+    }
+
     fn choice(&self, slot: Slot) -> Choice {
         let document = self.documents.at(slot);
         Choice { doc: document.number, kind: document.kind, time: document.time }

@@ -104,11 +104,11 @@ impl Recall {
     #[pyo3(signature = (
         text, limit, *, weights, now, half_life, otherwise = "", known = "", meaning = None, cosines = None, classes = Vec::new(), spans = Vec::new(), delay = 1.0, asks_when = false,
         asks_name = false, after = None, before = None, session = None, only = None, but = Vec::new(), min_coverage = 0.0,
-        min_similarity = -1.0,
+        min_similarity = -1.0, closely = 0,
     ))]
     #[pyo3(
         text_signature = "($self, text, limit, *, weights, now, half_life, otherwise='', known='', meaning=None, cosines=None, classes=(), spans=(), delay=1.0, asks_when=False, \
-        asks_name=False, after=None, before=None, session=None, only=None, but=(), min_coverage=0.0, min_similarity=-1.0)"
+        asks_name=False, after=None, before=None, session=None, only=None, but=(), min_coverage=0.0, min_similarity=-1.0, closely=0)"
     )]
     fn rank<'py>(
         &self,
@@ -134,11 +134,12 @@ impl Recall {
         but: Vec<u64>,
         min_coverage: f32,
         min_similarity: f32,
+        closely: usize,
     ) -> PyResult<Vec<Found<'py>>> {
         if !(half_life > 0.0 && delay > 0.0) || min_coverage.is_nan() || min_similarity.is_nan() {
             return Err(Error::Meaningless("a half-life or delay is a number above 0, and a bound is a number").into());
         }
-        let weights = weights_of(weights)?;
+        let weights = weights_of(weights, closely)?;
         let classes = classes.into_iter().map(|class| class.map(class_of).transpose()).collect::<Result<_>>()?;
         let meaning = meaning.map(|meaning| meaning.numbers(py)).transpose()?;
         let meaning = match (meaning.as_deref(), &cosines) {
@@ -227,13 +228,13 @@ impl Recall {
     }
 }
 
-fn weights_of(weights: &Bound<'_, PyMapping>) -> PyResult<Weights> {
+fn weights_of(weights: &Bound<'_, PyMapping>, closely: usize) -> PyResult<Weights> {
     let mut each = [0.0; KINDS];
     for item in weights.items()? {
         let (name, weight): (PyBackedStr, f32) = item.extract()?;
         each[recall::kind(&name)?] = weight;
     }
-    Ok(Weights::new(each)?)
+    Ok(Weights::new(each, closely)?)
 }
 
 fn class_of((speaker, kind): (f32, f32)) -> Result<Class> {

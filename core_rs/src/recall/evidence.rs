@@ -1,12 +1,15 @@
 //! The evidence of each candidate, and what it comes to.
 
+use std::cmp::Ordering;
+
 use super::pieces::Pieces;
 use super::{
-    DATE, DENSE, Filter, Hit, IMPORTANCE, KIND, KINDS, LENGTH, LEXICAL, Meaning, Memory, NAMES, PIECES, QUESTION,
-    Question, RECENCY, Recall, SPEAKER, Sources, TIME, Weights,
+    DATE, DENSE, DENSE_AROUND, Filter, Hit, IMPORTANCE, KIND, KINDS, LENGTH, LEXICAL, Meaning, Memory, NAMES, PIECES,
+    QUESTION, Question, RECENCY, Recall, SPEAKER, Sources, TIME, Weights,
 };
 use crate::error::Result;
 use crate::lexical::{Choice, Found};
+use crate::scan::{Asked, Scan};
 
 /// What the evidence of one question is made from.
 pub(super) struct Columns<'a> {
@@ -28,7 +31,7 @@ impl<'a> Columns<'a> {
         Self { recall, sources, question, filter, pieces }
     }
 
-    /// Candidates weighed by all evidence, best first, equals by number.
+    /// Candidates weighed by all evidence, best first, equals by number; what stands around them by the best of them alone.
     pub(super) fn weigh(&self, docs: &[u64], found: &mut Found, unit: f32, weights: &Weights) -> Result<Vec<Hit>> {
         let beside: Vec<_> = docs.iter().map(|&doc| self.sources.lexical.beside(doc)).collect();
         // What stands behind a question may be its answer.
@@ -37,10 +40,7 @@ impl<'a> Columns<'a> {
         let memories: Vec<Option<&Memory>> = docs.iter().map(|&doc| self.memory(doc)).collect();
         let all = memories.iter().chain(&asked).flatten().map(|memory| &*memory.pieces);
         let pieces = Pieces::new(self.sources.table, &self.pieces, all);
-        let asked_of = match self.question.meaning {
-            Meaning::Vector(meaning) => Some(self.sources.vectors.asked(meaning)?),
-            _ => None,
-        };
+        let meant = Meant::new(self.question.meaning, self.sources.vectors)?;
         let words = found.words(docs);
         let mut room = Vec::new();
         let mut hits = Vec::with_capacity(docs.len());
@@ -51,16 +51,24 @@ impl<'a> Columns<'a> {
             evidence[LEXICAL..LEXICAL + 3].copy_from_slice(&counts.map(|bm25| bm25 / unit));
             evidence[PIECES] = pieces.found(&memory.pieces, &mut room);
             evidence[PIECES + 1] = asked[at].map_or(0.0, |asked| pieces.found(&asked.pieces, &mut room));
-            let cosine = match (self.question.meaning, &asked_of) {
-                (Meaning::Cosines(cosines), _) => cosines.get(&doc).copied(),
-                (_, Some(meaning)) => self.sources.vectors.product(doc, meaning),
-                _ => None,
-            };
-            evidence[DENSE] = cosine.unwrap_or(0.0);
+            evidence[DENSE] = meant.alone(doc);
             hits.push(hit(doc, words[at].coverage, &evidence, weights));
         }
-        hits.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then(one.doc.cmp(&other.doc)));
+        hits.sort_unstable_by(order);
+        let closely = if weights.closely == 0 { hits.len() } else { weights.closely.min(hits.len()) };
+        self.look_closely(&mut hits[..closely], &meant, weights);
+        hits.sort_unstable_by(order);
         Ok(hits)
+    }
+
+    /// Adds what the memories mean together with those whom they hear.
+    fn look_closely(&self, hits: &mut [Hit], meant: &Meant, weights: &Weights) {
+        let mut sum = Vec::new();
+        let weight = weights.each[DENSE_AROUND];
+        for hit in hits.iter_mut().filter(|_| weight != 0.0) {
+            hit.shares[DENSE_AROUND] = weight * meant.among(hit.doc, self.sources.lexical.heard(hit.doc), &mut sum);
+            hit.score = hit.shares.iter().sum();
+        }
     }
 
     fn memory(&self, number: u64) -> Option<&'a Memory> {
@@ -87,9 +95,45 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// What the query means beside what memories mean.
+struct Meant<'a> {
+    meaning: Meaning<'a>,
+    vectors: &'a Scan,
+    asked: Option<Asked>,
+}
+
+impl<'a> Meant<'a> {
+    fn new(meaning: Meaning<'a>, vectors: &'a Scan) -> Result<Self> {
+        let asked = if let Meaning::Vector(meaning) = meaning { Some(vectors.asked(meaning)?) } else { None };
+        Ok(Self { meaning, vectors, asked })
+    }
+
+    /// The cosine of the query and a memory.
+    fn alone(&self, number: u64) -> f32 {
+        let cosine = match (self.meaning, &self.asked) {
+            (Meaning::Cosines(cosines), _) => cosines.get(&number).copied(),
+            (_, Some(asked)) => self.vectors.product(number, asked),
+            _ => None,
+        };
+        cosine.unwrap_or(0.0)
+    }
+
+    /// The cosine of the query and a memory together with those whom it hears; alone, where vectors cannot be read.
+    fn among(&self, number: u64, heard: impl Iterator<Item = (u64, f32)>, sum: &mut Vec<f32>) -> f32 {
+        let Meaning::Vector(meaning) = self.meaning else { return self.alone(number) };
+        let all = [(number, 1.0)].into_iter().chain(heard);
+        self.vectors.together(all, meaning, sum).unwrap_or(0.0)
+    }
+}
+
+/// The best first, equals by number.
+fn order(one: &Hit, other: &Hit) -> Ordering {
+    other.score.total_cmp(&one.score).then(one.doc.cmp(&other.doc))
+}
+
 fn hit(doc: u64, coverage: f32, evidence: &[f32; KINDS], weights: &Weights) -> Hit {
     let mut shares = [0.0; KINDS];
-    for ((share, evidence), weight) in shares.iter_mut().zip(evidence).zip(&weights.0) {
+    for ((share, evidence), weight) in shares.iter_mut().zip(evidence).zip(&weights.each) {
         *share = weight * evidence;
     }
     Hit { doc, score: shares.iter().sum(), coverage, shares }
