@@ -9,7 +9,21 @@ import click
 import msgspec
 
 from alejo.cli import options
-from alejo_bench import conscience, core, fit, memory, overhead, plugins, quotes, recall, reflection, replay, report
+from alejo_bench import (
+    conscience,
+    core,
+    emotion,
+    emotion_fit,
+    fit,
+    memory,
+    overhead,
+    plugins,
+    quotes,
+    recall,
+    reflection,
+    replay,
+    report,
+)
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -29,6 +43,8 @@ BENCHES: dict[str, ModuleType] = {
     "cache-replay": replay,
     "conscience": conscience,
     "core": core,
+    "emotion": emotion,
+    "emotion-fit": emotion_fit,
     "fit": fit,
     "memory": memory,
     "overhead": overhead,

@@ -1,4 +1,4 @@
-"""From words to valence, arousal and named emotions.
+"""From words to valence, arousal and named emotions; what no single word tells, a classifier of the text does.
 
 The manner is that of rule-based lexicon methods (C. Hutto and E. Gilbert, "VADER", ICWSM 2014): each word's feeling
 is turned by a negation and scaled by the words before it, and the sum is brought into -1..1 by x / sqrt(x² + a). The
@@ -8,11 +8,13 @@ words, values and factors are our own; the emotions' names are those of GoEmotio
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
 from alejo.types import Appraisal, Emotion
 
+from .classifier import classifier
 from .lexicon import Entry, Lexicon, lexicon, tokens
 
 REACH = 3  # how many words back a negation or an intensifier still counts
@@ -25,6 +27,11 @@ HEIGHTENED = frozenset({"this", "so", "more"})
 HEIGHTENING = frozenset({"never", "can't", "cannot", "couldn't"})
 CONTRAST = frozenset({"but", "however", "although", "though", "yet"})
 # What a turned feeling leaves behind.
+BESIDE = 0.3  # of what the classifier says counts beside words of the lexicon
+CALM = 0.4  # the arousal of an emotion that is sure and that no word of the lexicon tells
+_GOOD = "admiration amusement approval caring desire excitement gratitude joy love optimism pride relief"
+_BAD = "anger annoyance disappointment disapproval disgust embarrassment fear grief nervousness remorse sadness"
+GOOD, BAD = frozenset(_GOOD.split()), frozenset(_BAD.split())
 TURNED_INTO = {True: (("disappointment", 0.7), ("disapproval", 0.4)), False: (("approval", 0.5), ("relief", 0.4))}
 
 
@@ -57,15 +64,17 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Feeling:
-    """The built-in emotion model: deterministic, and linear in the text's length."""
+    """The built-in emotion model: deterministic, and linear in the text's length but for the words it names."""
 
     async def appraise(self, text: str) -> Appraisal:
         """Valence from -1 to 1, arousal from 0 to 1, and emotions with the words that carried them. Never raises."""
         said = Said.of(text)
         felt = _found(said, lexicon())
+        shown = classifier().found(text)
         marks = min(3, max((len(token) for token in said.written if token[0] == "!"), default=0))
         if not felt:
-            return Appraisal(valence=0.0, arousal=round(0.1 * marks, 3))
+            arousal = min(1.0, 0.1 * marks + CALM * max((p for _, p in shown), default=0.0))
+            return Appraisal(_leaning(shown), round(arousal, 3), _named(felt, shown, said))
         _weigh_contrast(felt, said.lower)
         total = sum(item.valence for item in felt) * (1 + 0.06 * marks)
         strongest = sorted((item.arousal for item in felt), reverse=True)[:3]
@@ -73,7 +82,7 @@ class Feeling:
         return Appraisal(
             valence=round(total / math.sqrt(total * total + ALPHA), 3),
             arousal=round(arousal, 3),
-            emotions=_named(felt),
+            emotions=_named(felt, shown, said),
         )
 
 
@@ -137,12 +146,28 @@ def _weigh_contrast(felt: list[Felt], lower: list[str]) -> None:
         item.valence *= 0.6 if item.at < turns[-1] else 1.3
 
 
-def _named(felt: list[Felt]) -> tuple[Emotion, ...]:
+def _leaning(shown: Sequence[tuple[str, float]]) -> float:
+    """The valence of emotions without a word of the lexicon: the surest good one less the surest bad one."""
+    good = max((p for name, p in shown if name in GOOD), default=0.0)
+    bad = max((p for name, p in shown if name in BAD), default=0.0)
+    return round(good - bad, 3)
+
+
+def _named(felt: list[Felt], shown: Sequence[tuple[str, float]], said: Said) -> tuple[Emotion, ...]:
+    """The emotions of words of the lexicon, and those of the text as a whole that no such word tells."""
     without: dict[str, float] = {}
     words: dict[str, dict[str, None]] = {}
     for item in felt:
         for name, strength in item.emotions:
             without[name] = without.get(name, 1.0) * (1 - strength)
             words.setdefault(name, {})[item.words] = None
+    total = sum(item.valence for item in felt)
+    for name, probability in shown:
+        if name in words or (total > 0 and name in BAD) or (total < 0 and name in GOOD):
+            continue  # of "not happy" it sees that it is happy
+        carried = classifier().because(said.written, name)
+        if carried:
+            without[name] = 1 - probability * (BESIDE if felt else 1)
+            words[name] = dict.fromkeys(carried)
     named = [Emotion(name, round(1 - rest, 3), tuple(words[name])) for name, rest in without.items()]
     return tuple(sorted(named, key=lambda emotion: (-emotion.strength, emotion.name)))
