@@ -11,7 +11,7 @@ import structlog
 COMMAND = (sys.executable, "-m", "alejo", "reflect", "--beside")
 LEAST_REST, MOST_REST = 0.5, 60.0  # seconds before a worker that ended is started again
 WELL_SECONDS = 60.0  # after so long a worker is taken for sound
-STOPPING_SECONDS = 8.0
+STOPPING_SECONDS = 4.0
 
 
 class Crew:

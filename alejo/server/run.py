@@ -252,6 +252,8 @@ class Server:
             if gate is not None and health is not None:
                 health.drain()
                 gate.close()
+                if self._workers is not None:
+                    self._workers.stop()  # beside the calls that finish
                 await self._emptied(gate, max(0.0, seconds - _LAST_SECONDS))
                 unfinished = gate.end()
                 await self._emptied(gate, _LAST_SECONDS / 2)

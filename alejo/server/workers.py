@@ -36,10 +36,15 @@ class Workers:
         if self.crew is not None:
             self._running = asyncio.create_task(self._run(self.crew))
 
-    async def close(self) -> None:
-        """Ends the own workers, which give back what they have under way, and lets go of the others."""
-        if self._running is not None and self.crew is not None:
+    def stop(self) -> None:
+        """Asks the own workers to end, which give back what they have under way."""
+        if self.crew is not None:
             self.crew.stop()
+
+    async def close(self) -> None:
+        """Waits until the own workers have ended, and lets go of the others."""
+        self.stop()
+        if self._running is not None:
             await asyncio.wait([self._running])
         await self.relay.close()
 
