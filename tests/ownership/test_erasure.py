@@ -241,7 +241,7 @@ async def test_those_who_write_meanwhile_lose_nothing(bare: Assistant) -> None:
 
     writers = [asyncio.create_task(write(number)) for number in range(4)]
     for _ in range(3):
-        while not (await bare.erasures.preview(ADA)).token:  # until something is there again
+        while not (await bare.erasures.preview(ADA)).token:  # noqa: ASYNC110 - until something is there again
             await asyncio.sleep(0)
         receipt = await erased(bare, ADA)
     left = {memory.id for memory in (await bare.memories.list(ADA, Page(1000)))[0]}
