@@ -1,10 +1,11 @@
-"""What is made of what was said behind the answers, and at what cost: `reflection_quality` and `reflection_speed`."""
+"""What is made of what was said behind the answers, and at what cost: `reflection_quality`, `reflection_speed`
+and `reflection_learning`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import corpora, reflection_quality, reflection_speed
+from . import corpora, reflection_learning, reflection_quality, reflection_speed
 from .report import Row
 
 if TYPE_CHECKING:
@@ -14,4 +15,6 @@ if TYPE_CHECKING:
 def run(options: Options) -> list[Row]:
     """The rows of every part."""
     rows = reflection_quality.measure(corpora.read(options.data), options.judge, options.verdicts)
-    return rows if options.judge else rows + reflection_speed.measure(quick=options.quick)
+    if options.judge:
+        return rows
+    return rows + reflection_learning.measure(quick=options.quick) + reflection_speed.measure(quick=options.quick)
