@@ -53,7 +53,8 @@ class Reflection:
     """The rooms of reflection over one store. `processors` are fixed from the start; `kinds` are their names.
 
     `worker` is the one of this process, None while it only makes promises. `concurrency` is how many batches it works
-    through at a time. `failed` is told of every job of which an attempt failed.
+    through at a time. `failed` is told of every job of which an attempt failed. `trouble` says why turns have to help,
+    "" if they have not.
     """
 
     def __init__(
@@ -82,7 +83,8 @@ class Reflection:
         self._concurrency = concurrency
         self._patience = patience or Patience()
         self._host = self._made()
-        self._trouble = ""
+        self.trouble = ""
+        self._listeners: list[Callable[[], None]] = []
         self._began = clock.now()
         self._clock = clock
         self._store = store
@@ -101,18 +103,25 @@ class Reflection:
         """Looks from now on whether what was said is worked through in time."""
         self._tasks.append(asyncio.create_task(self._watch()))
 
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Calls the listener whenever turns have to help from now on, or no longer."""
+        self._listeners.append(listener)
+
     async def look(self) -> None:
         """Looks how things stand, and whether turns have to help."""
-        self._trouble = self._judge(await self.status.look())
+        before, self.trouble = self.trouble, self._judge(await self.status.look())
+        if self.trouble != before:
+            for listener in self._listeners:
+                listener()
 
     async def lend(self) -> Sequence[Degraded]:
         """In a turn, while nobody works or the work is late: does a little of it here, and says so."""
-        if not self._trouble:
+        if not self.trouble:
             return ()
         with contextlib.suppress(TimeoutError, AlejoError):
             async with asyncio.timeout(self._patience.lent):
                 await self._host.once(limit=1)
-        return (Degraded("reflection", "", self._trouble),)
+        return (Degraded("reflection", "", self.trouble),)
 
     async def keep_up(self, scope: Scope, session_id: str) -> None:
         """In synchronous mode: has what was said in a session worked through before this returns, if it can be."""

@@ -1,7 +1,8 @@
 """grpc.health.v1, true to the plugins.
 
 The names: "" is the server; "alejo.v1.ChatService" and its like are services (talking needs a brain, the others need no
-plugin); "plugin/NAME" is each plugin that was found. While the server drains all are NOT_SERVING.
+plugin); "plugin/NAME" is each plugin that was found; "reflection" is whether what was said is worked through in time.
+While the server drains all are NOT_SERVING.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .methods import OWN_SERVICES
 
 if TYPE_CHECKING:
     from alejo.plugins import PluginHost
+    from alejo.reflection import Reflection
 
     from .call import Call
 
@@ -36,12 +38,14 @@ _AT_WORK = frozenset({PluginState.ACTIVE, PluginState.DEGRADED})
 class Health:
     """How everything is. grpcio's own servicer lacks List, and lets one slow watcher hold up every other."""
 
-    def __init__(self, plugins: PluginHost) -> None:
+    def __init__(self, plugins: PluginHost, reflection: Reflection) -> None:
         self._plugins = plugins
+        self._reflection = reflection
         self._statuses: dict[str, HealthCheckResponse.ServingStatus.ValueType] = {}
         self._changed = asyncio.Event()
         self._draining = False
         plugins.on_change(self.refresh)
+        reflection.on_change(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
@@ -49,6 +53,7 @@ class Health:
         now = {"": _SERVING} | dict.fromkeys(OWN_SERVICES, _SERVING)
         if self._plugins.one("brain") is None:
             now["alejo.v1.ChatService"] = _NOT_SERVING
+        now["reflection"] = _NOT_SERVING if self._reflection.trouble else _SERVING
         for plugin in self._plugins.statuses():
             # Of several that claim a name at most one is loaded; that one counts.
             if plugin.state in _AT_WORK:

@@ -188,7 +188,7 @@ class Server:
             local=frozenset(kinds) if settings["server.local_user"] else frozenset(),
             anyone=not where.loopback and settings["server.allow_insecure"] == listen.INSECURE,
         )
-        self._health = Health(assistant.plugins)
+        self._health = Health(assistant.plugins, assistant.reflection)
         self._count_plugins(assistant.plugins)
         self._count_cache(assistant.cache)
         assistant.reflection.status.observe(self.metrics)

@@ -82,6 +82,8 @@ async def test_turns_help_while_nobody_works(environment: dict[str, str], clock:
         reflection = assistant.reflection
         first = [await assistant.chat("One.", scope=scope) for scope in (ADA, BOB)]
         assert not [each for answer in first for each in answer.degraded if each.role == "reflection"]
+        told: list[str] = []
+        reflection.on_change(lambda: told.append(reflection.trouble))
         await reflection.look()
         assert await reflection.lend() == ()
         clock.advance(61)
@@ -98,6 +100,7 @@ async def test_turns_help_while_nobody_works(environment: dict[str, str], clock:
         await reflection.look()
         answer = await assistant.chat("Three.", scope=BOB)
         assert Degraded("reflection", "", "late") in answer.degraded
+        assert told == ["unattended", "", "late"]
 
 
 def test_a_mode_that_is_none_is_refused(environment: dict[str, str]) -> None:

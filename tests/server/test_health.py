@@ -67,7 +67,8 @@ async def test_health_follows_the_plugins(home: House) -> None:
     """Check, List and Watch tell at once that a plugin fell out, that talking needs it, and that it came back."""
     garden = await planted(home)
     own = dict.fromkeys(OWN_SERVICES, SERVING)
-    assert await listed(home) == {"": SERVING, **own, "plugin/alejo-brain": SERVING, "plugin/moody": NOT_SERVING}
+    plugins = {"plugin/alejo-brain": SERVING, "plugin/moody": NOT_SERVING}
+    assert await listed(home) == {"": SERVING, "reflection": SERVING, **own, **plugins}
     watch = home.stream(f"{SERVICE}/Watch", HealthCheckResponse)
     calls = [watch(HealthCheckRequest(service=name)) for name in ("plugin/alejo-brain", "alejo.v1.ChatService", "")]
     assert [(await within(call.read())).status for call in calls] == [SERVING] * 3
@@ -123,4 +124,5 @@ async def test_a_draining_server_says_so(tmp_path: Path) -> None:
 async def test_a_bare_host_cannot_talk(home: House) -> None:
     """With no plugin at all every service serves but talking."""
     found = await listed(home)
-    assert found == {"": SERVING, **dict.fromkeys(OWN_SERVICES, SERVING), "alejo.v1.ChatService": NOT_SERVING}
+    own = dict.fromkeys(OWN_SERVICES, SERVING) | {"alejo.v1.ChatService": NOT_SERVING}
+    assert found == {"": SERVING, "reflection": SERVING, **own}
