@@ -76,6 +76,7 @@ async def _learn(settings: Settings, user: str, folder: Path, *, watch: bool) ->
 
     failed = 0
     async with link.reach(settings, user) as reached:
+        await reached.client.learnt()  # who cannot be reached, or refuses, is told of before there is a file
         if watch:
             output.say(f"Watching {output.one_line(str(folder))} for sessions; Ctrl-C ends it.")
         while True:
