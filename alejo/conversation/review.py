@@ -94,10 +94,10 @@ class Review:
 
 
 def _cut(text: str) -> int:
-    """Where the first segment of a text ends, or 0 while it may go on."""
-    end = _END.search(text, 0, SEGMENT)
-    if end is not None:
-        return end.end()
+    """Where the first segment of a text ends, or 0 while it may go on: as many sentences as are there, within 200."""
+    ends = [end.end() for end in _END.finditer(text, 0, SEGMENT)]
+    if ends:
+        return ends[-1]
     if len(text) < SEGMENT:
         return 0
     gaps = [gap.end() for gap in _GAP.finditer(text, 0, SEGMENT)]

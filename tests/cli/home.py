@@ -120,7 +120,7 @@ class Home:
         (metadata / "entry_points.txt").write_text(f"[{group}]\n{attribute or module} = {target}\n")
 
     def slow_brain(self) -> Path:
-        """Puts in the brain's place one that says "one", waits for the returned file to be made, and says "two"."""
+        """Puts in the brain's place one that says "One.", waits for the returned file to be made, and says "two"."""
         gate = self.folder / "gate"
         self.plugin(
             "slow",
@@ -132,7 +132,7 @@ class Home:
 
             class Slow:
                 async def respond(self, turn):
-                    yield "one "
+                    yield "One. "
                     while not Path({str(gate)!r}).exists():
                         await asyncio.sleep(0.01)
                     yield "two"

@@ -25,7 +25,7 @@ def test_a_backup_is_taken_beside_the_server_and_restored(home: Home) -> None:
     assert f"{there} is as it was at {told['made_at']}" in done.stderr
     assert "alejo keys list" in done.stderr
     home.run("plugins", "disable", "vision")
-    made_anew = {"server.lock", "alejo.sock", "cache"}
+    made_anew = {"server.lock", "alejo.sock", "alejo.relay", "cache", "workers"}
     told_of = {"alejo.json", "records", *BESIDE}
     assert {path.name for path in home.data.iterdir()} - made_anew == told_of, "is it in a backup?"
     assert "green" in home.run("chat", "--data", str(there), lines="what is the tea?\n").stdout

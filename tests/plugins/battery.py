@@ -91,6 +91,7 @@ class Server:
             "ALEJO_DATA_KEY_FILE": str(folder / "key"),
             "ALEJO_SERVER_ADDRESS": "127.0.0.1:0",
             "ALEJO_SERVER_METRICS_ADDRESS": "",
+            "ALEJO_REFLECTION_WORKERS": "0",
             "ALEJO_PLUGINS_TRUSTED": "aa-brain",
             "ALEJO_PLUGINS_DISABLED": "brain,emotion,memory,vision",
             "ALEJO_PLUGINS_CALL_SECONDS": str(CALL_SECONDS),

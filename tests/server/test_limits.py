@@ -73,6 +73,7 @@ def test_every_method_has_its_room() -> None:
         "RecallStream",
         "ImportUser",
         "Watch",
+        "WatchJobs",
         "ServerReflectionInfo",
     }
 

@@ -60,7 +60,7 @@ async def test_a_plugin_is_switched_over_the_wire(tmp_path: Path) -> None:
         assert home.assistant.plugins.one("emotion") is None
         assert (tmp_path / "data" / "plugins.json").read_text() == '{"disabled":["emotion"]}'
         assert (await change("Enable")).state == pb.PLUGIN_STATE_ACTIVE
-        assert (await change("Reload")).roles == ["emotion"]
+        assert (await change("Reload")).roles == ["emotion", "conscience"]
         assert await health() == HealthCheckResponse.SERVING
         assert (await refused(change("Reload", "none"))).code is grpc.StatusCode.NOT_FOUND
         wrong = await refused(change("Enable", "vision"))
@@ -85,4 +85,5 @@ async def test_what_plugins_cost_is_among_the_metrics(tmp_path: Path) -> None:
         text = generate_latest(home.server.metrics.registry).decode()
         for name in ("calls", "failures", "call_seconds", "loop_stall_seconds"):
             assert f'alejo_plugin_{name}_total{{plugin="emotion"}}' in text
-        assert 'alejo_plugin_calls_total{plugin="emotion"} 1.0' in text
+        # What is said is felt and judged, and so are the two pieces of the answer.
+        assert 'alejo_plugin_calls_total{plugin="emotion"} 4.0' in text
