@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,34 @@ def _corpus(found: list[Row], whole: str) -> str:
         f"The estimate of tokens is off by {error:.1f} % in the mean, {bias:+.1f} % in sum, of BERT's word pieces.",
     ]
     return "\n".join([*lines, "", _versions(found)])
+
+
+def plain(*files: str) -> Callable[[Path], str]:
+    """Every figure of some files, one below the other."""
+
+    def table(folder: Path) -> str:
+        found = [each for file in files for each in _rows(folder, file)]
+        if not found:
+            return NOT_YET
+        lines = [
+            _machines(found),
+            "",
+            "| bench | case | metric | | range | unit | n |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {one['bench']} | {one['case']} | {one['metric']} | **{_digits(one['value'])}** | {_spread(one)} "
+            f"| {one['unit']} | {one['n']:,} |"
+            for one in found
+        ]
+        return "\n".join(lines)
+
+    return table
+
+
+def _spread(row: Row) -> str:
+    same = row["low"] == row["high"] == row["value"]
+    return "" if same else f"{_digits(row['low'])} to {_digits(row['high'])}"
 
 
 def _beside(found: list[Row], names: dict[tuple[str, str], tuple[str, str]]) -> str:

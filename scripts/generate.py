@@ -140,7 +140,13 @@ def tables() -> Files:
     """The tables of figures, from the files that the benchmarks wrote."""
     folder = ROOT / "benchmarks" / "figures"
     page = (ROOT / "docs/benchmarks.md").read_text()
-    parts = {"figures": figures.core, "recall figures": figures.recall, "memory figures": figures.memory}
+    parts = {
+        "figures": figures.core,
+        "recall figures": figures.recall,
+        "memory figures": figures.memory,
+        "reflection figures": figures.plain("reflection.jsonl"),
+        "mind figures": figures.plain("emotion.jsonl", "conscience.jsonl"),
+    }
     for name, table in parts.items():
         page = between(page, name, table(folder))
     front = between((ROOT / "README.md").read_text(), "figures", figures.readme(folder))

@@ -39,7 +39,7 @@ from .corpora import ROOT, Conversation, Corpus
 from .report import Row, figures, row
 
 BENCH = "reflection"
-JUDGED = ROOT / "benchmarks" / "figures" / "facts.jsonl"
+JUDGED = ROOT / "benchmarks" / "judged" / "facts.jsonl"
 EPISODE = "episode"
 DRAWN = 100
 BUDGETS = {"": 0.15, " at 5%": 0.05, " whole": float("inf")}
