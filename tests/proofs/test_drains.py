@@ -194,7 +194,7 @@ async def test_clients_that_hold_on_do_not_hold_the_server(house: House) -> None
 
         class Endless:
             async def respond(self, turn):
-                yield "one "
+                yield "One. "
                 await asyncio.Event().wait()
 
         @hookimpl

@@ -18,6 +18,7 @@ from alejo.v1 import (
     chat_pb2,
     facts_pb2,
     jobs_pb2,
+    learning_pb2,
     memory_pb2,
     ownership_pb2,
     plugins_pb2,
@@ -26,7 +27,7 @@ from alejo.v1 import (
 )
 from alejo.wire import rules
 
-FILES = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, jobs_pb2, ownership_pb2, plugins_pb2, admin_pb2)
+FILES = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, jobs_pb2, learning_pb2, ownership_pb2, plugins_pb2, admin_pb2)
 ID = "0123456789abcdef" * 2
 
 
