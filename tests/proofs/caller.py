@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import grpc
@@ -10,6 +10,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from alejo.server.methods import Method, methods
+from alejo.v1 import jobs_pb2
 
 METHODS = {method.label.removeprefix("alejo.v1."): method for method in methods(reflection=False) if method.own}
 
@@ -48,11 +49,21 @@ class Caller:
                 path, _encoded, None
             )
             asked = iter(requests) if method.asks_many else requests[0]
-            frames = [frame async for frame in stream(asked, metadata=self._metadata, timeout=30)]
+            call = stream(asked, metadata=self._metadata, timeout=30)
+            frames = [frame async for frame in (_until_current(call) if method.name == "WatchJobs" else call)]
         except grpc.aio.AioRpcError as error:
             trailers = [value if isinstance(value, bytes) else value.encode() for _, value in _trailers(error)]
             return Reply(error.code().name, b"\n".join([(error.details() or "").encode(), *trailers]))
         return Reply("OK", b"\n".join(frames))
+
+
+async def _until_current(call: Any) -> AsyncIterator[bytes]:
+    """What is told of jobs until all that there were have been told; what follows comes when it comes."""
+    while (frame := await call.read()) is not grpc.aio.EOF:
+        yield frame
+        if jobs_pb2.WatchJobsResponse.FromString(frame).current:
+            call.cancel()
+            return
 
 
 def _encoded(message: Message) -> bytes:

@@ -41,6 +41,7 @@ async def test_no_sealed_byte_is_left(settings: Settings, chance: random.Random)
         await assistant.memories.update(ADA, kept.memories[0].id, {"text": "The mill is very old."})
         await assistant.chat("What does my cousin paint?", scope=ADA)
         before = [each for table in (MEMORIES, MESSAGES, VERSIONS) for each in await sealed(assistant, table)]
+        await assistant.memories.recall(ADA, "What does my cousin paint?", Page(10))
         await assistant.cache.demote(everything=True)
         cached = (assistant.folder.cache_path / "data.mdb").read_bytes()
         memories, _ = await assistant.memories.list(ADA, Page(1000))

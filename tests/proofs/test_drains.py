@@ -19,7 +19,7 @@ from google.rpc.status_pb2 import Status as RpcStatus
 from alejo.v1 import chat_pb2
 
 from .house import SECONDS, House
-from .writers import Writer, every, kept, together
+from .writers import Writer, every, kept, together, told
 
 DRAINS = int(os.environ.get("ALEJO_DRAINS") or 3)
 WRITERS = 8
@@ -161,7 +161,7 @@ async def test_drains_under_load(house: House, chance: random.Random) -> None:
         async with asyncio.timeout(SECONDS):
             await talker.talk(house, len(talker.answered) + len(talker.unanswered))
         async with house.client(talker.user) as client:
-            memories = await every(client.memories)
+            memories = await told(client)
             assert len({memory.text for memory in memories}) == len(memories) == len(talker.answered)
     await house.stop()
     resolved = {each for writer in writers for each in writer.resolved}

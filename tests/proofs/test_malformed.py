@@ -33,7 +33,7 @@ TOO_MUCH = 5 << 20
 # What an accepted request may end with: that there is nothing by that name, or that it is not possible in this state. A
 # page token may besides be none of this list, which only the list itself can tell.
 DOCUMENTED = {"OK", "NOT_FOUND", "FAILED_PRECONDITION", "ALREADY_EXISTS"}
-LOOKED_INTO = (b"page_token", b"preview", b"time_zone")
+LOOKED_INTO = (b"page_token", b"preview", b"time_zone", b"kind: must be one of")
 ITS_LINE = re.compile(rb"line [0-9]+")
 LEAKS = (b".py", b"Traceback", b"Error", b"Exception", b"google.protobuf", b"object at 0x", b"/usr/", b"upb", b"line ")
 FRAMES = {
@@ -158,7 +158,7 @@ async def outcome(channel: grpc.aio.Channel, method: Method, raw: bytes) -> tupl
         stream: Any = (channel.stream_stream if method.asks_many else channel.unary_stream)(path)
         call = stream(iter([raw]) if method.asks_many else raw, metadata=user, timeout=SECONDS)
         while (frame := await call.read()) is not grpc.aio.EOF:
-            if method.name == "Watch":
+            if method.name in {"Watch", "WatchJobs"}:
                 call.cancel()
                 return "OK", b""
             kind = FRAMES.get(method.name)

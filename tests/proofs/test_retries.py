@@ -15,7 +15,7 @@ from alejo.errors import AlejoError, Unavailable
 from alejo.types import Answer, Ask, Kept, MemoryDraft, MessageDraft, Session
 
 from .house import SECONDS, House
-from .writers import every, together
+from .writers import every, together, told
 
 REQUESTS = 500
 MOST = 5  # how often one is sent
@@ -158,7 +158,7 @@ async def _effects(house: House, requests: list[Request]) -> dict[str, Counter[s
                 for message in await every(lambda page, of=session.id: client.messages(of, page)):  # type: ignore[misc]
                     if message.role == 1:
                         count("message", message.text)
-            for memory in await every(client.memories):
+            for memory in await told(client):
                 count("memory", memory.text)
     return there
 

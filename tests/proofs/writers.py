@@ -12,7 +12,7 @@ import msgspec
 
 from alejo.client import Client
 from alejo.errors import DeadlineExceeded, Unavailable
-from alejo.types import Answer, Ask, Kept, MemoryDraft, Message, MessageDraft, Page, Role
+from alejo.types import Answer, Ask, Kept, Memory, MemoryDraft, Message, MessageDraft, Page, Role
 
 T = TypeVar("T")
 KINDS = ("statement", "question", "command", "stream", "memory", "message")
@@ -151,7 +151,7 @@ class Writer:
         assert not left or left[0].text == doubt.text, f"{who}: {left} of {doubt}"
 
     async def _check_memories(self, client: Client) -> None:
-        memories = await every(client.memories)
+        memories = await told(client)
         texts = Counter(memory.text for memory in memories)
         twice = [text for text, count in texts.items() if count > 1]
         assert not twice, f"{self.user}: remembered twice: {twice}"
@@ -174,6 +174,11 @@ class Writer:
 def kept(request: Request) -> str:
     """What is remembered of a request: the command keeps its argument, all else is kept as it was said."""
     return f"The code {request.word} opens the gate." if request.kind == "command" else request.text
+
+
+async def told(client: Client) -> list[Memory]:
+    """What was told, without what reflection made of it behind the answers."""
+    return [memory for memory in await every(client.memories) if not memory.sources]
 
 
 async def together(calls: list[Any]) -> None:
