@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 import alejo
 from alejo import settings
 from alejo.server.methods import Method
-from alejo.v1 import chat_pb2, memory_pb2, ownership_pb2, sessions_pb2
+from alejo.v1 import chat_pb2, jobs_pb2, memory_pb2, ownership_pb2, sessions_pb2
 
 from .caller import METHODS, Caller, Reply
 from .canaries import Canaries
@@ -50,6 +50,9 @@ WORDS = ("code", "gate", "cousin", "boats", "summer", "the code of the gate", "W
 # What may be stated, and asked for.
 FACT = {"subject": "Ana", "relation": "lives in", "object": "Rome", "entity": "Ana"}
 UNSET = {"page_token": 0.8, "data": 0.1}  # how often a field is left out, else a quarter
+_SIZES = (64, 100, 1000)
+NUMBERS = {"page_size": _SIZES, "token_budget": _SIZES, "limit": _SIZES, "usefulness": (1, 2)}
+GUARDED = {"OwnershipService/EraseUser"}  # without a preview of one's own nothing is real
 # What is changed of each, as a mask names it.
 CHANGES = {"session": ["title"], "memory": ["pinned", "importance"], "preferences": ["model", "language"]}
 
@@ -107,6 +110,9 @@ class User:
             (memory + "Recall", memory_pb2.RecallRequest(query="code", page_size=1), memory_pb2.RecallResponse),
         ):
             await self._pages(name, request, response)
+        jobs = await self.say("JobsService/ListJobs", jobs_pb2.ListJobsRequest(), jobs_pb2.ListJobsResponse)
+        for job in jobs.jobs:
+            self.note("job_id", "job_ids", value=job.id)
         self.lived = len(self.caller.sent)
 
     async def _pages(self, name: str, request: Any, response: Any) -> None:
@@ -187,8 +193,8 @@ class Thief(msgspec.Struct):
             message.data = self._export()  # type: ignore[attr-defined]
         elif field.type == FieldDescriptor.TYPE_BOOL:
             setattr(message, name, self.chance.random() < 0.5)
-        elif name in {"page_size", "token_budget", "limit"}:
-            setattr(message, name, self.chance.choice([64, 100, 1000]))
+        elif name in NUMBERS:
+            setattr(message, name, self.chance.choice(NUMBERS[name]))
 
     def _export(self) -> bytes:
         """An export that names another's memories and sessions as its own."""
@@ -282,7 +288,7 @@ async def test_no_word_of_another_user(house: House, chance: random.Random) -> N
         assert counts["INTERNAL"] + counts["UNKNOWN"] == 0, name
         # ABORTED is what an etag of something else gets.
         real = sum(counts[code] for code in ("OK", "NOT_FOUND", "FAILED_PRECONDITION", "ABORTED"))
-        assert real >= CALLS / 10, f"{name} {counts}: hardly any calls were real ones"
+        assert real >= CALLS / 10 or name in GUARDED, f"{name} {counts}: hardly any calls were real ones"
 
 
 def _scraped(port: int) -> bytes:
