@@ -43,7 +43,7 @@ def test_a_server_that_dies_within_an_answer_costs_nothing(home: Home) -> None:
     server.kill()
     gate.touch()
     output, complaints = chat.communicate(timeout=20)
-    assert (output, chat.returncode) == ("one two\n", 0)
+    assert (output, chat.returncode) == ("One. two\n", 0)
     assert "asking again" in complaints
     assert [(one["id"], one["messages"]) for one in home.json("sessions", "list")] == [(session, 2)]
 
