@@ -19,16 +19,16 @@ QUOTES = 3
 
 
 def answers(hits: Iterable[Hit], question: str, message_id: str = "") -> Iterator[Hit]:
-    """The hits that are about what is asked, not merely alike in a word such as "called"; each text once, lazily."""
+    """The hits that are about what is asked, not merely alike in a word such as "called"; each text once."""
     telling = telling_words(question)
-    for hit in told(hits, message_id):
-        shared = share(telling, hit.memory.text, hit.memory.speaker)
-        if shared is None:
-            fits = hit.coverage >= COVERED
-        else:
-            fits = shared > 0 and (hit.coverage >= COVERED or shared >= SHARED)
-        if fits:
-            yield hit
+    return told((hit for hit in hits if _fits(hit, telling)), message_id)
+
+
+def _fits(hit: Hit, telling: set[str]) -> bool:
+    shared = share(telling, hit.memory.text, hit.memory.speaker)
+    if shared is None:
+        return hit.coverage >= COVERED
+    return shared > 0 and (hit.coverage >= COVERED or shared >= SHARED)
 
 
 def told(hits: Iterable[Hit], message_id: str) -> Iterator[Hit]:

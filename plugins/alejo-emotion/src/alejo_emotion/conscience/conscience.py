@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from alejo.types import Matter, Ruling, Verdict
 from .rules import SHIPPED, Rule, Rules
 from .secrets import redacted
 
+_QUOTED = re.compile(r'"[^"]*"|\u201c[^\u201d]*\u201d|\u00ab[^\u00bb]*\u00bb')
 _FOUND = Verdict(Ruling.TRANSFORM, "secrets.found", "secrets", "it holds a secret", 0.6)
 
 
@@ -28,7 +30,9 @@ class Conscience:
         """What is to become of a request, a command or a part of an answer. Never raises."""
         if matter.pending and self._rules.confirms(matter.text):
             return Verdict(text=matter.pending)
-        held = [rule for rule in self._rules.holding(matter.text, matter.about) if rule.category not in self._off]
+        # What an answer quotes is what was said, not what it says.
+        said = _QUOTED.sub('""', matter.text) if matter.about == "answer" else matter.text
+        held = [rule for rule in self._rules.holding(said, matter.about) if rule.category not in self._off]
         if matter.confirmed:
             held = [rule for rule in held if rule.verdict is not Ruling.ASK]
         stopped = next((rule for rule in held if rule.verdict is not Ruling.TRANSFORM), None)
