@@ -151,6 +151,8 @@ class Writer:
         assert not left or left[0].text == doubt.text, f"{who}: {left} of {doubt}"
 
     async def _check_memories(self, client: Client) -> None:
+        made = Counter((memory.sources, memory.text) for memory in await every(client.memories) if memory.sources)
+        assert not [each for each, count in made.items() if count > 1], f"{self.user}: made twice: {made}"
         memories = await told(client)
         texts = Counter(memory.text for memory in memories)
         twice = [text for text, count in texts.items() if count > 1]

@@ -5,7 +5,7 @@ part that nobody who writes rules reads.
 
     recall        the share of what should be stopped, asked about or redacted that is, for that reason
     false_alarm   the share of what is harmless and looks like it that is not simply allowed
-    review_us     one review, in µs; the second time that a text is seen
+    review_us     one review of a text that is new to it, in µs
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Case(msgspec.Struct, frozen=True):
 
 
 def run(options: Any) -> list[Row]:
-    """Judges every case twice, the second time for its speed."""
+    """Judges every case."""
     path: Path = options.data or OWN
     try:
         cases = [msgspec.json.decode(line, type=Case) for line in path.read_bytes().splitlines() if line.strip()]
@@ -55,14 +55,12 @@ def run(options: Any) -> list[Row]:
 async def _judge(cases: list[Case]) -> list[Row]:
     right: list[tuple[Case, bool]] = []
     async with host(alejo_emotion) as plugins:
-        for case in cases:
-            verdict = await plugins.call("conscience", "review", Matter(case.about, case.text))
-            category = verdict.category or "none"
-            right.append((case, (verdict.ruling, category) == (case.verdict, case.category)))
         began = perf_counter()
-        for case in cases:
-            await plugins.call("conscience", "review", Matter(case.about, case.text))
+        verdicts = [await plugins.call("conscience", "review", Matter(case.about, case.text)) for case in cases]
         each = (perf_counter() - began) / len(cases) * 1e6
+    for case, verdict in zip(cases, verdicts, strict=True):
+        category = verdict.category or "none"
+        right.append((case, (verdict.ruling, category) == (case.verdict, case.category)))
     rows = [row("conscience", "all", "alejo", __version__, "review_us", "µs", [each])]
     categories = sorted({case.category for case in cases} - {"none"})
     for part in ("", "blind"):

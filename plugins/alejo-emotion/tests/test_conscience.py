@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from random import Random
 
 import pytest
 from alejo_emotion import Conscience
@@ -132,11 +131,18 @@ def test_a_file_that_is_no_set_of_rules_is_refused(tmp_path: Path, damage: str) 
         Conscience(tmp_path / "none.toml")
 
 
-def test_a_wrong_pattern_is_refused(tmp_path: Path) -> None:
-    """A pattern that is none, or a word that is not listed, in a file that is right otherwise."""
-    shipped = SHIPPED.read_text("utf-8")
-    for wrong in ("'('", "'{nobody}'"):
-        file = tmp_path / f"{Random(wrong).random()}.toml"
-        file.write_text(shipped.replace("any = [\n", f"any = [\n    {wrong},\n", 1), "utf-8")
-        with pytest.raises(StartupError):
-            Conscience(file)
+@pytest.mark.parametrize(("right", "wrong"), [
+    ("any = [\n", "any = [\n    '(',\n"),
+    ("any = [\n", "any = [\n    '{nobody}',\n"),
+    ("{reason}", "{name}"),
+    ("severity = 1.0", "severity = 2.0"),
+    ('about = ["request"', 'about = ["wish"'),
+    ('verdict = "support"', 'verdict = "scold"'),
+    ("[languages.", "[words."),
+])  # fmt: skip
+def test_a_wrong_line_is_refused(tmp_path: Path, right: str, wrong: str) -> None:
+    """In a file that is right otherwise: when it is loaded, not when somebody is in need."""
+    file = tmp_path / "rules.toml"
+    file.write_text(SHIPPED.read_text("utf-8").replace(right, wrong), "utf-8")
+    with pytest.raises(StartupError, match=r"rules\.toml"):
+        Conscience(file)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 
 import msgspec
 
@@ -19,6 +20,7 @@ from alejo import NgramHasher
 
 BITS = 16
 NEUTRAL = "neutral"
+_ASKED = 100
 WEIGHTS = "emotions.msgpack"
 WORDS = NgramHasher(BITS, 2, (0, 0), marks=True, damped=True)
 PARTS = NgramHasher(BITS, 0, (2, 5), marks=True, damped=True)
@@ -74,9 +76,12 @@ class Classifier:
         return sorted(surest, key=lambda each: -each[1])
 
     def because(self, words: Sequence[str], label: str) -> tuple[str, ...]:
-        """The words that speak most for a label, by what each says alone: at most three, the strongest first."""
+        """The words that speak most for a label, by what each says alone: at most three, the strongest first.
+
+        Of a long text the first hundred different words are asked.
+        """
         column = self.labels.index(label)
-        spoken = {word: self._alone(word, column) for word in words}
+        spoken = {word: self._alone(word, column) for word in islice(dict.fromkeys(words), _ASKED)}
         most = max(spoken.values(), default=0.0)
         telling = [word for word, score in spoken.items() if score > 0 and score >= most / 2]
         return tuple(sorted(telling, key=lambda word: -spoken[word])[:3])
