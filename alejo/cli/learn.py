@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 1.0
 _WAIT_SECONDS = 0.1
+_SOON_SECONDS = 30.0  # what failed more than once or twice is for the next server
+_PAGE = 100
 _NO_INPUT = 66  # EX_NOINPUT of sysexits(3)
 _ROLES = {role.name.lower(): role for role in Role}
 _ENDED = frozenset({SessionState.COMPLETED, SessionState.ARCHIVED})
@@ -161,14 +164,14 @@ def _drafts(session: Completed, origin: str) -> list[MessageDraft]:
     return found
 
 
-def _moment(time: str | float | None, name: str) -> int | None:
+def _moment(given: str | float | None, name: str) -> int | None:
     try:
-        if isinstance(time, str):
-            moment = datetime.fromisoformat(time)
-            time = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        return None if time is None else round(time * 1_000_000)
+        if isinstance(given, str):
+            moment = datetime.fromisoformat(given)
+            given = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return None if given is None else round(given * 1_000_000)
     except (ValueError, OverflowError):
-        raise Refused(f"{name}: {time!r} is no time") from None
+        raise Refused(f"{name}: {given!r} is no time") from None
 
 
 def _origin(session_id: str) -> str:
@@ -183,10 +186,11 @@ def _request_id(origin: str) -> str:
 
 
 async def _settled(client: Client) -> None:
-    """Waits until nothing is learned any more, as a server of our own ends with us."""
-    states = (JobState.QUEUED, JobState.RUNNING)
+    """Waits until nothing is learned any more, as a server of our own ends with us; nor is soon to be tried again."""
+    states = (JobState.QUEUED, JobState.RUNNING, JobState.DELAYED)
     while True:
-        left, _ = await client.jobs(Page(1), states=states, kind="learning")
-        if not left:
+        soon = (time.time() + _SOON_SECONDS) * 1e6
+        left, _ = await client.jobs(Page(_PAGE), states=states, kind="learning")
+        if not any(job.state is not JobState.DELAYED or job.not_before < soon for job in left):
             return
         await asyncio.sleep(_WAIT_SECONDS)

@@ -222,11 +222,12 @@ async def test_files_that_nothing_reads_are_deleted(bare: Assistant) -> None:
     await bare.indexes.get(ADA)
     await bare.indexes.close()
     folder = bare.folder.indexes_path
-    assert len(list(folder.glob("*"))) == 1
     (folder / f"{'0' * 64}-00").write_bytes(b"nobody's")
+    before = set(folder.glob("*"))
+    assert len(before) == 2
     await bare.memories.forget(ADA, ids[:1])
     await bare.keeper.round()
-    assert list(folder.glob("*")) == []
+    assert not before & set(folder.glob("*"))  # a new one may be there already
 
 
 async def test_an_index_is_made_to_its_end(bare: Assistant) -> None:
