@@ -86,7 +86,10 @@ class Desk(Protocol):
         ...
 
     async def run(self, command: str, arguments: str) -> str:
-        """Runs a command that a plugin offers, by name, and returns what it says. Raises NotFound."""
+        """Runs a command that a plugin offers, by name, and returns what it says.
+
+        Raises NotFound, and InvalidArgument naming the field where the arguments are not as the command's schema says.
+        """
         ...
 
 
@@ -123,7 +126,10 @@ class Command(Protocol):
     spec: CommandSpec
 
     async def run(self, arguments: str, turn: Turn) -> str:
-        """Does it with the text after the command's name, and says what it did."""
+        """Does it, and says what it did.
+
+        `arguments` are the words after the command's name; where its spec has a schema, a JSON object that fits it.
+        """
         ...
 
 

@@ -564,12 +564,18 @@ class EmbeddingModel(Value, frozen=True):
 
 
 class CommandSpec(Value, frozen=True):
-    """A command that a plugin offers. `effects` are any of "reads", "writes", "world"."""
+    """A command that a plugin offers. `effects` are any of "reads", "writes", "world".
+
+    `schema` is the JSON Schema (draft 2020-12) of its arguments, an object; "" means the words after its name, as text.
+    `phrases` are how people ask for it, with the arguments in braces: "remind me to {text} {due}".
+    """
 
     name: str
     description: str
     usage: str = ""
     effects: tuple[str, ...] = ("reads",)
+    schema: str = ""
+    phrases: tuple[str, ...] = ()
 
 
 class PluginState(enum.IntEnum):

@@ -8,7 +8,7 @@ from alejo.conversation.review import STOPS, Review
 from alejo.errors import FailedPrecondition, NotFound
 from alejo.memory import Material, Memories, quoted
 from alejo.models import Hand
-from alejo.plugins import PluginHost
+from alejo.plugins import PluginHost, check_arguments
 from alejo.roles import Turn
 from alejo.storage.redaction import lost
 from alejo.storage.requests import digest
@@ -134,12 +134,14 @@ class TurnDesk:
         return count
 
     async def run(self, command: str, arguments: str) -> str:
-        """Runs a command that a plugin offers, by name, and returns what it says. Raises NotFound.
+        """Runs a command that a plugin offers, by name, and returns what it says.
 
-        Where the conscience stops it, that is what it says.
+        Where the conscience stops it, that is what it says. Raises NotFound, and InvalidArgument where the arguments
+        are not as its schema says.
         """
         for slot in self._plugins.every("command"):
             if slot.spec is not None and slot.spec.name == command:
+                arguments = check_arguments(slot.spec, arguments)
                 verdict = await self.review.command(slot.spec, arguments)
                 if verdict.ruling in STOPS:
                     return verdict.text

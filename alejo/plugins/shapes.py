@@ -28,6 +28,7 @@ from alejo.types import (
 )
 
 from . import places
+from .arguments import check_schema
 from .states import Refusal
 
 _MOST = 100  # the greatest weight of a plan
@@ -147,6 +148,7 @@ def check_spec(command: object) -> CommandSpec:
         raise Refusal("A command's spec has a field of a wrong type.", hint) from None
     if not spec.name.isidentifier():
         raise Refusal(f"The command name {spec.name!r} is not one word.", hint)
+    check_schema(spec)
     return spec
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from alejo.errors import NotFound
+from alejo.plugins import check_arguments
 from alejo.roles import Command, Desk, Lesson, Turn
 from alejo.types import (
     Context,
@@ -136,9 +137,10 @@ class ListDesk:
         return before - len(self.kept)
 
     async def run(self, command: str, arguments: str) -> str:
-        """Runs an offered command. Raises NotFound."""
+        """Runs an offered command. Raises NotFound, InvalidArgument."""
         for each in self.offered:
             if each.spec.name == command:
+                arguments = check_arguments(each.spec, arguments)
                 self.ran.append((command, arguments))
                 return await each.run(arguments, self.turn or turn("", self))
         raise NotFound("command", command)

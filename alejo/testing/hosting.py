@@ -15,7 +15,7 @@ from alejo.app import Assistant, open_assistant
 from alejo.clock import Clock, FakeClock
 from alejo.errors import NotFound
 from alejo.hooks import hookimpl
-from alejo.plugins import Candidate, PluginHost, Slot
+from alejo.plugins import Candidate, PluginHost, Slot, check_arguments
 from alejo.roles import Brain, Turn
 from alejo.settings import Settings, read
 from alejo.types import PluginStatus
@@ -51,9 +51,10 @@ class Host:
     async def run(
         self, command: str, arguments: str = "", turn: Turn | None = None, timeout: float | None = None
     ) -> str:
-        """Runs a command by its name. Raises NotFound, PluginFailed."""
+        """Runs a command by its name. Raises NotFound, PluginFailed, InvalidArgument."""
         for slot in self.plugins.every("command"):
             if slot.spec is not None and slot.spec.name == command:
+                arguments = check_arguments(slot.spec, arguments)
                 turn = turn or made_turn(f"{command} {arguments}".strip())
                 said: str = await self.plugins.call(slot, "run", arguments, turn, timeout=timeout)
                 return said
@@ -155,7 +156,7 @@ class _Records:
 def candidate(plugin: object, *, trusted: bool) -> Candidate:
     """A plugin that is handed over, as if it had been found."""
     shape = plugin if isinstance(plugin, ModuleType | type) else type(plugin)
-    module = shape.__name__ if isinstance(shape, ModuleType) else shape.__module__
+    module = (shape.__name__ if isinstance(shape, ModuleType) else shape.__module__).replace("-", "_")  # of a folder
     name = shape.__name__.rpartition(".")[2].removeprefix("alejo_").strip("_").lower()
     point = EntryPoint(name=name, value=module, group="alejo")
     return Candidate(point, name, module.partition(".")[0].replace("_", "-"), "", trusted, plugin)

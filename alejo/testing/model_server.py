@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alejo.testing.http import Asked, HttpServer, Reply
+from alejo.testing.least import least
 from alejo.testing.tuning import TuningJobs
 
 FAULTS = {
@@ -345,29 +346,12 @@ def parrot(body: Any) -> Said:
     if body.get("tool_choice"):
         schema = body["tools"][-1]["input_schema"]
     if schema is not None:
-        return Said(msgspec.json.encode(_least(schema, schema.get("$defs", {}))).decode())
+        return Said(msgspec.json.encode(least(schema)).decode())
     content = body["messages"][-1]["content"]
     if isinstance(content, list):
         content = " ".join(part.get("text") or str(part.get("content", "")) for part in content)
     lines = [line for line in content.splitlines() if line.strip()] or ["nothing"]
     return Said(f"You said: {lines[-1].strip()}")
-
-
-def _least(schema: Any, definitions: Any) -> Any:
-    """The smallest value that fits a schema."""
-    if "$ref" in schema:
-        return _least(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    if "default" in schema:
-        return schema["default"]
-    if "enum" in schema:
-        return schema["enum"][0]
-    if "anyOf" in schema:
-        return _least(schema["anyOf"][-1], definitions)
-    properties = schema.get("properties", {})
-    values = {"string": "", "integer": 0, "number": 0.0, "boolean": False, "array": [], "null": None}
-    if schema.get("type") in values:
-        return values[schema["type"]]
-    return {name: _least(properties[name], definitions) for name in schema.get("required", ())}
 
 
 def _pieces(text: str) -> list[str]:

@@ -20,7 +20,7 @@ from typing import Any
 from alejo.clock import SystemClock
 from alejo.errors import InvalidArgument, PluginFailed
 from alejo.jobs import Job
-from alejo.plugins import Candidate, PluginHost, Slot, places
+from alejo.plugins import Candidate, PluginHost, Slot, check_arguments, places
 from alejo.plugins.shapes import ROLES
 from alejo.roles import Work
 from alejo.settings import read
@@ -28,6 +28,7 @@ from alejo.types import FactDraft, Image, MemoryDraft, PluginState, PluginStatus
 from alejo.verdicts import Matter
 
 from .desk import NOW, lesson, message, turn
+from .least import least
 
 CALL_SECONDS = 5.0
 CANCEL_SECONDS = 1.0
@@ -149,8 +150,21 @@ async def _try_slot(host: PluginHost, slot: Slot) -> None:
     for method, shape in ROLES[slot.role].items():
         if shape.optional and not hasattr(slot.object, method):
             continue
+        try:
+            _given(slot, method)
+        except (InvalidArgument, LookupError):
+            tell("ok", label, "Nothing that fits its schema is known here, so it was not called.")
+            continue
         if await _call(host, slot, method, f"{label}.{method}"):
             await _cancel(slot, method, f"{label}.{method}")
+
+
+def _given(slot: Slot, method: str) -> Sequence[Any]:
+    """Arguments of a call: for a command those that its schema wants. Raises InvalidArgument if they are not found."""
+    arguments = samples(slot.role, method)
+    if slot.spec is None or not slot.spec.schema:
+        return arguments
+    return check_arguments(slot.spec, json.dumps(least(json.loads(slot.spec.schema)))), *arguments[1:]
 
 
 async def _call(host: PluginHost, slot: Slot, method: str, label: str) -> bool:
@@ -183,7 +197,7 @@ async def _call(host: PluginHost, slot: Slot, method: str, label: str) -> bool:
 
 
 async def _one(host: PluginHost, slot: Slot, method: str) -> None:
-    arguments = samples(slot.role, method)
+    arguments = _given(slot, method)
     with contextlib.suppress(InvalidArgument):  # it may refuse our sample
         if ROLES[slot.role][method].streams:
             async for _ in host.stream(slot, method, *arguments):
@@ -193,7 +207,7 @@ async def _one(host: PluginHost, slot: Slot, method: str) -> None:
 
 
 async def _cancel(slot: Slot, method: str, label: str) -> None:
-    made = getattr(slot.object, method)(*samples(slot.role, method))
+    made = getattr(slot.object, method)(*_given(slot, method))
     task = asyncio.ensure_future(_drain(made) if ROLES[slot.role][method].streams else made)
     await asyncio.sleep(0)
     task.cancel()

@@ -36,6 +36,7 @@ DOORS = {
     "grpc_status": ("server", "client"),
     "alejo.v1": ("server", "client", "wire"),
     "pluggy": ("hooks", "plugins"),
+    "jsonschema_rs": ("plugins.arguments",),
     "lmdb": ("storage.lmdb", "storage.snapshot"),
     # Settings, a plugin author's pyproject.toml, and the languages of time expressions.
     "tomllib": ("settings", "testing.project", "memory.when"),

@@ -24,10 +24,16 @@ ROUNDS = 4  # of a model that calls tools, the last of them without any
 CUT = " … (The answer broke off here.)"
 _OFFERED = frozenset({"reads"})
 _WRONG = 'The arguments must be a JSON object such as {"arguments": "words"}.'
+_WORDS = {
+    "type": "object",
+    "properties": {"arguments": {"type": "string", "description": "The words after the command's name."}},
+    "required": ["arguments"],
+    "additionalProperties": False,
+}
 
 
 class _Arguments(msgspec.Struct, forbid_unknown_fields=True):
-    """What a model gives a command: the words after its name."""
+    """What a model gives a command that has no schema: the words after its name."""
 
     arguments: str = ""
 
@@ -87,24 +93,21 @@ def _may(spec: CommandSpec) -> bool:
 
 def _tool(spec: CommandSpec) -> ToolSpec:
     usage = f" Said as: {spec.usage}." if spec.usage else ""
-    schema = {
-        "type": "object",
-        "properties": {"arguments": {"type": "string", "description": "The words after the command's name."}},
-        "required": ["arguments"],
-        "additionalProperties": False,
-    }
+    schema = msgspec.json.decode(spec.schema) if spec.schema else _WORDS
     return ToolSpec(spec.name, f"{spec.description}{usage}", schema)
 
 
 async def _run(turn: Turn, wanted: ToolCall) -> str:
     """What a command says, or what is wrong with the call: the model may then make it better."""
-    offered = {spec.name for spec in filter(_may, turn.commands)}
+    offered = {spec.name: spec for spec in filter(_may, turn.commands)}
     if wanted.name not in offered:
         return f"There is no tool {wanted.name}. There are: {', '.join(sorted(offered))}."
-    try:
-        arguments = msgspec.json.decode(wanted.arguments or "{}", type=_Arguments).arguments
-    except msgspec.DecodeError:
-        return _WRONG
+    arguments = wanted.arguments
+    if not offered[wanted.name].schema:
+        try:
+            arguments = msgspec.json.decode(arguments or "{}", type=_Arguments).arguments
+        except msgspec.DecodeError:
+            return _WRONG
     try:
         return await turn.desk.run(wanted.name, arguments)
     except InvalidArgument as refusal:
