@@ -321,6 +321,9 @@ class LexicalIndex:
     ) -> list[tuple[int, float, float, float, float]]:
         """The documents sharing a term with `query`, as (number, score, lexical, recency, coverage), best first.
 
+        Behind a record separator, U+001E, may stand a word of the query and other names of what it names: a document
+        with one of them has the word.
+
         Equals come by number; `limit` 0 means all of them. Score = lexical + recency = (BM25 + `recency_weight` · the
         best BM25 of all that share a term · 2 ** (-age / `half_life`)) · the weight of the document's kind. Scores
         compare within one query. Age is `now` - time, at least 0; all three and `half_life` are in one unit, µs.

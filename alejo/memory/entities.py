@@ -7,7 +7,7 @@ each other follows from the facts, so nothing has to be kept in step with them.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +20,7 @@ VALUE = "value"  # the kind of an object that is no entity: a number, a date
 _SELVES = frozenset({"i", "me", "myself", "the user"})
 _NAMING = frozenset({"name", "also known as"})
 _POSSESSIVE = "'s "
+_LONGEST = 4  # words of a name
 _DEEPEST = 4  # of whose sister's friend's name is looked for
 
 
@@ -36,12 +37,29 @@ def key(name: str) -> str:
     return SELF if folded in _SELVES else folded
 
 
+def _name(words: Sequence[str]) -> tuple[str, bool]:
+    """The key of a name that is written in these words, and whether it says whose what it is."""
+    if len(words) > 1 and words[0] == "my":
+        return f"{SELF}{_POSSESSIVE}{' '.join(words[1:])}", True
+    if len(words) > 2 and words[1] == "s":  # of "Ada's sister", where words are cut
+        return f"{words[0]}{_POSSESSIVE}{' '.join(words[2:])}", True
+    return " ".join(words), False
+
+
 class Around(NamedTuple):
     """What stands around an entity: those it is linked to, nearest first, and the facts that link them."""
 
     entities: list[Entity]
     facts: list[Stated]
     more: bool
+
+
+class Named(NamedTuple):
+    """What words of a text name by another name: the place of the last of them, the other names, and whose it is."""
+
+    place: int
+    names: tuple[str, ...]
+    role: bool  # "my sister", "Ada's sister"
 
 
 class _Known(NamedTuple):
@@ -71,7 +89,8 @@ class FactIndex:
         self._objects: dict[str, set[str]] = {}
         self._relations: dict[str, set[str]] = {}
         self._whose: set[str] = set()  # of those keys, "ada's sister" and the like
-        self._classes: dict[str, frozenset[str]] | None = {}  # keys of one entity, by each; None until asked for
+        self._classes: dict[str, frozenset[str]] | None = None  # keys of one entity, by each; None until asked for
+        self._begin: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -115,6 +134,35 @@ class FactIndex:
             found.update(part for end in ends for part in normal(end).split(_POSSESSIVE) if part[:1].isupper())
             found.update(map(normal, called))
         return found
+
+    def others(self, words: Sequence[str]) -> list[Named]:
+        """The other names, by the facts, of what a text's words name: that of "my sister" may be Ada."""
+        if not self._known:
+            return []
+        folded = [word.casefold() for word in words]
+        firsts = self._firsts()
+        found = []
+        for start, word in enumerate(folded):
+            if word in firsts or "s" in folded[start + 1 : start + 2]:
+                for size in range(1, min(_LONGEST, len(folded) - start) + 1):
+                    name, role = _name(folded[start : start + size])
+                    names = self._others(name, role=role)
+                    if names:
+                        found.append(Named(start + size - 1, names, role))
+        return found
+
+    def _firsts(self) -> Set[str]:
+        """The words with which a name may begin that has others."""
+        if self._classes is None:
+            self._classes = self._merged()
+            self._begin = frozenset({"my", *(name.partition(" ")[0] for name in self._classes)})
+        return self._begin
+
+    def _others(self, name: str, *, role: bool) -> tuple[str, ...]:
+        if role and name.rpartition(_POSSESSIVE)[2] not in self._relations:
+            return ()
+        others = self._named(self._root(name) if role else name) - {name, SELF}
+        return tuple(sorted(each for each in others if _POSSESSIVE not in each))
 
     def root(self, name: str) -> str:
         """One key for all names of a thing: by what it is called, and by whose what it is, if there is just one."""
@@ -257,9 +305,8 @@ class FactIndex:
 
     def _named(self, name: str) -> frozenset[str]:
         """The names that facts give one thing."""
-        if self._classes is None:
-            self._classes = self._merged()
-        return self._classes.get(name) or frozenset({name})
+        self._firsts()
+        return (self._classes or {}).get(name) or frozenset({name})
 
     def _merged(self) -> dict[str, frozenset[str]]:
         classes: dict[str, frozenset[str]] = {}

@@ -38,6 +38,7 @@ _LANGUAGE = "mul"  # each memory its own
 _WORDS = re.compile(r"\w+")
 _PARTS = 4  # of a dump
 _LONG = 5_000_000  # numbers that a question goes through outside the core, about a millisecond
+_ALSO = "\x1e"  # before a word of a query and its other names, see LexicalIndex.rank
 _ASKED = "question"  # the kind of what only asks
 _BEYOND_LATIN = "\u0250"
 
@@ -292,23 +293,37 @@ class Index:
 
     def asked(self, query: str) -> Question:
         """A query as the core takes it."""
-        rest, named = self._apart(query)
+        rest, named, also = self._apart(query)
         words, known = " ".join(rest), _known(rest)
-        return Question(words, known, self.embedder.embed(words, known), named.pop() if len(named) == 1 else "")
+        meaning = self.embedder.embed(words, known)
+        return Question(words + also, known, meaning, named.pop() if len(named) == 1 else "")
+
+    def also(self, query: str) -> str:
+        """A query with the other names of those in it, as the core takes them."""
+        return query + self._apart(query)[2]
 
     def plain(self, query: str) -> str:
         """A query without the names in it: what mentions a person is seldom what the person said."""
         return " ".join(self._apart(query)[0])
 
-    def _apart(self, query: str) -> tuple[list[str], set[str]]:
+    def _apart(self, query: str) -> tuple[list[str], set[str], str]:
+        """A query's words but for who speaks, those, and the other names of what else is named."""
         named: set[str] = set()
-        rest = []
-        for word in _WORDS.findall(query):
+        words = _WORDS.findall(query)
+        dropped = set()
+        also = []
+        for place, word in enumerate(words):
             if names := self._names.get(word.casefold()):
                 named |= names
-            else:
-                rest.append(word)
-        return rest, named
+                dropped.add(place)
+        for place, others, role in self.facts.others(words):
+            speakers = set().union(*(self._names.get(word, ()) for name in others for word in name.split()))
+            named |= speakers
+            if speakers and not role:
+                dropped.add(place)
+            elif place not in dropped:
+                also.append(f"{_ALSO}{words[place]} {' '.join(others)}")
+        return [word for place, word in enumerate(words) if place not in dropped], named, "".join(also)
 
     def _meaning(self, text: str, words: Iterable[str]) -> bytes | None:
         """The vector of a text, if one can be told."""

@@ -149,7 +149,7 @@ async def read(
     """
     docs = [each.doc for each in chosen]
     # Only words of their own: what their neighbours said must not outlive these in what is told of them.
-    explained = index.lexical.explain(docs, query, own=True)
+    explained = index.lexical.explain(docs, index.also(query), own=True)
     rows = await store.many(scope, MEMORIES, [bytes.fromhex(index.entries[doc].id) for doc in docs])
     units = None if weights is None else [weights.get(name, 0.0) for name in EVIDENCE]
     return [

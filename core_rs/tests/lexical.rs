@@ -349,6 +349,29 @@ fn a_word_is_found_in_whatever_language_it_was_said() {
 }
 
 #[test]
+fn another_name_is_as_good_as_the_word() {
+    let mut index = Index::new(Tokenizer::new(Language::Each), Params::default());
+    for (doc, text) in ["Rebecca paints boats", "Becky paints houses", "Nora paints Rebecca Stone"].iter().enumerate() {
+        index.upsert(doc as u64, &[text], Facts::default()).unwrap();
+    }
+    let found =
+        |query: &str| -> Vec<(u64, f32)> { search(&index, query).iter().map(|hit| (hit.doc, hit.coverage)).collect() };
+    assert_eq!(found("becky"), [(1, 1.0)]);
+    let mut both = found("Becky\u{1e}Becky Rebecca");
+    both.sort_by_key(|hit| hit.0);
+    assert_eq!(both.iter().map(|hit| hit.0).collect::<Vec<_>>(), [0, 1, 2]);
+    assert!(both[1].1 == 1.0 && both[0].1 == both[2].1 && both[0].1 < 1.0);
+    let mut stone = found("who knows Becky\u{1e}becky rebecca stone\u{1e}nobody nora");
+    stone.sort_by(|one, other| other.1.total_cmp(&one.1));
+    assert_eq!(stone[0].0, 2);
+    assert_eq!(found("Zoe\u{1e}Zoe Rebecca").iter().map(|hit| hit.1).collect::<Vec<_>>(), [1.0, 1.0]);
+    let told = index.explain(&[0, 1], "Becky\u{1e}Becky Rebecca", true);
+    assert!(told.iter().all(|words| words.len() == 1 && words[0].0 == "becky" && close(words[0].1.into(), 1.0)));
+    assert_eq!(found("\u{1e}"), []);
+    assert_eq!(found("\u{1e}\u{1e}Becky Rebecca"), []);
+}
+
+#[test]
 fn an_empty_index_and_an_empty_query_find_nothing() {
     let mut index = index();
     assert_eq!(search(&index, "anything"), []);

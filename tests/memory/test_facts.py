@@ -27,12 +27,14 @@ from alejo.types import (
     Fact,
     FactDraft,
     Filter,
+    Layer,
     Memory,
     MemoryDraft,
     Message,
     MessageDraft,
     Page,
     RecallPlan,
+    Scope,
     Standing,
 )
 
@@ -245,6 +247,30 @@ async def test_an_entity_is_known_by_all_its_names(bare: Assistant) -> None:
     await add(bare, FactDraft("user", "sister", "Eva"))
     found, _ = await bare.facts.list(ADA, Page(), entity="Anna")
     assert {each.fact.object for each in found if each.fact} == {"Anna", "Annie", "31"}
+
+
+async def test_a_memory_is_found_by_every_name(bare: Assistant) -> None:
+    """Whoever has several names, or is somebody's sister, is found by any; nobody else is, and a wrong name no more."""
+    told = {
+        "Rebecca paints boats": await bare.memories.remember(ADA, MemoryDraft("Rebecca paints boats")),
+        "Nora sails them": await bare.memories.remember(ADA, MemoryDraft("Nora sails them")),
+        "my sisters are far away": await bare.memories.remember(ADA, MemoryDraft("my sisters are far away")),
+    }
+
+    async def found(query: str, user: Scope = ADA) -> dict[str, str]:
+        hits, _, _ = await bare.memories.recall(user, query, Page(10), Filter(layers=(Layer.EPISODIC,)))
+        return {hit.memory.text: hit.evidence[0].detail for hit in hits if hit.memory.text in told}
+
+    assert not await found("What does Becky do?")
+    nickname = await add(bare, FactDraft("Rebecca", "also known as", "Becky"))
+    await add(bare, FactDraft("user", "sister", "Nora"))
+    await add(bare, FactDraft("Nora", "sister", "Rebecca"))
+    assert await found("What does Becky do?") == {"Rebecca paints boats": "becky"}
+    assert "Rebecca paints boats" in await found("Nora's sister?")
+    assert (await found("And my sister?")).keys() == {"Nora sails them", "my sisters are far away"}
+    assert not await found("What does Becky do?", BOB)
+    await bare.memories.forget(ADA, [nickname.id])
+    assert not await found("What does Becky do?")
 
 
 async def test_a_restart_knows_the_same(settings: Settings, clock: FakeClock) -> None:

@@ -1,7 +1,7 @@
 //! From a query to what every document that matches counts.
 
 use std::collections::HashSet;
-use std::mem;
+use std::{iter, mem};
 
 use super::Index;
 use super::documents::{NOBODY, Slot};
@@ -9,6 +9,9 @@ use super::params::WHOLE;
 use super::room::Room;
 use super::terms::{Posting, Term, find};
 use crate::text::Token;
+
+/// What stands before a word of a query and its other names: U+001E, the record separator of ASCII.
+const ALSO: char = '\u{1e}';
 
 /// A query's distinct words.
 struct Query {
@@ -23,7 +26,7 @@ struct Wanted {
     term: Term,
     /// The first word that led to it.
     word: String,
-    /// Whether the term before is of the same word, as another language has it.
+    /// Whether the term before is of the same word, as another language has it or by another name.
     again: bool,
 }
 
@@ -351,24 +354,45 @@ impl Index {
         shares
     }
 
+    /// What a query is, behind each [`ALSO`] a word of it with other names of what it names: a document that has one of them
+    /// has the word.
     fn query(&self, text: &str) -> Query {
+        let mut parts = text.split(ALSO);
+        let main = parts.next().unwrap_or_default();
+        let also: Vec<(String, Vec<Term>)> = parts.map(|part| self.named(part)).collect();
         let mut query = Query { known: Vec::new(), missing: 0 };
         let mut seen = HashSet::new();
         // Whether the last word is one more, and whether some document holds it.
         let (mut new, mut held) = (false, false);
-        self.tokenizer.asked(text, self.spoken, |Token { word, term }, own| {
+        self.tokenizer.asked(main, self.spoken, |Token { word, term }, own| {
             let term = self.hasher.term(term);
             if own {
                 (new, held) = (!seen.contains(&term), false);
                 query.missing += usize::from(new);
             }
-            if new && seen.insert(term) && !self.terms.postings(term).is_empty() {
-                query.missing -= usize::from(!held);
-                query.known.push(Wanted { term, word: word.to_owned(), again: held });
-                held = true;
+            let names = also.iter().filter(|(named, _)| own && named == word).flat_map(|(_, terms)| terms);
+            for &term in iter::once(&term).chain(names) {
+                if new && seen.insert(term) && !self.terms.postings(term).is_empty() {
+                    query.missing -= usize::from(!held);
+                    query.known.push(Wanted { term, word: word.to_owned(), again: held });
+                    held = true;
+                }
             }
         });
         query
+    }
+
+    /// A word as a query has it, and the terms of what stands behind it.
+    fn named(&self, text: &str) -> (String, Vec<Term>) {
+        let (mut named, mut terms) = (String::new(), Vec::new());
+        self.tokenizer.asked(text, self.spoken, |Token { word, term }, own| {
+            if own && named.is_empty() {
+                word.clone_into(&mut named);
+            } else if !own || named != word {
+                terms.push(self.hasher.term(term));
+            }
+        });
+        (named, terms)
     }
 
     fn idf(&self, df: usize) -> f32 {
