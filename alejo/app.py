@@ -177,6 +177,7 @@ class Assistant:
             ids,
             clock,
             self.memories.forget,
+            self.facts,
         )
         self.ownership = Ownership(store, clock)
         self.erasures = Erasures(storage, store, folder.keyring, clock)

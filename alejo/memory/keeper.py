@@ -13,8 +13,10 @@ from alejo.clock import Clock
 from alejo.errors import AlejoError
 from alejo.ids import Ids
 from alejo.memory.activity import Activity
+from alejo.memory.facts import Facts
 from alejo.memory.indexes import Indexes
 from alejo.memory.layers import Layers
+from alejo.memory.restating import Restating
 from alejo.memory.upkeep import Forget, Visit
 from alejo.outcomes import Tidied
 from alejo.storage.journal import Journal
@@ -38,7 +40,9 @@ class Keeper:
         ids: Ids,
         clock: Clock,
         forget: Forget,
+        facts: Facts,
     ) -> None:
+        self._facts = facts
         self._store = store
         self._journal = journal
         self._indexes = indexes
@@ -68,7 +72,18 @@ class Keeper:
             if await self._store.life(scope) is None:
                 return Tidied()  # whoever was erased is not written down again
             layers = await self._layers(scope)
-            visit = Visit(self._store, self._journal, self._indexes, layers, self._ids, self._clock, scope, seen.ended)
+            restating = Restating(self._store, self._journal, self._indexes, self._facts, scope)
+            visit = Visit(
+                self._store,
+                self._journal,
+                self._indexes,
+                layers,
+                self._ids,
+                self._clock,
+                scope,
+                restating,
+                seen.ended,
+            )
             try:
                 noted = await visit.run(seen.recalled, self._forget)
             except BaseException:

@@ -141,7 +141,7 @@ class Remember:
             said = message
         else:
             message, memories = None, (await self._memory(round_, item),)
-            said = _saying(memories[0], round_.source)
+            said = saying(memories[0], round_.source)
         stated, _ = await self._facts.stated(said)
         facts = round_.facts[place] = await round_.statements.derive(stated, said, memories)
         ids = (*(memory.id for memory in memories), *facts)
@@ -249,8 +249,8 @@ class Remember:
         return memory
 
 
-def _saying(memory: Memory, source: Message | None) -> Message:
-    """What was remembered, as a message that says it: the one it comes from, or of no session."""
+def saying(memory: Memory, source: Message | None) -> Message:
+    """What a memory says, as a message: the one it comes from in the words that were kept, or one of no session."""
     if source is not None:
         return msgspec.structs.replace(source, text=memory.text, speaker=memory.speaker, metadata=memory.metadata)
     return Message(

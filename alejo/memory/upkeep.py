@@ -24,6 +24,7 @@ from alejo.ids import Ids
 from alejo.memory.index import Entry, Index
 from alejo.memory.indexes import Indexes
 from alejo.memory.layers import DAY, SUMMARY, Layers, Signals
+from alejo.memory.restating import Restating
 from alejo.memory.summary import summarise
 from alejo.outcomes import Tidied
 from alejo.storage import audit
@@ -66,8 +67,10 @@ class Visit:
         ids: Ids,
         clock: Clock,
         scope: Scope,
+        restating: Restating,
         ended: Iterable[str] = (),
     ) -> None:
+        self._restating = restating
         self._store = store
         self._journal = journal
         self._indexes = indexes
@@ -89,7 +92,7 @@ class Visit:
             self.done = msgspec.structs.replace(self.done, done=False)
             return False
         try:
-            done = await self._weigh() and await self._renew() and await self._leave()
+            done = await self._weigh() and await self._renew() and await self._restate(forget) and await self._leave()
             done = done and await self._age() and await self._expire(forget)
         except Conflict:
             done = False
@@ -218,10 +221,7 @@ class Visit:
         return max(abs(appraisal.valence), appraisal.arousal) if appraisal is not None else 0.0
 
     async def _renew(self) -> bool:
-        """What is stale and was made without a model: summaries are made anew, what was merged stands for itself again.
-
-        Facts and what else a plugin found wait for whoever found them.
-        """
+        """What is stale and was made here: summaries are made anew, what was merged stands for itself again."""
         index = await self._indexes.get(self._scope)
         for memory_id in sorted(index.stale):
             row = await self._sound(bytes.fromhex(memory_id))
@@ -249,6 +249,19 @@ class Visit:
             withdraw(writer)  # a snapshot has the words there were
             audit.record(writer, "memory.renew", memory.id, self._clock.now())
             await self._commit(writer, self._upkeep)
+        return True
+
+    async def _restate(self, forget: Forget) -> bool:
+        """Facts that were read in words which are others now."""
+        for each in await self._restating.overtaken():
+            if not self._spend():
+                return False
+            writer = await self._store.writer(self._scope)
+            gone = await self._restating.put_right(writer, each, self._clock.now())
+            if gone is not None:
+                await self._commit(writer, self._upkeep)
+            if gone:
+                await forget(self._scope, gone, keep_messages=True)
         return True
 
     async def _leave(self) -> bool:

@@ -335,6 +335,36 @@ async def test_what_a_user_states_is_a_fact_at_once(assistant: Assistant, clock:
     assert await told(assistant, relation="lives in") == [("user", "lives in", "Bonn")]
 
 
+async def test_what_has_other_words_states_other_things(assistant: Assistant, clock: FakeClock) -> None:
+    """Facts follow the words they were read in: they stay, are corrected, come, or go and leave what was before."""
+
+    async def says(text: str, memory_id: str) -> None:
+        await assistant.memories.update(ADA, memory_id, {"text": text})
+        await assistant.keeper.visit(ADA)
+
+    await assistant.conversation.chat(ADA, Ask("I live in Rome."))
+    clock.advance(86_400)
+    answer = await assistant.conversation.chat(ADA, Ask("I live in Porto. My dog is called Luna."))
+    (porto,) = (await assistant.facts.list(ADA, Page(), entity="Porto"))[0]
+    (memory_id,) = porto.sources
+    await says("I live in Oslo. My dog is called Luna. My cat is called Tom.", memory_id)
+    assert await told(assistant) == [
+        ("user", "cat", "Tom"),
+        ("user", "dog", "Luna"),
+        ("user", "lives in", "Oslo"),
+    ]
+    (oslo,) = (await assistant.facts.list(ADA, Page(), entity="Oslo"))[0]
+    assert (oslo.message_id, oslo.stale) == (answer.user_message.id, False)
+    assert porto.id in {each.id for each in (await assistant.facts.list(ADA, Page(), superseded=True))[0]}
+    index = await assistant.indexes.get(ADA)
+    assert not index.stale
+    await says("My cat is called Tom, not Tim.", memory_id)
+    assert await told(assistant) == [("user", "cat", "Tom"), ("user", "lives in", "Rome")]
+    await says("Well, well.", memory_id)
+    assert await told(assistant) == [("user", "lives in", "Rome")]
+    assert not (await assistant.indexes.get(ADA)).stale
+
+
 async def test_what_is_said_last_is_so_now(assistant: Assistant, clock: FakeClock) -> None:
     """Who lived somewhere this morning and says to have moved last month is there now, and was where they said."""
     first = await assistant.conversation.chat(ADA, Ask("I live in Porto."))

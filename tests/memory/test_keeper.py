@@ -170,7 +170,9 @@ async def test_two_keepers_do_it_once(bare: Assistant, clock: FakeClock) -> None
     store, ids = bare.store, Ids(clock)
     indexes = Indexes(store, bare.cache)
     journal = Journal(store, ids, clock)
-    other = Keeper(store, journal, indexes, Activity(), bare._layers_of, 300.0, ids, clock, bare.memories.forget)
+    other = Keeper(
+        store, journal, indexes, Activity(), bare._layers_of, 300.0, ids, clock, bare.memories.forget, bare.facts
+    )
     first, second = await asyncio.gather(bare.keeper.visit(ADA), other.visit(ADA))
     again = await other.visit(ADA)
     assert first.archived + second.archived + again.archived >= 300
