@@ -9,22 +9,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alejo._core import NgramHasher, SparseVector
+    from alejo._core import NgramHasher, SparseVector, StaticEmbedder, TokenNet
     from alejo.app import Assistant
     from alejo.app import open_assistant as open  # noqa: A004 - the library's one verb
+    from alejo.embedding import shipped as shipped_table
     from alejo.hooks import hookimpl
     from alejo.types import Scope
 
 __version__ = "0.1.0.dev0"
-__all__ = ["Assistant", "NgramHasher", "Scope", "SparseVector", "hookimpl", "open"]
+__all__ = [
+    "Assistant",
+    "NgramHasher",
+    "Scope",
+    "SparseVector",
+    "StaticEmbedder",
+    "TokenNet",
+    "hookimpl",
+    "open",
+    "shipped_table",
+]
 
 _PLACES = {
     "Assistant": ("alejo.app", "Assistant"),
     "NgramHasher": ("alejo._core", "NgramHasher"),
     "Scope": ("alejo.types", "Scope"),
     "SparseVector": ("alejo._core", "SparseVector"),
+    "StaticEmbedder": ("alejo._core", "StaticEmbedder"),
+    "TokenNet": ("alejo._core", "TokenNet"),
     "hookimpl": ("alejo.hooks", "hookimpl"),
     "open": ("alejo.app", "open_assistant"),
+    "shipped_table": ("alejo.embedding", "shipped"),
 }
 
 

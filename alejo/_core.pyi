@@ -30,6 +30,7 @@ __all__ = [
     "SharedLimiter",
     "SparseVector",
     "StaticEmbedder",
+    "TokenNet",
     "VectorScan",
     "WordPiece",
     "__version__",
@@ -400,6 +401,27 @@ class StaticEmbedder:
 
     def validate(self) -> None:
         """Checks every invariant; for tests. Raises DamagedTable naming the first that does not hold."""
+
+@final
+class TokenNet:
+    """A network over the rows of a table: a convolution of width 3, then the greatest and the mean of each channel.
+
+    Trained elsewhere, on that very table. The same scores on every machine; many threads may use one.
+    """
+
+    def __new__(
+        cls, table: StaticEmbedder, *, kernel: bytes, scales: bytes, biases: bytes, heads: bytes, offsets: bytes
+    ) -> TokenNet:
+        """The network of such numbers, all float32 but the kernel.
+
+        `kernel`: int8, a row of the table's dimensions for each channel of what a token adds to the next one, then to
+        itself, then to the one before; `scales` has a factor for each of these rows, `biases` a number for each
+        channel. `heads`: a row of classes for the greatest of each channel, then for the mean of each; `offsets` has a
+        number for each class. Raises InvalidValue if they do not fit each other or the table, or one is not finite.
+        """
+
+    def scores(self, text: str) -> list[float]:
+        """The score of each class; of a text without a token, `offsets`. Time and memory grow with the text."""
 
 @final
 class WordPiece:

@@ -5,6 +5,7 @@
 //! row, so pooling needs no weights beside it. Made by `scripts/embedding_table.py`, after Tulkens and van Dongen, "Model2Vec"
 //! (2024), and trained on.
 
+pub mod net;
 mod vocabulary;
 mod wordpiece;
 
@@ -118,8 +119,8 @@ impl Embedder {
     }
 
     /// The numbers of a piece's row, filled up to whole blocks.
-    pub(crate) fn row(&self, piece: u16) -> Cow<'_, [i8]> {
-        let at = self.rows.start + usize::from(piece) * self.dimensions;
+    pub(crate) fn row(&self, piece: u32) -> Cow<'_, [i8]> {
+        let at = self.rows.start + piece as usize * self.dimensions;
         let row = &self.file[at..at + self.dimensions];
         // SAFETY: a byte is a signed byte.
         let row: &[i8] = unsafe { std::slice::from_raw_parts(row.as_ptr().cast(), row.len()) };
@@ -144,7 +145,7 @@ impl Embedder {
 
     /// Has the caches fetch what is soon to be asked of a piece.
     pub(crate) fn fetch(&self, piece: u16) {
-        fetch(&self.row(piece));
+        fetch(&self.row(piece.into()));
         if let Some(shapes) = self.shapes.get() {
             fetch(&shapes[usize::from(piece)..=usize::from(piece)]);
         }

@@ -5,7 +5,7 @@
 //! - [`clock`]: the time as a value that is handed in.
 //! - [`cache`]: a bounded cache in memory, with times to live and to idle and users that can be forgotten; below it one on disk.
 //! - [`text`]: from a text in any language to the terms it is found by.
-//! - [`embed`]: a text as a vector, from a table of its tokens.
+//! - [`embed`]: a text as a vector, from a table of its tokens; small networks over that table.
 //! - [`ngram`]: a text as hashed n-grams, for linear classifiers.
 //! - [`estimate`]: how many tokens a language model will count.
 //! - [`lexical`]: an exact, incremental BM25 index over one user's documents.

@@ -54,7 +54,7 @@ PLUGIN_API = ("alejo.completions", "alejo.errors", "alejo.hooks", "alejo.jobs", 
 
 
 # And of alejo itself, which loads nothing else.
-PLUGIN_NAMES = {"NgramHasher", "SparseVector"}
+PLUGIN_NAMES = {"NgramHasher", "SparseVector", "StaticEmbedder", "TokenNet", "shipped_table"}
 
 
 def room(module: str) -> str:

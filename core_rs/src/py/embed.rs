@@ -1,13 +1,15 @@
 //! Static embedding for Python. Vectors leave as bytes: `memoryview(vector).cast("f")`, `numpy.frombuffer(vector, "f4")`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyBytes;
 
+use crate::embed::net::{Net, Weights};
 use crate::embed::{self, Embedder};
-use crate::error::caught;
+use crate::error::{Error, caught};
 
 /// From this many bytes of text on embedding lets other Python threads run: some 20 µs of work.
 const LARGE_TEXT: usize = 500;
@@ -15,14 +17,14 @@ const LARGE_TEXT: usize = 500;
 /// Embeds texts by a table of their tokens; safe to use from many threads.
 #[pyclass(frozen, module = "alejo._core")]
 pub(super) struct StaticEmbedder {
-    pub(super) embedder: Embedder,
+    pub(super) embedder: Arc<Embedder>,
 }
 
 #[pymethods]
 impl StaticEmbedder {
     #[new]
     fn new(py: Python<'_>, folder: PathBuf) -> PyResult<Self> {
-        Ok(Self { embedder: py.detach(|| caught(|| Embedder::open(&folder)))? })
+        Ok(Self { embedder: Arc::new(py.detach(|| caught(|| Embedder::open(&folder)))?) })
     }
 
     /// How many numbers a vector has.
@@ -48,6 +50,49 @@ impl StaticEmbedder {
     /// Checks every invariant of the table; for tests.
     fn validate(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.embedder.validate())?)
+    }
+}
+
+/// A network over a table's rows.
+#[pyclass(frozen, module = "alejo._core")]
+pub(super) struct TokenNet {
+    net: Net,
+}
+
+#[pymethods]
+impl TokenNet {
+    #[new]
+    #[pyo3(signature = (table, *, kernel, scales, biases, heads, offsets))]
+    fn new(
+        table: Bound<'_, StaticEmbedder>,
+        kernel: &[u8],
+        scales: &[u8],
+        biases: &[u8],
+        heads: &[u8],
+        offsets: &[u8],
+    ) -> PyResult<Self> {
+        let weights = Weights {
+            kernel: kernel.iter().map(|&byte| byte.cast_signed()).collect(),
+            scales: floats(scales)?,
+            biases: floats(biases)?,
+            heads: floats(heads)?,
+            offsets: floats(offsets)?,
+        };
+        Ok(Self { net: caught(|| Net::new(Arc::clone(&table.get().embedder), weights))? })
+    }
+
+    /// The score of each class.
+    fn scores(&self, py: Python<'_>, text: &str) -> PyResult<Vec<f32>> {
+        let work = || caught(|| PyResult::Ok(self.net.scores(text)));
+        if text.len() < LARGE_TEXT { work() } else { py.detach(work) }
+    }
+}
+
+/// The numbers that bytes are, as they lie in memory.
+fn floats(bytes: &[u8]) -> Result<Vec<f32>, Error> {
+    match bytes.as_chunks() {
+        (numbers, []) => Ok(numbers.iter().copied().map(f32::from_ne_bytes).collect()),
+        _ => Err(Error::Meaningless("a number is of 4 bytes")),
     }
 }
 

@@ -42,6 +42,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<cache_disk::CacheDisk>()?;
     module.add_class::<clock::FakeClock>()?;
     module.add_class::<embed::StaticEmbedder>()?;
+    module.add_class::<embed::TokenNet>()?;
     module.add_class::<embed::WordPiece>()?;
     module.add_class::<lexical::LexicalIndex>()?;
     module.add_class::<ngram::NgramHasher>()?;

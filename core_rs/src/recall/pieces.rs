@@ -48,7 +48,7 @@ impl Pieces {
                 table.fetch(later);
             }
             let Shape { inverse, sum } = table.shape(piece);
-            kernel.each(&rows, &table.row(piece), &mut products);
+            kernel.each(&rows, &table.row(piece.into()), &mut products);
             let cosine = |(product, length): (&i32, &f32)| (product - i32::from(ZERO) * sum) as f32 * length * inverse;
             let cosines = || products.iter().zip(&lengths).map(cosine);
             if next < u16::MAX && cosines().any(|cosine| cosine >= ALIKE) {
@@ -84,7 +84,7 @@ fn asked(table: &Embedder, query: &[u16]) -> (Vec<u8>, Vec<f32>, Vec<f32>) {
     let query: Vec<u16> = query.iter().filter(heavy).copied().collect();
     let sum: f32 = query.iter().map(|&piece| table.weight(piece)).sum();
     let mut rows = Vec::with_capacity(query.len() * table.dimensions().next_multiple_of(BLOCK));
-    query.iter().for_each(|&piece| rows.extend(table.row(piece).iter().map(|&number| lifted(number))));
+    query.iter().for_each(|&piece| rows.extend(table.row(piece.into()).iter().map(|&number| lifted(number))));
     let lengths = query.iter().map(|&piece| table.shape(piece).inverse).collect();
     (rows, lengths, query.iter().map(|&piece| table.weight(piece) / sum).collect())
 }

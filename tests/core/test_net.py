@@ -1,0 +1,68 @@
+"""A network over the table's rows, as Python sees it."""
+
+from __future__ import annotations
+
+from array import array
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alejo import TokenNet, shipped_table
+from alejo._core import InvalidValue
+
+CHANNELS, CLASSES = 5, 3
+TABLE = shipped_table()
+
+
+def floats(count: int, step: float = 1.0) -> bytes:
+    return array("f", [step * ((7 * number) % 11 - 5) for number in range(count)]).tobytes()
+
+
+def weights(**changed: bytes) -> dict[str, bytes]:
+    kernel = bytes(number * 37 % 256 for number in range(3 * CHANNELS * TABLE.dimensions))
+    right = {
+        "kernel": kernel,
+        "scales": floats(3 * CHANNELS, 0.01),
+        "biases": floats(CHANNELS),
+        "heads": floats(2 * CHANNELS * CLASSES, 0.1),
+        "offsets": array("f", [0.5, 0.0, -0.5]).tobytes(),
+    }
+    return {**right, **changed}
+
+
+NET = TokenNet(TABLE, **weights())
+
+
+@given(st.text(max_size=80))
+def test_any_text_has_scores(text: str) -> None:
+    """As many as there are classes, the same again and from other threads."""
+    scores = NET.scores(text)
+    assert len(scores) == CLASSES
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(NET.scores, [text, text])) == [scores, scores]
+
+
+def test_the_order_of_words_counts() -> None:
+    """What stands beside a word is part of it; a text without a token has the offsets."""
+    assert NET.scores("not bad, good") != NET.scores("not good, bad")
+    assert NET.scores("") == NET.scores(" \u200b ") == [0.5, 0.0, -0.5]
+    assert NET.scores("good " * 1000)[0] == pytest.approx(NET.scores("good " * 2000)[0], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kernel": b"\0"},
+        {"scales": floats(1)},
+        {"biases": b"\0\0\0"},
+        {"heads": floats(1)},
+        {"offsets": b""},
+        {"offsets": array("f", [float("nan")] * CLASSES).tobytes()},
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(wrong: dict[str, bytes]) -> None:
+    """Whatever number is missing, too many, or none."""
+    with pytest.raises(InvalidValue):
+        TokenNet(TABLE, **weights(**wrong))
