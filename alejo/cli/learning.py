@@ -173,14 +173,21 @@ def list_(data: str | None, url: str | None, key: str | None, user: str | None, 
 
 @weights.command("rollback")
 @click.argument("number", type=click.IntRange(0), required=False)
+@click.option("--shared", is_flag=True, help="Of the weights that users share; for the operator.")
 @options.server
-def rollback(number: int | None, data: str | None, url: str | None, key: str | None, user: str | None) -> None:
+def rollback(
+    number: int | None, shared: bool, data: str | None, url: str | None, key: str | None, user: str | None
+) -> None:
     """Go back to the version NUMBER of your weights, 0 for none, by default to the one before.
 
     What was liked until now does not speak for a promotion any more.
     """
-    used = _asked(data, url, key, user, lambda client: client.roll_back_weights(number))
-    output.say(f"Recall uses version {used}." if used else "Recall uses no weights of your own.")
+    if shared:
+        used = _asked(data, url, key, user, lambda client: client.roll_back_shared_weights(number))
+        output.say(f"Who has no weights of their own uses version {used}." if used else "No shared weights are used.")
+    else:
+        used = _asked(data, url, key, user, lambda client: client.roll_back_weights(number))
+        output.say(f"Recall uses version {used}." if used else "Recall uses no weights of your own.")
 
 
 def _asked(

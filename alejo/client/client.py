@@ -358,6 +358,14 @@ class Client:
         request = learning_pb2.RollBackWeightsRequest(request_id=request_id or new_request_id(), number=number)
         return int((await self._call(self._learning.RollBackWeights, request)).in_use)
 
+    async def roll_back_shared_weights(self, number: int | None = None, *, request_id: str = "") -> int:
+        """Goes back to a version of the weights that users share, 0 for none, by default the one before; returns it.
+
+        Raises FailedPrecondition where nothing is shared.
+        """
+        request = learning_pb2.RollBackSharedWeightsRequest(request_id=request_id or new_request_id(), number=number)
+        return int((await self._call(self._learning.RollBackSharedWeights, request)).in_use)
+
     async def preferences(self) -> Preferences:
         """What the user prefers."""
         reply = await self._call(self._memory.GetPreferences, memory_pb2.GetPreferencesRequest())

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 
 from alejo.clock import Clock
-from alejo.errors import InvalidArgument
+from alejo.errors import FailedPrecondition, InvalidArgument
 from alejo.lessons import Entry, LearnerReport, Learnt, Promoted, SessionSum
 from alejo.memory.indexes import Indexes
 from alejo.memory.weights import Weights
@@ -17,14 +17,14 @@ from alejo.reflection import Piece, Processing
 from alejo.storage import audit
 from alejo.storage.requests import Requests
 from alejo.storage.store import Store, Writer
-from alejo.storage.tables import TOPICS
+from alejo.storage.tables import TOPICS, WeightsInUse
 from alejo.types import Message, Page, Role, Scope
 
 from .feedback import Likings
 from .learners import Learners
 from .pairs import FORMS, Pairs, line
 from .personal import remover
-from .rows import LEARNERS, LOG, SUMS, TOTALS
+from .rows import LEARNERS, LOG, POOLS, SUMS, TOTALS, Pool
 from .stages import Made, Stage
 from .topics import Topics
 
@@ -102,6 +102,23 @@ class Learning:
             return Promoted(*own)
         shared = tuple(await self.weights.versions(pool)), (await self.weights.in_use(pool)).number
         return Promoted(*own, *shared)
+
+    async def roll_back_shared(self, scope: Scope, number: int | None = None, *, request_id: str = "") -> WeightsInUse:
+        """Goes back to a version of the weights that a user shares with others, the one before by default; 0 is none.
+
+        Raises NotFound, Conflict, or FailedPrecondition where nothing is shared.
+        """
+        pool = self.weights.pool(scope)
+        if pool is None:
+            raise FailedPrecondition("Nothing is shared: the setting learning.shared is off.")
+
+        async def anew(writer: Writer) -> None:
+            row = await self._store.get(pool, POOLS, _ONE)
+            if row is not None:
+                writer.expect(POOLS, _ONE, row.version)
+                writer.put(POOLS, _ONE, Pool(row.value.weights, row.value.fitted))
+
+        return await self.weights.roll_back(pool, number, request_id=request_id, beside=anew)
 
     async def log(self, scope: Scope, page: Page) -> tuple[list[Entry], str]:
         """A page of the log, newest first, and the token of the next."""

@@ -7,7 +7,7 @@ be seen through them.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import msgspec
 
@@ -89,10 +89,17 @@ class Weights:
         audit.record(writer, "weights.promote", str(number), now)
         return number
 
-    async def roll_back(self, scope: Scope, number: int | None = None, *, request_id: str = "") -> WeightsInUse:
+    async def roll_back(
+        self,
+        scope: Scope,
+        number: int | None = None,
+        *,
+        request_id: str = "",
+        beside: Callable[[Writer], Awaitable[None]] | None = None,
+    ) -> WeightsInUse:
         """Goes back to a version, to the one before by default; 0 is none. Raises NotFound, Conflict.
 
-        What was liked before this does not speak for a promotion any more.
+        What was liked before this does not speak for a promotion any more. `beside` adds to the batch.
         """
         body = digest(("weights.rollback", number))
         for _ in range(_TRIES):
@@ -111,6 +118,8 @@ class Weights:
             writer.put(WEIGHTS_IN_USE, _ONE, used)
             self._requests.add(writer, request_id, "weights.rollback", body, True)
             audit.record(writer, "weights.rollback", str(wanted), now)
+            if beside is not None:
+                await beside(writer)
             try:
                 await writer.commit()
             except Conflict:

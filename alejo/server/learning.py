@@ -51,3 +51,11 @@ class LearningCalls:
         number = request.number if request.HasField("number") else None
         used = await self._learning.weights.roll_back(call.scope, number, request_id=request.request_id)
         return pb.RollBackWeightsResponse(in_use=used.number)
+
+    async def roll_back_shared_weights(
+        self, call: Call, request: pb.RollBackSharedWeightsRequest
+    ) -> pb.RollBackSharedWeightsResponse:
+        """Goes back to other weights for all who share."""
+        number = request.number if request.HasField("number") else None
+        used = await self._learning.roll_back_shared(call.scope, number, request_id=request.request_id)
+        return pb.RollBackSharedWeightsResponse(in_use=used.number)

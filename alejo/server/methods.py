@@ -96,6 +96,7 @@ ACCESS = {
     "alejo.v1.LearningService/ExportPairs": Access.READ,
     "alejo.v1.LearningService/ListWeights": Access.READ,
     "alejo.v1.LearningService/RollBackWeights": Access.WRITE,
+    "alejo.v1.LearningService/RollBackSharedWeights": Access.OPERATOR,
     "alejo.v1.OwnershipService/ExportUser": Access.READ,
     "alejo.v1.OwnershipService/ImportUser": Access.WRITE,
     "alejo.v1.OwnershipService/PreviewErase": Access.READ,

@@ -60,6 +60,11 @@ class LearningServiceStub:
                 request_serializer=alejo_dot_v1_dot_learning__pb2.RollBackWeightsRequest.SerializeToString,
                 response_deserializer=alejo_dot_v1_dot_learning__pb2.RollBackWeightsResponse.FromString,
                 _registered_method=True)
+        self.RollBackSharedWeights = channel.unary_unary(
+                '/alejo.v1.LearningService/RollBackSharedWeights',
+                request_serializer=alejo_dot_v1_dot_learning__pb2.RollBackSharedWeightsRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_learning__pb2.RollBackSharedWeightsResponse.FromString,
+                _registered_method=True)
 
 
 class LearningServiceServicer:
@@ -101,6 +106,15 @@ class LearningServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RollBackSharedWeights(self, request, context):
+        """Goes back to other weights for all who share with the user named in the metadata: what they judged until now does not
+        speak for a promotion any more. NOT_FOUND for a version that was never promoted.
+        FAILED_PRECONDITION where nothing is shared (learning.shared).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LearningServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +142,11 @@ def add_LearningServiceServicer_to_server(servicer, server):
                     servicer.RollBackWeights,
                     request_deserializer=alejo_dot_v1_dot_learning__pb2.RollBackWeightsRequest.FromString,
                     response_serializer=alejo_dot_v1_dot_learning__pb2.RollBackWeightsResponse.SerializeToString,
+            ),
+            'RollBackSharedWeights': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBackSharedWeights,
+                    request_deserializer=alejo_dot_v1_dot_learning__pb2.RollBackSharedWeightsRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_learning__pb2.RollBackSharedWeightsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +285,33 @@ class LearningService:
             '/alejo.v1.LearningService/RollBackWeights',
             alejo_dot_v1_dot_learning__pb2.RollBackWeightsRequest.SerializeToString,
             alejo_dot_v1_dot_learning__pb2.RollBackWeightsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackSharedWeights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.LearningService/RollBackSharedWeights',
+            alejo_dot_v1_dot_learning__pb2.RollBackSharedWeightsRequest.SerializeToString,
+            alejo_dot_v1_dot_learning__pb2.RollBackSharedWeightsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,11 @@ class LearningServiceStub:
     """The weights that were promoted for the user, and for those they share with."""
     RollBackWeights: _grpc.UnaryUnaryMultiCallable[_learning_pb2.RollBackWeightsRequest, _learning_pb2.RollBackWeightsResponse]
     """Goes back to another version of the user's own weights, or to none."""
+    RollBackSharedWeights: _grpc.UnaryUnaryMultiCallable[_learning_pb2.RollBackSharedWeightsRequest, _learning_pb2.RollBackSharedWeightsResponse]
+    """Goes back to other weights for all who share with the user named in the metadata: what they judged until now does not
+    speak for a promotion any more. NOT_FOUND for a version that was never promoted.
+    FAILED_PRECONDITION where nothing is shared (learning.shared).
+    """
 
 @_typing.type_check_only
 class LearningServiceAsyncStub(LearningServiceStub):
@@ -59,6 +64,11 @@ class LearningServiceAsyncStub(LearningServiceStub):
     """The weights that were promoted for the user, and for those they share with."""
     RollBackWeights: _aio.UnaryUnaryMultiCallable[_learning_pb2.RollBackWeightsRequest, _learning_pb2.RollBackWeightsResponse]  # type: ignore[assignment]
     """Goes back to another version of the user's own weights, or to none."""
+    RollBackSharedWeights: _aio.UnaryUnaryMultiCallable[_learning_pb2.RollBackSharedWeightsRequest, _learning_pb2.RollBackSharedWeightsResponse]  # type: ignore[assignment]
+    """Goes back to other weights for all who share with the user named in the metadata: what they judged until now does not
+    speak for a promotion any more. NOT_FOUND for a version that was never promoted.
+    FAILED_PRECONDITION where nothing is shared (learning.shared).
+    """
 
 class LearningServiceServicer(metaclass=_abc_1.ABCMeta):
     """What sessions became when they ended: sums, pairs to train a model with, and weights of recall."""
@@ -102,5 +112,16 @@ class LearningServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_learning_pb2.RollBackWeightsResponse, _abc.Awaitable[_learning_pb2.RollBackWeightsResponse]]:
         """Goes back to another version of the user's own weights, or to none."""
+
+    @_abc_1.abstractmethod
+    def RollBackSharedWeights(
+        self,
+        request: _learning_pb2.RollBackSharedWeightsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_learning_pb2.RollBackSharedWeightsResponse, _abc.Awaitable[_learning_pb2.RollBackSharedWeightsResponse]]:
+        """Goes back to other weights for all who share with the user named in the metadata: what they judged until now does not
+        speak for a promotion any more. NOT_FOUND for a version that was never promoted.
+        FAILED_PRECONDITION where nothing is shared (learning.shared).
+        """
 
 def add_LearningServiceServicer_to_server(servicer: LearningServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -473,6 +473,7 @@ TABLE: dict[str, Rules] = {
     "ListLearningLogRequest": Rules(_PAGE),
     "ExportPairsRequest": Rules({"form": member(learning_pb2.PairForm.DESCRIPTOR), "without_personal_data": anything}),
     "ListWeightsRequest": Rules({}),
+    "RollBackSharedWeightsRequest": Rules({"request_id": _REQUEST_ID, "number": number(0, 1 << 53)}),
     "RollBackWeightsRequest": Rules({"request_id": _REQUEST_ID, "number": number(0, 1 << 53)}),
     # plugins and admin
     "ListPluginsRequest": Rules(_PAGE),

@@ -73,6 +73,7 @@ def test_feedback_and_weights_have_their_commands(home: Home) -> None:
     home.run("feedback", told, "--helpful")
     assert json.loads(home.run("learning", "weights", "list", "--json").stdout) == []
     assert "no weights of your own" in home.run("learning", "weights", "rollback").stderr
+    assert "No shared weights" in home.run("learning", "weights", "rollback", "--shared").stderr
 
 
 def watcher(home: Home, folder: Path) -> subprocess.Popen[str]:

@@ -15,7 +15,7 @@ from alejo._core import EVIDENCE
 from alejo.clock import FakeClock
 from alejo.errors import FailedPrecondition, InvalidArgument, NotFound
 from alejo.hooks import hookimpl
-from alejo.learning.rows import LEARNERS
+from alejo.learning.rows import LEARNERS, POOLS
 from alejo.memory.recall import measured
 from alejo.reflection.worker import DOWN_SECONDS
 from alejo.roles import Learner, Lesson
@@ -198,6 +198,14 @@ async def test_users_of_a_tenant_share_weights_alone(live: alejo.Assistant) -> N
     plan, _ = await live.memories.plan("dog", fay)
     assert plan.weights["dense"] == version.weights["dense"] > shipped.weights["dense"]
     assert (await live.memories.plan("dog", EVE))[0] == shipped
+    assert (await live.learning.roll_back_shared(fay)).number == 0
+    assert (await live.memories.plan("dog", fay))[0] == shipped
+    row = await live.store.get(pool, POOLS, b"\0")
+    assert row is not None
+    assert row.value.weights
+    assert row.value.tests == 0
+    with pytest.raises(NotFound):
+        await live.learning.roll_back_shared(fay, 2)
 
 
 class Keen:

@@ -84,3 +84,6 @@ async def test_weights_are_listed_and_rolled_back(home: Assistant, client: Clien
     assert await client.roll_back_weights(2, request_id="r") == await client.roll_back_weights(2, request_id="r") == 2
     with pytest.raises(NotFound):
         await client.roll_back_weights(3)
+    assert [await client.roll_back_shared_weights(number) for number in (None, 0)] == [0, 0]
+    with pytest.raises(NotFound):
+        await client.roll_back_shared_weights(1)

@@ -136,6 +136,7 @@ ROWS = {
     "LearningService/ExportPairs": Row(lambda _: learning_pb2.ExportPairsRequest(form=learning_pb2.PAIR_FORM_OPENAI)),
     "LearningService/ListWeights": Row(lambda _: learning_pb2.ListWeightsRequest()),
     "LearningService/RollBackWeights": Row(lambda _: learning_pb2.RollBackWeightsRequest()),
+    "LearningService/RollBackSharedWeights": Row(lambda _: learning_pb2.RollBackSharedWeightsRequest()),
     "OwnershipService/ExportUser": Row(lambda _: ownership_pb2.ExportUserRequest()),
     "OwnershipService/ImportUser": Row(lambda _: ownership_pb2.ImportUserRequest(data=EMPTY)),
     "OwnershipService/PreviewErase": Row(lambda _: ownership_pb2.PreviewEraseRequest()),
