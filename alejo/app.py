@@ -21,13 +21,14 @@ from alejo._core import CacheDisk, InvalidValue
 from alejo.cache import Cache
 from alejo.clock import Clock, SystemClock, time_zone
 from alejo.conversation import Conversation
+from alejo.conversation.desk import Rooms
 from alejo.conversation.turns import Turns
 from alejo.errors import FailedPrecondition, StartupError, StorageFull, Unavailable
 from alejo.events import Events
 from alejo.identity import LOCAL, Keys
 from alejo.ids import Ids
 from alejo.learning import Learning, Track, tracking
-from alejo.memory import Facts, Memories, vectors
+from alejo.memory import Correcting, Facts, Memories, vectors
 from alejo.memory.activity import Activity
 from alejo.memory.context import QUOTAS
 from alejo.memory.indexes import Indexes
@@ -48,6 +49,7 @@ from alejo.reflection.crew import first
 from alejo.reflection.processors import Reflecting
 from alejo.reflection.reflection import Patience
 from alejo.reflection.statistics import Statistics
+from alejo.reminders import Reminders
 from alejo.sessions import Sessions
 from alejo.settings import Settings
 from alejo.storage import Storage
@@ -182,10 +184,11 @@ class Assistant:
         self.ownership = Ownership(store, clock)
         self.erasures = Erasures(storage, store, folder.keyring, clock)
         turns = Turns(store, journal, self.sessions, requests, remembering, promises, ids, clock)
+        correcting = Correcting(store, journal, self.indexes, self.memories, self.facts, clock)
+        self.reminders = Reminders(store, journal, requests, ids, clock)
         self.conversation = Conversation(
             turns,
-            self.memories,
-            self.profiles,
+            Rooms(self.memories, self.facts, correcting, self.profiles, self.sessions, self.reminders, turns),
             plugins,
             ids,
             clock,
@@ -309,6 +312,7 @@ class Assistant:
         await self.keeper.close()
         if self._clearing:
             await asyncio.wait(self._clearing)
+        await self.reminders.bell.close()
         await self.conversation.close()
         await self.reflection.close()
         await self.events.close()

@@ -29,10 +29,12 @@ from alejo.types import (
     Memory,
     MemoryDraft,
     Message,
+    ModelUse,
     Pair,
     Percept,
     Preferences,
     RecallPlan,
+    Reminder,
     Said,
     Session,
     Verdict,
@@ -57,6 +59,23 @@ class Models(Protocol):
     async def value(self, request: ModelRequest, kind: type[T]) -> T:
         """The answer as an object of a msgspec.Struct. What does not fit is given back once to be repaired."""
         ...
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A turn that is over, and what its answer rests on: what was recalled with its evidence, felt, run and ruled.
+
+    What was forgotten since is left out.
+    """
+
+    question: Message
+    answer: Message
+    recalled: tuple[Hit, ...] = ()
+    appraisal: Appraisal | None = None
+    percepts: tuple[Percept, ...] = ()
+    degraded: tuple[Degraded, ...] = ()
+    commands: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    model: ModelUse | None = None
 
 
 class Desk(Protocol):
@@ -85,6 +104,53 @@ class Desk(Protocol):
         """Forgets memories and redacts the messages they came from; returns how many were there."""
         ...
 
+    async def correct(self, memory_id: str, text: str) -> Memory:
+        """Gives a memory other words, as it was wrong: facts that it states are corrected with it.
+
+        Raises NotFound, InvalidArgument when a fact would state something else than it does.
+        """
+        ...
+
+    async def prefer(self, changes: dict[str, str]) -> Preferences:
+        """Changes what the user prefers: fields of Preferences by their name, all else among `others`.
+
+        An empty text takes a preference back. Raises InvalidArgument.
+        """
+        ...
+
+    async def said(self, limit: int = 50) -> Sequence[Message]:
+        """The last messages of this session before this one, newest last, their pictures without data."""
+        ...
+
+    async def facts(self, limit: int = 50) -> Sequence[Memory]:
+        """Facts that hold about the user now, those that began last first."""
+        ...
+
+    async def last(self) -> Told | None:
+        """The last turn of this session that is over, if it is among its last messages."""
+        ...
+
+    async def sessions(self, limit: int = 20) -> Sequence[Session]:
+        """The user's sessions, the newest first, without titles and labels."""
+        ...
+
+    async def remind(self, text: str, due: int, *, recurrence: str = "") -> Reminder:
+        """Makes a reminder that falls due at a time in µs, and again as `recurrence` says; it is on disk then.
+
+        `recurrence` is a rule as of RFC 5545 such as "FREQ=WEEKLY;BYDAY=MO,WE": daily, weekly, monthly or yearly, with
+        an INTERVAL, at the same time of the wall where the user is. Raises InvalidArgument, FailedPrecondition when
+        there are too many.
+        """
+        ...
+
+    async def reminders(self) -> Sequence[Reminder]:
+        """The user's reminders that are to come or were not acknowledged, those due first in front."""
+        ...
+
+    async def dismiss(self, reminder_id: str) -> bool:
+        """Takes a reminder back; whether it was pending until then. Raises NotFound."""
+        ...
+
     async def run(self, command: str, arguments: str) -> str:
         """Runs a command that a plugin offers, by name, and returns what it says.
 
@@ -96,7 +162,7 @@ class Desk(Protocol):
 class Turn(msgspec.Struct, frozen=True):
     """What a brain knows when it answers. `degraded` names what was missing; `now` is in microseconds.
 
-    `models` is None where no language model is configured.
+    `models` is None where no language model is configured. `zone` is the IANA's name of the time zone the user is in.
     """
 
     session: Session
@@ -110,6 +176,7 @@ class Turn(msgspec.Struct, frozen=True):
     desk: Desk
     preferences: Preferences = Preferences()
     models: Models | None = None
+    zone: str = "UTC"
 
 
 class Brain(Protocol):

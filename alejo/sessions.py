@@ -22,9 +22,22 @@ from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import find_origin, origin_key, put_origin
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import EPISODES, FEEDBACK, MEMORIES, MESSAGES, ORIGINS, PAIRS, QUOTED, SESSIONS, TURNS, Origin
+from alejo.storage.tables import (
+    EPISODES,
+    FEEDBACK,
+    MEMORIES,
+    MESSAGES,
+    ORIGINS,
+    PAIRS,
+    QUOTED,
+    REMINDERS,
+    REMINDERS_OF,
+    SESSIONS,
+    TURNS,
+    Origin,
+)
 from alejo.storage.versions import Versions
-from alejo.types import Memory, Message, Page, Scope, Session, SessionState
+from alejo.types import Memory, Message, Page, Reminder, Scope, Session, SessionState
 
 __all__ = ["TRANSITIONS", "Sessions"]
 
@@ -188,10 +201,11 @@ class Sessions:
         raise Conflict("The session is being changed by somebody else; try again.")
 
     async def delete(self, scope: Scope, session_id: str, *, request_id: str = "") -> tuple[int, int]:
-        """Deletes a session with its messages and memories; returns how many of each. Raises NotFound.
+        """Deletes a session with its messages, memories and reminders; returns how many of the first two.
 
-        Answers elsewhere that quoted a memory lose those words. The session's own row goes last and only if nothing was
-        written in the session meanwhile, so that nothing is left behind and a delete cut short can be sent again.
+        Raises NotFound. Answers elsewhere that quoted one lose those words. The session's own row goes last and only if
+        nothing was written in the session meanwhile, so that nothing is left behind and a delete cut short can be sent
+        again.
         """
         body = digest(("delete", session_id))
         messages = memories = 0
@@ -205,6 +219,7 @@ class Sessions:
             if row is None:
                 raise NotFound("session", session_id)
             memories += await self._delete_memories(scope, session_id)
+            await self._delete_reminders(scope, session_id)
             messages += await self._delete_messages(scope, session_id)
             writer = await self._store.writer(scope)
             writer.expect(SESSIONS, row.key, row.version)
@@ -232,6 +247,7 @@ class Sessions:
             for row in rows:
                 writer.delete(MESSAGES, row.key)
                 writer.delete(PAIRS, prefix + row.value.seq.to_bytes(8, "big"))
+                writer.delete(REMINDERS_OF, bytes.fromhex(row.value.id))
                 if await self._store.get(scope, QUOTED, bytes.fromhex(row.value.id)):
                     await take_quotes(self._store, scope, writer, row.value.id)
                 if row.value.request_key:
@@ -252,17 +268,31 @@ class Sessions:
                 await self._remove(scope, here)
         return count
 
-    async def _remove(self, scope: Scope, memories: Sequence[Row[Memory]]) -> None:
+    async def _delete_reminders(self, scope: Scope, session_id: str) -> None:
+        after, more = b"", True
+        while more:
+            rows, after = await self._store.salvage(scope, REMINDERS, after=after, limit=_STEP)
+            more = bool(after)
+            here = [row for row in rows if row.value.session_id == session_id]
+            if here:
+                await self._remove(scope, (), here)
+
+    async def _remove(
+        self, scope: Scope, memories: Sequence[Row[Memory]], reminders: Sequence[Row[Reminder]] = ()
+    ) -> None:
         sessions: set[str] = set()
         while True:
             async with self._journal.locked(scope, sessions):
                 writer = await self._store.writer(scope)
-                redaction = Redaction(self._store, self._journal, scope, writer)
+                redaction = Redaction(self._store, self._journal, scope, writer, self._clock.now())
                 removal = Removal(self._store, self._versions, scope, writer)
-                rows = [await self._store.get(scope, MEMORIES, row.key) for row in memories]  # as they are by now
+                rows = await self._store.many(scope, MEMORIES, [row.key for row in memories])  # as they are by now
                 for row in await removal.family([row for row in rows if row is not None], whole=True):
                     await redaction.memory(row.value)
                     await removal.drop(row, self._clock.now())
+                for each in await self._store.many(scope, REMINDERS, [row.key for row in reminders]):
+                    if each is not None:
+                        await redaction.reminder(each)
                 await redaction.apply()
                 try:
                     await writer.commit()

@@ -6,6 +6,8 @@ import enum
 
 import msgspec
 
+from alejo.reminder import Reminder as Reminder
+from alejo.reminder import ReminderState as ReminderState
 from alejo.verdicts import Matter as Matter
 from alejo.verdicts import Replacement as Replacement
 from alejo.verdicts import Ruling as Ruling
@@ -648,7 +650,7 @@ class ModelUse(Value, frozen=True):
 class Answer(Value, frozen=True):
     """A turn's answer, on disk. `model` is None where no language model is configured.
 
-    `reflection` is how it stands with what becomes of the turn; None if nothing does.
+    `reflection` is how it stands with what becomes of the turn; None if nothing does. `reminders` have fallen due.
     """
 
     turn_id: str
@@ -665,6 +667,7 @@ class Answer(Value, frozen=True):
     model: ModelUse | None = None
     reflection: JobState | None = None
     verdicts: tuple[Verdict, ...] = ()
+    reminders: tuple[Reminder, ...] = ()
 
 
 # What comes of a turn, in order: its acceptance, pieces of the answer or what replaces them, the answer.

@@ -15,17 +15,15 @@ from typing import Protocol
 import msgspec
 
 from alejo.clock import Clock
-from alejo.conversation.desk import TurnDesk
+from alejo.conversation.desk import Rooms, TurnDesk
 from alejo.conversation.review import STOPS, Review
 from alejo.conversation.senses import SENSES, Senses, sense
 from alejo.conversation.turns import Turns, Underway, another_body, body
 from alejo.errors import PluginFailed, Unavailable
 from alejo.events import Events
 from alejo.ids import Ids
-from alejo.memory import Memories
 from alejo.models import LanguageModels
 from alejo.plugins import PluginHost
-from alejo.profiles import Profiles
 from alejo.roles import Turn
 from alejo.storage.store import Row
 from alejo.storage.tables import TurnRow
@@ -64,8 +62,7 @@ class Conversation:
     def __init__(
         self,
         turns: Turns,
-        memories: Memories,
-        profiles: Profiles,
+        rooms: Rooms,
         plugins: PluginHost,
         ids: Ids,
         clock: Clock,
@@ -75,8 +72,9 @@ class Conversation:
         reflecting: Reflecting,
     ) -> None:
         self._turns = turns
-        self._memories = memories
-        self._profiles = profiles
+        self._rooms = rooms
+        self._memories = rooms.memories
+        self._profiles = rooms.profiles
         self._plugins = plugins
         self._ids = ids
         self._clock = clock
@@ -160,7 +158,7 @@ class Conversation:
             turn.message,
             turn.earlier,
             senses.recalled,
-            self._memories,
+            self._rooms,
             self._plugins,
             preferences.context_tokens or self._budget,
             turn.session,
@@ -168,6 +166,7 @@ class Conversation:
             review,
         )
         desk.preferences = preferences
+        desk.zone = self._memories.zone_of(turn.session, preferences)
         return turn, desk, senses
 
     def _heard(self, turn: Underway) -> None:
@@ -224,6 +223,7 @@ class Conversation:
             desk,
             desk.preferences,
             models,
+            desk.zone,
         )
         seconds = None if models is None else models.seconds + self._plugins.call_seconds
         said = self._plugins.stream(brain, "respond", desk.turn, timeout=seconds)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
 
 from alejo.conversation.review import STOPS, Review
 from alejo.errors import FailedPrecondition, NotFound
-from alejo.memory import Material, Memories, quoted
+from alejo.memory import Correcting, Facts, Material, Memories, quoted
+from alejo.memory.entities import SELF
 from alejo.models import Hand
 from alejo.plugins import PluginHost, check_arguments
-from alejo.roles import Turn
+from alejo.profiles import Profiles
+from alejo.reminders import Reminders
+from alejo.roles import Told, Turn
+from alejo.sessions import Sessions
 from alejo.storage.redaction import lost
 from alejo.storage.requests import digest
 from alejo.types import (
@@ -22,18 +31,47 @@ from alejo.types import (
     Message,
     Page,
     Preferences,
+    Reminder,
+    ReminderState,
     Scope,
     Session,
 )
 
 _MOST = 200
+_SENTENCES = re.compile(r"(?<=[.!?\u2026\u3002\uff01\uff1f\u061f\u0964])\s+|\n+")
+_SENTENCE = 24  # characters of a sentence that is known again as a quote of its message
+
+
+class Earlier(Protocol):
+    """What was said before; see Turns."""
+
+    async def said(self, scope: Scope, message: Message, limit: int) -> list[Message]:
+        """The messages of a session before one."""
+        ...
+
+    async def told(self, scope: Scope, earlier: Sequence[Message]) -> Told | None:
+        """The last turn that is over."""
+        ...
+
+
+class Rooms(NamedTuple):
+    """What a desk reaches into."""
+
+    memories: Memories
+    facts: Facts
+    correcting: Correcting
+    profiles: Profiles
+    sessions: Sessions
+    reminders: Reminders
+    earlier: Earlier
 
 
 class TurnDesk:
     """One turn's desk. It notes what was handed out, forgotten and run, so that the turn can account for it.
 
     `handed` is the words by the id of the memory or message they are from: what an answer may quote. Of these,
-    `versions` is the memories, as they were read, and `shown` the messages said before this one. `appraisal` is what
+    `versions` is the memories and `reminded` the reminders, as they were read, and `shown` the messages said before
+    this one. `appraisal` is what
     was felt in this one, `models` what was handed to the brain beside the desk.
     """
 
@@ -43,7 +81,7 @@ class TurnDesk:
         message: Message,
         earlier: Sequence[Message],
         recalled: Sequence[Hit],
-        memories: Memories,
+        rooms: Rooms,
         plugins: PluginHost,
         budget: int,
         session: Session | None = None,
@@ -54,17 +92,22 @@ class TurnDesk:
         self._message = message
         self._given = Material(immediate=earlier, session=session, appraisal=appraisal)
         self._earlier = earlier
-        self._memories = memories
+        self._rooms = rooms
+        self._memories = rooms.memories
         self._plugins = plugins
         self._budget = budget
         self.review = review or Review(plugins, None)
         self.turn: Turn | None = None
         self.models: Hand | None = None
         self.preferences = Preferences()
+        self.zone = "UTC"
         self.versions: dict[str, int] = {}
+        self.reminded: dict[str, int] = {}
         self.handed: dict[str, str] = {message.id: message.text}
         self.shown: list[Message] = []
         self._written: dict[str, str] = {}  # words as a context shows them, where that differs
+        self._sentences: dict[str, list[str]] = {}  # of messages that may be quoted in part
+        self._asked: Counter[tuple[str, str]] = Counter()  # of the reminders that were made
         self._hand(hit.memory for hit in recalled)
         self.forgotten: list[str] = []
         self.commands: list[str] = []
@@ -75,32 +118,33 @@ class TurnDesk:
             self._scope, self._message.text, self._given, token_budget or self._budget, self._message.id
         )
         self._hand(memories)
-        told = {item.message_id for item in context.items} - self.handed.keys()
-        self.shown += [message for message in self._earlier if message.id in told]
-        self.handed.update({message.id: message.text for message in self.shown})
+        told = {item.message_id for item in context.items}
+        self._show(message for message in self._earlier if message.id in told)
         self._written.update({item.memory_id or item.message_id: quoted(item.text) for item in context.items})
         return context
 
     def quotes(self, subject: str, text: str) -> bool:
         """Whether a text has the words of a memory or message that was handed out, as it is or as it was shown."""
-        return any(words and words in text for words in (self.handed[subject], self._written.get(subject, "")))
+        words = self.handed[subject], self._written.get(subject, ""), *self._sentences.get(subject, ())
+        return any(each and each in text for each in words)
 
     def withdraw(self, subject: str) -> None:
         """Forgets the words of a memory or message that was handed out."""
-        words = self.handed.pop(subject), self._written.pop(subject, "")
+        words = self.handed.pop(subject), self._written.pop(subject, ""), *self._sentences.pop(subject, ())
         self.forgotten += filter(None, words)
         self.versions.pop(subject, None)
+        self.reminded.pop(subject, None)
 
     async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
         """Memories that match, best first."""
-        hits, _, _ = await self._memories.recall(self._scope, query, Page(max(1, min(limit, _MOST))))
+        hits, _, _ = await self._memories.recall(self._scope, query, Page(_few(limit)))
         hits = [hit for hit in hits if hit.memory.message_id != self._message.id]
         self._hand(hit.memory for hit in hits)
         return hits
 
     async def memories(self, limit: int = 20) -> Sequence[Memory]:
         """The newest memories, newest first."""
-        found, _ = await self._memories.list(self._scope, Page(max(1, min(limit, _MOST))), Filter())
+        found, _ = await self._memories.list(self._scope, Page(_few(limit)), Filter())
         self._hand(found)
         return found
 
@@ -109,17 +153,25 @@ class TurnDesk:
             self.handed[memory.id] = memory.text
             self.versions[memory.id] = memory.version
 
+    def _show(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            if message.id not in self.handed:
+                self.shown.append(message)
+                self.handed[message.id] = message.text
+
     def reread(self, message: Message) -> None:
         """Takes a message as it is now: what it has lost since it was handed out is forgotten here too."""
         words = self.handed.get(message.id, message.text)
         if words != message.text:
             self.forgotten += lost(words, message.text)
+            self.forgotten += [each for each in self._sentences.pop(message.id, ()) if each not in message.text]
             self.handed[message.id] = message.text
 
     async def remember(self, draft: MemoryDraft) -> Memory:
         """Remembers something that was just said; it is on disk when this returns."""
-        once = f"{self._message.id}/{digest(draft).hex()}"  # a turn that goes on after a kill remembers nothing twice
-        kept = await self._memories.remember(self._scope, draft, request_id=once, source=self._message)
+        kept = await self._memories.remember(
+            self._scope, draft, request_id=self._once("remember", draft), source=self._message
+        )
         if not kept.memories:
             raise FailedPrecondition("This was remembered once and has been forgotten since.")
         self._hand(kept.memories)
@@ -132,6 +184,84 @@ class TurnDesk:
             if each in self.handed:
                 self.withdraw(each)
         return count
+
+    def _once(self, *what: object) -> str:
+        """The request id of something done in this turn: one that goes on after a kill does nothing twice."""
+        return f"{self._message.id}/{digest(what).hex()}"
+
+    async def correct(self, memory_id: str, text: str) -> Memory:
+        """Gives a memory other words, as it was wrong: facts that it states are corrected with it."""
+        once = self._once("correct", memory_id, text)
+        memory = await self._rooms.correcting.correct(self._scope, memory_id, text, once)
+        self._hand([memory])
+        return memory
+
+    async def prefer(self, changes: dict[str, str]) -> Preferences:
+        """Changes what the user prefers."""
+        once = self._once("prefer", changes)
+        self.preferences = await self._rooms.profiles.note(self._scope, changes, request_id=once)
+        return self.preferences
+
+    async def said(self, limit: int = 50) -> Sequence[Message]:
+        """The last messages of this session before this one, newest last."""
+        found = await self._rooms.earlier.said(self._scope, self._message, _few(limit))
+        self._show(found)
+        for message in found:
+            parts = (part.strip() for part in _SENTENCES.split(message.text))
+            self._sentences[message.id] = [part for part in parts if len(part) >= _SENTENCE]
+        return found
+
+    async def facts(self, limit: int = 50) -> Sequence[Memory]:
+        """Facts that hold about the user now, those that began last first."""
+        now = self.turn.now if self.turn is not None else None
+        found, _ = await self._rooms.facts.list(self._scope, Page(_few(limit)), entity=SELF, as_of=now)
+        self._hand(found)
+        return found
+
+    async def last(self) -> Told | None:
+        """The last turn of this session that is over."""
+        told = await self._rooms.earlier.told(self._scope, self._earlier)
+        if told is not None:
+            self._show((told.question, told.answer))
+            self._hand(hit.memory for hit in told.recalled)
+        return told
+
+    async def sessions(self, limit: int = 20) -> Sequence[Session]:
+        """The user's sessions, the newest first, without their titles: those would stay behind in an answer."""
+        found, _ = await self._rooms.sessions.list(self._scope, Page(_few(limit)))
+        return [msgspec.structs.replace(session, title="", metadata={}) for session in found]
+
+    async def remind(self, text: str, due: int, *, recurrence: str = "") -> Reminder:
+        """Makes a reminder; it is on disk when this returns."""
+        self._asked[text, recurrence] += 1
+        reminder = await self._rooms.reminders.create(
+            self._scope,
+            text,
+            due,
+            recurrence=recurrence,
+            zone=self.zone,
+            request_id=self._once("remind", text, recurrence, self._asked[text, recurrence]),
+            source=self._message,
+        )
+        self._note([reminder])
+        return reminder
+
+    async def reminders(self) -> Sequence[Reminder]:
+        """The user's reminders that are to come or were not acknowledged."""
+        found, _ = await self._rooms.reminders.list(self._scope, Page(_MOST), (ReminderState.PENDING,))
+        self._note(found)
+        return found
+
+    def _note(self, reminders: Iterable[Reminder]) -> None:
+        for reminder in reminders:
+            self.handed[reminder.id] = reminder.text
+            self.reminded[reminder.id] = reminder.version
+
+    async def dismiss(self, reminder_id: str) -> bool:
+        """Takes a reminder back; whether it was pending until then."""
+        reminder, pending = await self._rooms.reminders.dismiss(self._scope, reminder_id)
+        self._note([reminder])
+        return pending
 
     async def run(self, command: str, arguments: str) -> str:
         """Runs a command that a plugin offers, by name, and returns what it says.
@@ -151,3 +281,7 @@ class TurnDesk:
                 said: str = await self._plugins.call(slot, "run", arguments, self.turn, timeout=seconds)
                 return said
         raise NotFound("command", command)
+
+
+def _few(limit: int) -> int:
+    return max(1, min(limit, _MOST))

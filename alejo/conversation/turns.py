@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
@@ -14,13 +15,14 @@ from alejo.ids import Ids, raw
 from alejo.memory.recall import sound, versioned
 from alejo.memory.remember import Remember
 from alejo.queue.promises import Promises
+from alejo.roles import Told
 from alejo.sessions import Sessions
 from alejo.storage import audit
 from alejo.storage.journal import Journal
 from alejo.storage.redaction import note_quote, scrub
 from alejo.storage.requests import Requests, digest, key
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import MEMORIES, SESSIONS, TURNS, Recalled, TurnRow
+from alejo.storage.tables import MEMORIES, REMINDERS, SESSIONS, TURNS, Recalled, TurnRow
 from alejo.types import Answer, Ask, Degraded, Hit, JobState, Memory, Message, Role, Ruling, Scope, Session
 
 _TRIES = 8
@@ -120,6 +122,32 @@ class Turns:
             await self._promises.reached(scope, turn.session_id, turn.answer_seq),
             turn.verdicts,
         )
+
+    async def told(self, scope: Scope, earlier: Sequence[Message]) -> Told | None:
+        """The last of the turns, of which these messages are, that is over."""
+        for message in reversed(earlier):
+            if message.role is not Role.ASSISTANT or not message.request_key:
+                continue
+            row = await self._store.get(scope, TURNS, message.request_key)
+            if row is None or row.value.state != DONE:
+                continue
+            said = await self._replay(scope, row.value)
+            return Told(
+                said.user_message,
+                said.message,
+                said.recalled,
+                said.appraisal,
+                said.percepts,
+                said.degraded,
+                said.commands,
+                said.verdicts,
+                said.model,
+            )
+        return None
+
+    async def said(self, scope: Scope, message: Message, limit: int) -> list[Message]:
+        """The messages of a session before one, newest last."""
+        return await self._journal.before(scope, message, limit)
 
     async def asked(self, scope: Scope, answer: Message) -> bool:
         """Whether an answer asked the user to confirm what they want."""
@@ -285,8 +313,10 @@ class Turns:
         """Notes what the answer quotes, so that forgetting it takes the quote too."""
         for subject in desk.handed:
             if desk.quotes(subject, answer.text):
-                if subject in desk.versions:  # a memory must still be there, or its words are not for the disk
-                    writer.expect(MEMORIES, bytes.fromhex(subject), desk.versions[subject])
+                # A memory or reminder must still be there, or its words are not for the disk.
+                for table, versions in ((MEMORIES, desk.versions), (REMINDERS, desk.reminded)):
+                    if subject in versions:
+                        writer.expect(table, bytes.fromhex(subject), versions[subject])
                 note_quote(writer, subject, answer)
 
     def _answer(self, underway: Underway, answer: Message, senses: Senses, desk: TurnDesk) -> Answer:
@@ -322,6 +352,12 @@ class Turns:
                 desk.withdraw(subject)
             else:
                 desk.versions[subject] = memory.version
+        for subject in list(desk.reminded):
+            reminder = await self._store.sound(scope, REMINDERS, bytes.fromhex(subject))
+            if reminder is None:
+                desk.withdraw(subject)
+            else:
+                desk.reminded[subject] = reminder.version
         message = await self._journal.message(scope, turn.session_id, turn.user_sent_at, turn.user_seq)
         if message is None:
             raise NotFound("session", turn.session_id)

@@ -60,7 +60,7 @@ class Forgetting:
             if len(rows) <= 1 or paging.fitting([row.value.text for row in family]) == len(family):
                 break
             rows, more = rows[: len(rows) // 2], True
-        redaction = Redaction(self._store, self._journal, scope, writer)
+        redaction = Redaction(self._store, self._journal, scope, writer, self._clock.now())
         for row in family if not keep_messages else ():
             await redaction.memory(row.value)
         seen = _Seen([row.key for row in rows], keep_messages, _digest(family))
@@ -95,7 +95,7 @@ class Forgetting:
                     return done[0], done[1]
                 writer = await self._store.writer(scope)
                 removal = Removal(self._store, self._versions, scope, writer)
-                redaction = Redaction(self._store, self._journal, scope, writer)
+                redaction = Redaction(self._store, self._journal, scope, writer, self._clock.now())
                 gone = await self._family(scope, removal, memory_ids, seen, whole=not keep_messages)
                 for row in gone:
                     await removal.drop(row, self._clock.now())

@@ -310,11 +310,16 @@ class Memories:
         return found if str(zone) == str(UTC) else named(zone)
 
     async def _zone_of(self, scope: Scope, session: Session | None) -> tzinfo:
+        preferences = Preferences()
+        if self._preferences is not None and not (session and session.metadata.get(TIME_ZONE)):
+            preferences = await self._preferences(scope)
+        return time_zone(self.zone_of(session, preferences)) or self._zone
+
+    def zone_of(self, session: Session | None, preferences: Preferences) -> str:
         """Where the user is: as the session's label says, else as they prefer, else as it is set."""
         name = session.metadata.get(TIME_ZONE, "") if session else ""
-        if not name and self._preferences is not None:
-            name = (await self._preferences(scope)).time_zone
-        return (time_zone(name) if name else None) or self._zone
+        name = name or preferences.time_zone
+        return name if name and time_zone(name) else str(self._zone)
 
     async def _felt(self, scope: Scope, messages: Sequence[Message]) -> Appraisal | None:
         """What was felt in the last of these messages that was said in a turn."""

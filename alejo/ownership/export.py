@@ -20,6 +20,7 @@ from alejo.storage.tables import (
     PREFERENCES,
     QUOTES,
     RECALLS,
+    REMINDERS,
     REQUESTS,
     SESSIONS,
     TOPICS,
@@ -123,14 +124,14 @@ class Export:
             yield self._line(preferred.value, preferred.key)
         async for quote in self._rows(QUOTES):
             yield self._line(Quote(quote.key[:_ID].hex(), quote.key[_ID:].hex(), quote.value.hex()))
-        async for topics in self._rows(TOPICS):
-            yield self._line(topics.value)
+        themselves: tuple[Table[Any], ...] = (REMINDERS, TOPICS, WEIGHTS)
+        for table in themselves:
+            async for each in self._rows(table):
+                yield self._line(each.value)
         tables: tuple[Table[Any], ...] = (PAIRS, FEEDBACK, WEIGHTS_IN_USE)
         for table in tables:
             async for kept in self._rows(table):
                 yield self._line(kept.value, kept.key)
-        async for weights in self._rows(WEIGHTS):
-            yield self._line(weights.value)
         async for origin in self._rows(ORIGINS):
             yield self._line(origin.value, origin.key)
         async for request in self._rows(REQUESTS):

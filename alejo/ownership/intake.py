@@ -14,7 +14,7 @@ from alejo.outcomes import Tally
 from alejo.storage import audit
 from alejo.storage.journal import message_key
 from alejo.storage.requests import key as request_key
-from alejo.storage.rows import put_memory, time_key
+from alejo.storage.rows import put_memory, put_reminder, time_key
 from alejo.storage.store import Store, Writer
 from alejo.storage.tables import (
     AUDIT,
@@ -29,6 +29,7 @@ from alejo.storage.tables import (
     QUOTED,
     QUOTES,
     RECALLS,
+    REMINDERS,
     REQUESTS,
     SESSIONS,
     TOPICS,
@@ -40,7 +41,7 @@ from alejo.storage.tables import (
     Table,
 )
 from alejo.storage.versions import version_key
-from alejo.types import Memory, Message, Scope, Session
+from alejo.types import Memory, Message, Reminder, Scope, Session
 
 from .lines import FORMAT, MOST_BYTES, Quote, read, wrong
 
@@ -48,7 +49,7 @@ _ONE = b"\0"  # the key of a table's one row
 _ROWS = 500
 _BYTES = 1 << 20
 _TRIES = 8
-_GONE = frozenset({"memory.forget", "session.delete"})
+_GONE = frozenset({"memory.forget", "reminder.forget", "session.delete"})
 
 
 _KEYED: dict[str, Table[Any]] = {"recall": RECALLS, "origin": ORIGINS, "request": REQUESTS, "feedback": FEEDBACK}
@@ -169,7 +170,7 @@ class Intake:
             return key.hex() in gone
         if kind == "pair":
             return key[:16].hex() in gone
-        if kind == "memory":
+        if kind in {"memory", "reminder"}:
             return value.id in gone or value.session_id in gone
         if kind == "version":
             return value.memory.id in gone or value.memory.session_id in gone
@@ -278,6 +279,7 @@ _SAYING: dict[str, tuple[Table[Any], Callable[[Any], bytes]]] = {
     "version": (VERSIONS, lambda version: version_key(version.memory.id, version.number)),
     "turn": (TURNS, lambda turn: request_key(turn.request_id)),
     "quote": (QUOTES, _quote_key),
+    "reminder": (REMINDERS, lambda reminder: bytes.fromhex(reminder.id)),
     "topics": (TOPICS, lambda topics: bytes.fromhex(topics.session_id)),
     "weights": (WEIGHTS, lambda weights: _number(weights.number)),
 }
@@ -293,6 +295,8 @@ def _write(writer: Writer, item: _Item) -> None:
     value = item.value
     if isinstance(value, Memory):
         put_memory(writer, msgspec.structs.replace(value, version=0))
+    elif isinstance(value, Reminder):
+        put_reminder(writer, msgspec.structs.replace(value, version=0))
     elif item.kind == "quote":
         writer.put(QUOTES, item.key, bytes.fromhex(value.answer))
         writer.put(QUOTED, item.key[:16], b"")

@@ -30,7 +30,7 @@ from alejo.storage.tables import (
     TurnRow,
     WeightsInUse,
 )
-from alejo.types import Memory, Message, Preferences, Session, Value, Version
+from alejo.types import Memory, Message, Preferences, Reminder, Session, Value, Version
 
 FORMAT = 1
 MOST_BYTES = 48 << 20  # of one line: eight pictures of 3 MiB, and room
@@ -68,6 +68,7 @@ KINDS: dict[str, type[Value]] = {
     "memory": Memory,
     "version": Version,
     "recall": RecallCount,
+    "reminder": Reminder,
     "preferences": Preferences,
     "turn": TurnRow,
     "quote": Quote,

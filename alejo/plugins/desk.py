@@ -15,8 +15,8 @@ import msgspec
 
 from alejo.completions import ModelEvent, ModelRequest
 from alejo.errors import FailedPrecondition
-from alejo.roles import Desk, Models
-from alejo.types import Context, Hit, Memory, MemoryDraft
+from alejo.roles import Desk, Models, Told
+from alejo.types import Context, Hit, Memory, MemoryDraft, Message, Preferences, Reminder, Session
 
 T = TypeVar("T")
 
@@ -94,6 +94,42 @@ class RemoteDesk(Bridge):
     async def forget(self, memory_ids: Sequence[str]) -> int:
         """Forgets memories; returns how many were there."""
         return await self._cross(lambda: self._desk.forget(memory_ids))
+
+    async def correct(self, memory_id: str, text: str) -> Memory:
+        """Gives a memory other words, as it was wrong."""
+        return await self._cross(lambda: self._desk.correct(memory_id, text))
+
+    async def prefer(self, changes: dict[str, str]) -> Preferences:
+        """Changes what the user prefers."""
+        return await self._cross(lambda: self._desk.prefer(changes))
+
+    async def said(self, limit: int = 50) -> Sequence[Message]:
+        """The last messages of this session before this one, newest last."""
+        return await self._cross(lambda: self._desk.said(limit))
+
+    async def facts(self, limit: int = 50) -> Sequence[Memory]:
+        """Facts that hold about the user now."""
+        return await self._cross(lambda: self._desk.facts(limit))
+
+    async def last(self) -> Told | None:
+        """The last turn of this session that is over."""
+        return await self._cross(self._desk.last)
+
+    async def sessions(self, limit: int = 20) -> Sequence[Session]:
+        """The user's sessions, the newest first, without titles and labels."""
+        return await self._cross(lambda: self._desk.sessions(limit))
+
+    async def remind(self, text: str, due: int, *, recurrence: str = "") -> Reminder:
+        """Makes a reminder; it is on disk when this returns."""
+        return await self._cross(lambda: self._desk.remind(text, due, recurrence=recurrence))
+
+    async def reminders(self) -> Sequence[Reminder]:
+        """The user's reminders that are pending."""
+        return await self._cross(self._desk.reminders)
+
+    async def dismiss(self, reminder_id: str) -> bool:
+        """Takes a reminder back; whether it was pending."""
+        return await self._cross(lambda: self._desk.dismiss(reminder_id))
 
     async def run(self, command: str, arguments: str) -> str:
         """Runs a command by name and returns what it says."""

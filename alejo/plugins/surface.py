@@ -16,7 +16,7 @@ import msgspec
 
 from alejo import completions, errors, hooks, jobs, outcomes, roles, types
 
-VERSION = "3.3"
+VERSION = "3.4"
 _VALUES = (types, jobs, completions, outcomes)
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from alejo import paging
 from alejo.clock import Clock
 from alejo.errors import FailedPrecondition, NotFound
 from alejo.ids import Ids, raw
@@ -38,11 +39,17 @@ IMMEDIATE = 10
 _HOT_SESSIONS = 1024
 _HOT_CHARACTERS = 32_768
 _LOCKS = 4096
+_FEW = 32  # messages that are read at a time, as they may hold pictures
 
 
 def message_key(session_id: str, sent_at: int, seq: int) -> bytes:
     """Where a message is kept: session, time, number."""
     return bytes.fromhex(session_id) + time_key(sent_at) + seq.to_bytes(8, "big")
+
+
+def bare(images: Iterable[Image]) -> tuple[Image, ...]:
+    """Pictures without their data."""
+    return tuple(msgspec.structs.replace(image, data=b"") for image in images)
 
 
 def step(session: Session, state: SessionState, now: int) -> Session:
@@ -144,6 +151,19 @@ class Journal:
         """One message, or None."""
         row = await self._store.get(scope, MESSAGES, message_key(session_id, sent_at, seq))
         return None if row is None else row.value
+
+    async def before(self, scope: Scope, message: Message, limit: int) -> list[Message]:
+        """What was said before a message in its session, newest last: at most `limit`, and 3 MiB; no pictures."""
+        session, seq = bytes.fromhex(message.session_id), message.seq
+        found: list[Message] = []
+        after = message_key(message.session_id, message.sent_at, seq)
+        while len(found) < limit and (
+            rows := await self._store.scan(scope, MESSAGES, session, after=after, limit=_FEW, reverse=True)
+        ):
+            found += [msgspec.structs.replace(row.value, images=bare(row.value.images)) for row in rows]
+            after = rows[-1].key
+        found = found[:limit]
+        return found[: paging.fitting([each.text for each in found])][::-1]
 
     async def current(self, scope: Scope, session_id: str) -> Row[Session]:
         """A session's row as this process last saw it: for a batch that expects it. Raises NotFound."""

@@ -1,5 +1,5 @@
 """Taking words out of what was said: the message a memory came from, the answers that quoted it, and the answers that
-quoted those.
+quoted those. What a message asked to be reminded of goes with it.
 
 A redaction belongs to a batch. Everything it rewrites is expected to be as it was read, and the row of each session
 it touches is written anew: so a turn that goes on beside it, and every copy of the session in any process, must look
@@ -14,10 +14,22 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
+from alejo.storage import audit
 from alejo.storage.journal import Journal, message_key
+from alejo.storage.rows import remove_reminder
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import FEEDBACK, MESSAGES, QUOTED, QUOTES, SESSIONS, TOPICS, TURNS
-from alejo.types import Memory, Message, Scope
+from alejo.storage.tables import (
+    FEEDBACK,
+    MESSAGES,
+    QUOTED,
+    QUOTES,
+    REMINDERS,
+    REMINDERS_OF,
+    SESSIONS,
+    TOPICS,
+    TURNS,
+)
+from alejo.types import Memory, Message, Reminder, Scope
 
 FORGOTTEN = "[forgotten]"
 _STEP = 1000
@@ -26,10 +38,11 @@ _STEP = 1000
 class Redaction:
     """What one batch takes the words out of. Collect with `memory` and `phrases`, then `apply` once.
 
-    `sessions` are those it writes in, as far as `apply` has found them.
+    `at` is the time, in µs; `sessions` are those it writes in, as far as `apply` has found them.
     """
 
-    def __init__(self, store: Store, journal: Journal, scope: Scope, writer: Writer) -> None:
+    def __init__(self, store: Store, journal: Journal, scope: Scope, writer: Writer, at: int) -> None:
+        self._at = at
         self._store = store
         self._journal = journal
         self._scope = scope
@@ -82,9 +95,30 @@ class Redaction:
         quoting = await self._quoting(row.value.id, whole=phrases is None)
         if phrases is None:
             self._wholly += quoting
+            await self._reminders(row.value)
         else:
             self._partly += [(each, phrases) for each in quoting]
         return True
+
+    async def _reminders(self, message: Message) -> None:
+        """Deletes what a message asked to be reminded of; the batch expects that there is nothing more."""
+        place = bytes.fromhex(message.id)
+        mark = await self._store.get(self._scope, REMINDERS_OF, place)  # before the others: see above
+        self._writer.expect(REMINDERS_OF, place, mark.version if mark else None)
+        after = place
+        while mark and (rows := await self._store.scan(self._scope, REMINDERS_OF, place, after=after, limit=_STEP)):
+            for row in await self._store.many(self._scope, REMINDERS, [each.key[len(place) :] for each in rows]):
+                if row is not None:
+                    await self.reminder(row)
+            after = rows[-1].key
+        self._writer.delete(REMINDERS_OF, place)
+
+    async def reminder(self, row: Row[Reminder]) -> None:
+        """Deletes a reminder, and adds every answer that quoted it."""
+        self._writer.expect(REMINDERS, row.key, row.version)
+        remove_reminder(self._writer, row.value)
+        self._wholly += await self._quoting(row.value.id, whole=True)
+        audit.record(self._writer, "reminder.forget", row.value.id, self._at)
 
     async def _quoting(self, subject: str, *, whole: bool) -> list[bytes]:
         """Where the answers are that quote a memory or message, by its id. `whole`: they will no longer."""

@@ -1,4 +1,6 @@
-"""Writes that take several rows: a memory with its place in time and its change, an origin with what it became."""
+"""Writes that take several rows: a memory with its place in time and its change, a reminder with its places, an origin
+with what it became.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,20 @@ from collections.abc import Collection
 
 from alejo.storage.blobs import withdraw
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import CHANGES, DERIVED, MEMORIES, MEMORIES_BY_TIME, ORIGINS, RECALLS, Change, Origin
-from alejo.types import Memory, Scope
+from alejo.storage.tables import (
+    CHANGES,
+    DERIVED,
+    MEMORIES,
+    MEMORIES_BY_TIME,
+    ORIGINS,
+    RECALLS,
+    REMINDERS,
+    REMINDERS_BY_TIME,
+    REMINDERS_OF,
+    Change,
+    Origin,
+)
+from alejo.types import Memory, Reminder, Scope
 
 _EPOCH = 1 << 62  # keeps times before 1970 in order
 
@@ -43,6 +57,34 @@ def remove_memory(writer: Writer, memory: Memory) -> None:
     writer.delete(RECALLS, place)
     writer.append(CHANGES, Change("delete", memory.id))
     withdraw(writer)  # what was made of it
+
+
+def put_reminder(writer: Writer, reminder: Reminder, before: Reminder | None = None) -> None:
+    """Adds to a batch all it takes to keep a reminder, new or changed from `before`."""
+    place = bytes.fromhex(reminder.id)
+    if before is not None:
+        writer.delete(REMINDERS_BY_TIME, reminder_key(before))
+    elif reminder.message_id:
+        writer.put(REMINDERS_OF, bytes.fromhex(reminder.message_id), b"")
+        writer.put(REMINDERS_OF, bytes.fromhex(reminder.message_id) + place, b"")
+    writer.put(REMINDERS, place, reminder)
+    writer.put(REMINDERS_BY_TIME, reminder_key(reminder), place)
+
+
+def remove_reminder(writer: Writer, reminder: Reminder) -> None:
+    """Adds to a batch all it takes to delete a reminder."""
+    place = bytes.fromhex(reminder.id)
+    writer.delete(REMINDERS, place)
+    writer.delete(REMINDERS_BY_TIME, reminder_key(reminder))
+    if reminder.message_id:
+        writer.delete(REMINDERS_OF, bytes.fromhex(reminder.message_id) + place)
+
+
+def reminder_key(reminder: Reminder) -> bytes:
+    """Where a reminder stands among the user's: those that are pending by when they fall due, then the others."""
+    ended = reminder.ended_at
+    when = b"\0" + time_key(reminder.due) if ended is None else b"\1" + time_key(ended)
+    return when + bytes.fromhex(reminder.id)
 
 
 def origin_key(origin: str) -> bytes:

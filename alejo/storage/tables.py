@@ -16,6 +16,7 @@ from alejo.types import (
     ModelUse,
     Percept,
     Preferences,
+    Reminder,
     Scope,
     Session,
     Value,
@@ -270,6 +271,9 @@ WEIGHTS = Table("weights", WeightsVersion)  # number (8)
 WEIGHTS_IN_USE = Table("weights_in_use", WeightsInUse)  # one
 BLOBS = Table("blob", Blob)  # one, see alejo.storage.blobs
 SESSION_LOGS = Table("session_log", SessionLog)  # session id (16)
+REMINDERS = Table("reminder", Reminder)  # reminder id (16)
+REMINDERS_BY_TIME = Table("reminder_time", bytes)  # 0 ‖ due (8), or 1 ‖ end (8) of one that ended; ‖ id (16) → id
+REMINDERS_OF = Table("reminder_of", bytes)  # message id (16), written anew with every reminder of it; ‖ id (16)
 API_KEYS = Table("api_key", ApiKey)  # key id (16), in the system scope
 ERASING = Table("erasing", bytes)  # the user's hash (32), in the system scope → their erasure, which is under way
 ERASURES = Table("erasure", Erasure)  # digest of the data keys' fingerprints (16), in the system scope

@@ -7,9 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from alejo.errors import NotFound
 from alejo.plugins import check_arguments
-from alejo.roles import Command, Desk, Lesson, Turn
+from alejo.roles import Command, Desk, Lesson, Told, Turn
 from alejo.types import (
     Context,
     ContextItem,
@@ -20,6 +22,9 @@ from alejo.types import (
     MemoryDraft,
     Message,
     Pair,
+    Preferences,
+    Reminder,
+    ReminderState,
     Role,
     Session,
     SessionState,
@@ -77,6 +82,7 @@ class ListDesk:
     """The host's side of a turn, over a list: finds by words and their rarity, like the real one.
 
     `kept` are the memories, `offered` the commands that may be run, `ran` those that were, with their arguments.
+    `earlier` are the messages of the session, `told` its last turn, `agenda` the reminders that are pending.
     """
 
     def __init__(self, *commands: Command) -> None:
@@ -84,6 +90,10 @@ class ListDesk:
         self.offered: list[Command] = list(commands)
         self.ran: list[tuple[str, str]] = []
         self.turn: Turn | None = None
+        self.earlier: list[Message] = []
+        self.told: Told | None = None
+        self.agenda: list[Reminder] = []
+        self.preferences = Preferences()
 
     def add(
         self, text: str, *, speaker: str = "", days_ago: float = 1, kind: str = "statement", message_id: str = ""
@@ -135,6 +145,57 @@ class ListDesk:
         before = len(self.kept)
         self.kept = [memory for memory in self.kept if memory.id not in memory_ids]
         return before - len(self.kept)
+
+    async def correct(self, memory_id: str, text: str) -> Memory:
+        """Gives a memory other words. Raises NotFound."""
+        for place, memory in enumerate(self.kept):
+            if memory.id == memory_id:
+                self.kept[place] = msgspec.structs.replace(memory, text=text)
+                return self.kept[place]
+        raise NotFound("memory", memory_id)
+
+    async def prefer(self, changes: dict[str, str]) -> Preferences:
+        """Keeps the fields that are texts by their names, and all else among the others."""
+        fields = {name: text for name, text in changes.items() if name in {"language", "model", "time_zone"}}
+        others = self.preferences.others | {name: text for name, text in changes.items() if name not in fields}
+        others = {name: text for name, text in others.items() if text}
+        self.preferences = msgspec.structs.replace(self.preferences, **fields, others=others)
+        return self.preferences
+
+    async def said(self, limit: int = 50) -> Sequence[Message]:
+        """The last of them."""
+        return self.earlier[-limit:]
+
+    async def facts(self, limit: int = 50) -> Sequence[Memory]:
+        """Those that are kept as facts, the newest first."""
+        return [memory for memory in await self.memories(len(self.kept)) if memory.fact is not None][:limit]
+
+    async def last(self) -> Told | None:
+        """The last turn."""
+        return self.told
+
+    async def sessions(self, limit: int = 20) -> Sequence[Session]:
+        """The one there is."""
+        return [Session("s1", SessionState.ACTIVE, NOW, NOW, message_count=len(self.earlier))][:limit]
+
+    async def remind(self, text: str, due: int, *, recurrence: str = "") -> Reminder:
+        """Keeps a reminder."""
+        reminder = Reminder(f"r{len(self.agenda)}", text, due, NOW, "s1", "now", recurrence=recurrence, first_due=due)
+        self.agenda.append(reminder)
+        return reminder
+
+    async def reminders(self) -> Sequence[Reminder]:
+        """Those that are pending, by when they are due."""
+        pending = (reminder for reminder in self.agenda if reminder.state is ReminderState.PENDING)
+        return sorted(pending, key=lambda reminder: reminder.due)
+
+    async def dismiss(self, reminder_id: str) -> bool:
+        """Takes one back. Raises NotFound."""
+        for place, reminder in enumerate(self.agenda):
+            if reminder.id == reminder_id:
+                self.agenda[place] = msgspec.structs.replace(reminder, state=ReminderState.DISMISSED)
+                return reminder.state is ReminderState.PENDING
+        raise NotFound("reminder", reminder_id)
 
     async def run(self, command: str, arguments: str) -> str:
         """Runs an offered command. Raises NotFound, InvalidArgument."""

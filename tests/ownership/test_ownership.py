@@ -43,6 +43,7 @@ STEPS = st.lists(
         st.tuples(st.just("memory"), WORDS, st.sampled_from(Layer), TIMES, LABELS, st.floats(0, 1)),
         st.tuples(st.just("fact"), NAMES, st.sampled_from(["lives in", "likes"]), NAMES, st.none() | TIMES),
         st.tuples(st.just("prefer"), st.sampled_from(["de", "en"])),
+        st.tuples(st.just("remind"), WORDS, st.booleans()),
         st.tuples(st.just("update"), WORDS, st.integers(0, 9)),
         st.tuples(st.just("derive"), WORDS, st.integers(0, 9)),
         st.tuples(st.just("quote"), st.integers(0, 9), st.integers(0, 9)),
@@ -85,7 +86,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.R
 
 
 async def state(assistant: Assistant, scope: Scope, kind: str, what: list[Any]) -> None:
-    """States a fact, or what is preferred."""
+    """States a fact, what is preferred, or what to be reminded of."""
+    if kind == "remind":
+        due, zone = assistant.clock.now() + 3_600_000_000, "Europe/Vienna"
+        made = await assistant.reminders.create(scope, f"to {what[0]}", due, recurrence="FREQ=DAILY", zone=zone)
+        if what[1]:
+            await assistant.reminders.dismiss(scope, made.id)
+        return
     if kind == "fact":
         await assistant.facts.add(scope, FactDraft(*what[:3], valid_from=what[3]))
     else:
@@ -110,7 +117,7 @@ async def live(assistant: Assistant, scope: Scope, steps: list[tuple[Any, ...]])
             draft_ = MemoryDraft(what[0], what[1], sent_at=what[2], metadata=what[3], importance=what[4])
             kept = await assistant.memories.remember(scope, draft_, request_id=f"memory-{number}")
             memories.append(kept.memories[0].id)
-        elif kind in {"fact", "prefer"}:
+        elif kind in {"fact", "prefer", "remind"}:
             await state(assistant, scope, kind, what)
         elif memories and kind == "update":
             await assistant.memories.update(scope, memories[what[1] % len(memories)], {"text": what[0]})
@@ -270,6 +277,8 @@ async def test_a_change_meanwhile_is_told(bare: Assistant) -> None:
 # What is made again from the rest, and what is no user's.
 MADE_AGAIN = {
     "memory_time",
+    "reminder_time",
+    "reminder_of",
     "change",
     "derived",
     "quoted",
@@ -289,7 +298,7 @@ def test_every_table_is_exported() -> None:
     known = {each.name for each in vars(tables).values() if isinstance(each, tables.Table)}
     said = {"session", "message", "turn", "quote", "request", "audit"}
     learned = {"topics", "pair", "feedback", "weights", "weights_in_use"}
-    exported = said | learned | {"memory", "memory_version", "recall", "preferences", "origin"}
+    exported = said | learned | {"memory", "memory_version", "recall", "reminder", "preferences", "origin"}
     assert known == exported | MADE_AGAIN | NOBODYS
 
 

@@ -11,13 +11,14 @@ from .imports import ROOT, Import, environment, imports, rings, sources
 
 ROWS = (
     "errors verdicts v1 _core __version__",
+    "reminder",
     "types",
     "completions jobs lessons outcomes",
     "cache clock embedding entropy log metrics paging reasons roles settings wire",
     "hooks ids",
     "plugins storage",
     "events queue",
-    "memory sessions identity profiles models",
+    "memory sessions identity profiles models reminders",
     "conversation ownership reflection",
     "learning",
     "app",
