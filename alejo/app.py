@@ -134,7 +134,9 @@ class Assistant:
             shared=settings["learning.shared"],
             sharing=settings["learning.sharing_tenants"],
         )
-        self.learning = Learning(store, self.indexes, plugins, requests, weights, clock)
+        self.learning = Learning(
+            store, self.indexes, plugins, requests, weights, clock, personal=settings["learning.personal"]
+        )
         self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock)
         self.models = LanguageModels(plugins, Policy.of(settings), _accounts(store, settings, clock), clock)
         self.reflection = Reflection(

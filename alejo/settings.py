@@ -230,6 +230,11 @@ OPTIONS = (
         True,
         "Whether a tenant's users who gave little feedback recall by weights that all its users made; weights alone.",
     ),
+    Option(
+        "learning.personal",
+        True,
+        "Whether learners, such as one that fine-tunes a model elsewhere, are given personal data; else it is replaced.",
+    ),
     Option("learning.sharing_tenants", [], "Tenants whose users share such weights with one another."),
     Option("cache.entries", 10_000, "How many entries each kind of cache holds in memory, 64 MiB of them at most."),
     Option("cache.ttl_seconds", 3600.0, "The longest an entry of a cache is used."),

@@ -49,8 +49,17 @@ class Learners:
     """Gives lessons to the learners there are."""
 
     def __init__(
-        self, store: Store, plugins: PluginHost, weights: Weights, pairs: Pairs, likings: Likings, clock: Clock
+        self,
+        store: Store,
+        plugins: PluginHost,
+        weights: Weights,
+        pairs: Pairs,
+        likings: Likings,
+        clock: Clock,
+        remover: Callable[[Scope], Awaitable[Callable[[str], str]]] | None = None,
     ) -> None:
+        """`remover` makes what takes personal data out of the texts that learners are given."""
+        self._remover = remover
         self._store = store
         self._plugins = plugins
         self._weights = weights
@@ -125,6 +134,12 @@ class Learners:
             found.append(pair)
             if len(found) == PAIRS:
                 break
+        if self._remover is not None:
+            remove = await self._remover(scope)
+            found = [
+                msgspec.structs.replace(each, question=remove(each.question), answer=remove(each.answer))
+                for each in found
+            ]
         return tuple(reversed(found))
 
     async def _plan(self) -> RecallPlan:

@@ -44,14 +44,18 @@ class Learning:
         requests: Requests,
         weights: Weights,
         clock: Clock,
+        *,
+        personal: bool = True,
     ) -> None:
+        """Without `personal` learners are given no personal data."""
         self.weights = weights
         self.likings = Likings(store, requests, clock)
         self.pairs = Pairs(store)
         self._store = store
         self._indexes = indexes
         self._clock = clock
-        learners = Learners(store, plugins, weights, self.pairs, self.likings, clock)
+        remove = None if personal else self._remover
+        learners = Learners(store, plugins, weights, self.pairs, self.likings, clock, remove)
         names = dict.fromkeys(slot.object.name for slot in plugins.every("learner"))
         works = {"topics": Topics(store).learn, "pairs": self.pairs.learn, "log": self._sum} | {
             f"learner.{name}": partial(learners.learn, name) for name in names

@@ -22,7 +22,7 @@ from alejo.roles import Learner, Lesson
 from alejo.settings import Settings
 from alejo.storage.rows import time_key
 from alejo.storage.tables import FEEDBACK, FEEDBACK_BY_TIME, PAIRS, TOPICS, Feedback, Liking
-from alejo.types import Learned, Metric, Page, Scope, SessionState
+from alejo.types import FactDraft, Learned, Metric, Page, Scope, SessionState
 
 from ..conftest import ADA, BOB
 
@@ -232,6 +232,35 @@ class Following:
             return Learned(b"done", "trained", metrics=(Metric("loss", 2.0, 1.0),))
         assert [pair.question for pair in lesson.pairs] in ([], ["Hello"])
         return Learned(b"sent", "sent", again=0.0)
+
+
+class Curious:
+    """A learner that shows what it is given."""
+
+    name = "curious"
+    wants = ("pairs",)
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    @hookimpl
+    def alejo_register_learners(self) -> Sequence[Learner]:
+        return (self,)
+
+    async def learn(self, lesson: Lesson) -> Learned:
+        self.told += [(pair.question, pair.answer) for pair in lesson.pairs]
+        return Learned()
+
+
+@pytest.mark.parametrize("personal", [True, False])
+async def test_learners_are_given_no_personal_data_where_that_is_set(personal: bool) -> None:
+    """With learning.personal off neither an address nor the name of an entity reaches a learner."""
+    curious = Curious()
+    async with testing.assistant(curious, **{"learning.personal": personal}) as assistant:
+        await assistant.facts.add(ADA, FactDraft("user", "sister", "Ottilie"))
+        await hold(assistant, "I am Zelda, my sister is called Ottilie; write to zelda@example.org.")
+    ((question, _),) = curious.told
+    assert ("zelda@example.org" in question, "Ottilie" in question) == (personal, personal)
 
 
 class Failing:
