@@ -233,7 +233,7 @@ OPTIONS = (
     Option(
         "learning.personal",
         True,
-        "Whether learners, such as one that fine-tunes a model elsewhere, are given personal data; else it is replaced.",
+        "Whether learners, such as one that fine-tunes a model, are given personal data; else it is replaced.",
     ),
     Option("learning.sharing_tenants", [], "Tenants whose users share such weights with one another."),
     Option("cache.entries", 10_000, "How many entries each kind of cache holds in memory, 64 MiB of them at most."),
