@@ -47,15 +47,16 @@ class Queue(Protocol):
         """
         ...
 
-    async def lease(self, kinds: Collection[str] | None = None, *, limit: int = 10) -> list[Job]:
+    async def lease(self, kinds: Collection[str] | None = None, *, limit: int = 10, suspects: bool = True) -> list[Job]:
         """Hands out what is next: up to `limit` jobs of one user and kind, none for the time being, or one suspect.
 
-        Of `kinds` alone if they are given, and of none that is paused. An attempt counts from here on.
+        Of `kinds` alone if they are given, and of none that is paused. An attempt counts from here on. A suspect is a
+        job with which a process ended: whoever must not end with it takes none of these.
         """
         ...
 
-    async def claim(self, scope: Scope, session_id: str, kind: str) -> Job | None:
-        """Hands out the next job of one line out of turn; None when it has none that may be taken now."""
+    async def claim(self, scope: Scope, session_id: str, kind: str, *, suspects: bool = True) -> Job | None:
+        """Hands out the next job of one line out of turn; None when it has none to be taken now."""
         ...
 
     async def beat(self, *jobs: Job) -> list[Job]:

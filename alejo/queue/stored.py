@@ -93,7 +93,7 @@ class StoredQueue:
         job = self.lines.new(scope, session_id, kind, reached + 1, to_seq, priority)
         return await self.lines.promise(writer, standing, job)
 
-    async def lease(self, kinds: Collection[str] | None = None, *, limit: int = 10) -> list[Job]:
+    async def lease(self, kinds: Collection[str] | None = None, *, limit: int = 10, suspects: bool = True) -> list[Job]:
         """See Queue."""
         async with self._leasing:
             if any(job.failures(Cause.DEATH) for job in self._held.values()):
@@ -106,9 +106,9 @@ class StoredQueue:
                 if not picked:
                     break
                 before = [(entry, entry.stamp) for entry in picked]
-                if picked[0].suspect and self._held and await self._ready(picked[0]):
+                if picked[0].suspect and (not suspects or self._held) and await self._ready(picked[0]):
                     self._again(before)
-                    break  # its turn comes when nothing else runs here that could go down with it
+                    break  # its turn comes elsewhere, or when nothing else runs here that could go down with it
                 try:
                     jobs = await self._take(picked)
                 except BaseException as error:
@@ -123,14 +123,14 @@ class StoredQueue:
                 self._again(before)
             return []
 
-    async def claim(self, scope: Scope, session_id: str, kind: str) -> Job | None:
+    async def claim(self, scope: Scope, session_id: str, kind: str, *, suspects: bool = True) -> Job | None:
         """See Queue."""
         _, line = await self.lines.hashes(scope, self.lines.key(session_id, kind))
         async with self._leasing:
             for _ in range(_TRIES):
                 await self._follow()
                 entry = self._order.lines.get(line)
-                if entry is None or not await self._ready(entry):
+                if entry is None or not await self._ready(entry) or (entry.suspect and not suspects):
                     return None
                 self._order.arm(entry, self._clock.now() + LOOK_AGAIN)  # out of its turn
                 try:

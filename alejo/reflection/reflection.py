@@ -13,7 +13,7 @@ import structlog
 from alejo.clock import Clock
 from alejo.errors import AlejoError
 from alejo.ids import Ids
-from alejo.jobs import Job, QueueStatus
+from alejo.jobs import Cause, Job, QueueStatus
 from alejo.queue import Limits
 from alejo.queue.presence import Presence
 from alejo.queue.promises import REFLECTION, Promises
@@ -120,7 +120,7 @@ class Reflection:
             return ()
         with contextlib.suppress(TimeoutError, AlejoError):
             async with asyncio.timeout(self._patience.lent):
-                await self._host.once(limit=1)
+                await self._host.once(limit=1, suspects=False)
         return (Degraded("reflection", "", self.trouble),)
 
     async def keep_up(self, scope: Scope, session_id: str) -> None:
@@ -130,7 +130,7 @@ class Reflection:
         with contextlib.suppress(TimeoutError, AlejoError):  # it is promised, and stays so
             async with asyncio.timeout(self._patience.at_once):
                 while (await self.register.lag(scope, session_id, REFLECTION)).messages:
-                    job = await self.queue.claim(scope, session_id, REFLECTION)
+                    job = await self.queue.claim(scope, session_id, REFLECTION, suspects=False)
                     if job is not None:
                         await self._host.work([job])
                     elif await self._is_put_off(scope, session_id):
@@ -177,7 +177,8 @@ class Reflection:
 
     async def _is_put_off(self, scope: Scope, session_id: str) -> bool:
         standing = await self.queue.lines.standing(scope, self.queue.lines.key(session_id, REFLECTION))
-        return standing.job is None or standing.job.state is JobState.DELAYED
+        job = standing.job
+        return job is None or job.state is JobState.DELAYED or job.failures(Cause.DEATH) > 0
 
     async def _watch(self) -> None:
         while True:

@@ -151,9 +151,9 @@ class Worker:
         """Takes nothing new."""
         self._stopping.set()
 
-    async def once(self, *, limit: int | None = None) -> int:
+    async def once(self, *, limit: int | None = None, suspects: bool = True) -> int:
         """Works through what the queue hands out next, at most `limit` jobs; returns how many that was."""
-        jobs = await self._queue.lease(list(self._processors), limit=limit or self._batch)
+        jobs = await self._queue.lease(list(self._processors), limit=limit or self._batch, suspects=suspects)
         if jobs:
             await self.work(jobs)
         return len(jobs)

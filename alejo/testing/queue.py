@@ -310,6 +310,8 @@ async def poison_dies_alone(bench: Bench) -> None:
         bench.clock.advance(61)
         held = await queue.lease()
         bench.clock.advance(5)
+        same(poison.id in {job.id for job in await queue.lease(suspects=False)}, False)
+        same(await queue.claim(ADA, ONE, poison.kind, suspects=False), None)
         while poison.id not in {job.id for job in held}:
             for job in held:
                 await bench.ack(queue, job)

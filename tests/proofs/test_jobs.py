@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from alejo.client import Client
 from alejo.clock import FakeClock
 from alejo.errors import InvalidArgument, Unavailable
 from alejo.ids import Ids
@@ -23,7 +24,7 @@ from alejo.storage.store import Store, Writer
 from alejo.testing.storage import MemoryStorage
 from alejo.types import Ask, JobState, Page, Scope
 
-from .house import House
+from .house import SECONDS, House
 from .size import size
 
 USERS = [Scope("acme", f"user {number}") for number in range(10)]
@@ -55,6 +56,56 @@ async def test_many_jobs_of_one_user_delay_anothers_first_by_one(tmp_path: Path)
             assert len(before) <= 1
     finally:
         await house.close()
+
+
+MORTAL = """
+    import os, signal
+    from alejo.hooks import hookimpl
+    from alejo.types import Findings
+
+    class Mortal:
+        name = "mortal"
+        wants = ()
+
+        async def reflect(self, work):
+            if any("poison" in said.message.text for said in work.messages):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return Findings()
+
+    @hookimpl
+    def alejo_register_reflectors():
+        return [Mortal()]
+"""
+
+
+async def test_a_processor_that_kills_its_worker_is_put_away(tmp_path: Path) -> None:
+    """A job with which the worker ended three times is a dead letter; the server and everybody's other jobs go on."""
+    house = House(tmp_path, reflection_batch="1")
+    house.plugin("mortal", MORTAL)
+    try:
+        await house.start()
+        async with house.client("ada") as ada, house.client("bob") as bob:
+            bad = (await ada.chat(Ask("A poison pill."))).session_id
+            good = [(await one.chat(Ask("Good morning."))).session_id for one in (ada, bob, bob)]
+            ended = {(await ended_job(one, session)).state for one, session in zip((ada, bob, bob), good, strict=True)}
+            assert ended == {JobState.DONE}
+            dead = await ada.job((await ended_job(ada, bad)).id)
+            assert dead.state is JobState.DEAD
+            assert [each.failure.cause for each in dead.attempts] == [Cause.DEATH] * 3
+            assert (await ended_job(bob, (await bob.chat(Ask("Good night."))).session_id)).state is JobState.DONE
+            await house.stop()
+    finally:
+        await house.close()
+
+
+async def ended_job(client: Client, session_id: str) -> Job:
+    """A session's job of reflection once it is done, or dead."""
+    async with asyncio.timeout(2 * SECONDS):
+        while True:
+            jobs, _ = await client.jobs(session_id=session_id, kind=REFLECTION)
+            if jobs and all(job.state in (JobState.DONE, JobState.DEAD) for job in jobs):
+                return jobs[-1]
+            await asyncio.sleep(0.05)
 
 
 class Trial:
