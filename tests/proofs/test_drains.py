@@ -36,6 +36,7 @@ class Talker:
         self.answered: dict[str, str] = {}  # request id → the id of the answer
         self.unanswered: list[str] = []
         self._number = 0
+        self.begun = asyncio.Event()  # the server has taken the stream up
 
     async def talk(self, house: House, most: int | None = None) -> None:
         """Keeps two turns under way until the server drains, or until `most` more are answered."""
@@ -49,6 +50,7 @@ class Talker:
                 await self._say(call, request_id)
             draining = None
             async for frame in frames(call):
+                self.begun.set()
                 assert draining is None, "the draining frame is the last"
                 if frame.WhichOneof("frame") == "done":
                     await self._done(call, frame.done, again, most)
@@ -125,8 +127,12 @@ async def _round(house: House, writers: list[Writer], talkers: list[Talker], cha
         watchers = [asyncio.create_task(_watch(house, each)) for each in started]
         async with asyncio.timeout(SECONDS):
             await asyncio.gather(*(each.wait() for each in started))
+        for talker in talkers:
+            talker.begun.clear()
         loads: list[Awaitable[None]] = [writer.write(client) for writer, client in zip(writers, clients, strict=True)]
         tasks = [asyncio.ensure_future(load) for load in (*loads, *(talker.talk(house) for talker in talkers))]
+        async with asyncio.timeout(SECONDS):
+            await asyncio.gather(*(talker.begun.wait() for talker in talkers))
         done, _ = await asyncio.wait(tasks, timeout=chance.uniform(0.2, 1.0), return_when=asyncio.FIRST_COMPLETED)
         assert not done, [task.exception() for task in done]
         took = await _stop(house)

