@@ -23,6 +23,8 @@ from alejo.clock import Clock, SystemClock, time_zone
 from alejo.conversation import Conversation
 from alejo.conversation.desk import Rooms
 from alejo.conversation.turns import Turns
+from alejo.conversation.workspace import Attention
+from alejo.conversation.workspace import Policy as AttentionPolicy
 from alejo.errors import FailedPrecondition, StartupError, StorageFull, Unavailable
 from alejo.events import Events
 from alejo.identity import LOCAL, Keys
@@ -188,6 +190,7 @@ class Assistant:
         turns = Turns(store, journal, self.sessions, requests, remembering, promises, ids, clock)
         correcting = Correcting(store, journal, self.indexes, self.memories, self.facts, clock)
         self.reminders = Reminders(store, journal, requests, ids, clock)
+        self.attention = Attention(turns, self.memories, plugins, self.events, AttentionPolicy.of(settings), clock)
         self.conversation = Conversation(
             turns,
             Rooms(self.memories, self.facts, correcting, self.profiles, self.sessions, self.reminders, turns),
@@ -198,6 +201,7 @@ class Assistant:
             self.models,
             self.events,
             self.reflection,
+            self.attention,
         )
         self.asked_to_leave = asyncio.Event()  # by the server of the folder, see `work`
         self._layers = layers

@@ -13,6 +13,7 @@ from alejo.roles import (
     Brain,
     Command,
     Conscience,
+    Drive,
     Embedder,
     EmotionModel,
     LanguageModel,
@@ -92,6 +93,11 @@ class Specs:
     @hookspec
     def alejo_register_reflectors(self, settings: Any) -> Sequence[Reflector]:
         """Returns what reflects on what was said, each by its own name."""
+        raise NotImplementedError
+
+    @hookspec
+    def alejo_register_drives(self, settings: Any) -> Sequence[Drive]:
+        """Returns what wants something to be attended to, each by its own name."""
         raise NotImplementedError
 
     @hookspec

@@ -14,6 +14,7 @@ from alejo.completions import ModelEvent, ModelRequest, Tuning, TuningDraft, Tun
 from alejo.jobs import Job
 from alejo.types import (
     Appraisal,
+    Candidate,
     CommandSpec,
     Context,
     Degraded,
@@ -28,6 +29,7 @@ from alejo.types import (
     Matter,
     Memory,
     MemoryDraft,
+    Mention,
     Message,
     ModelUse,
     Pair,
@@ -38,6 +40,7 @@ from alejo.types import (
     Said,
     Session,
     Verdict,
+    Workspace,
 )
 
 T = TypeVar("T")
@@ -162,7 +165,8 @@ class Desk(Protocol):
 class Turn(msgspec.Struct, frozen=True):
     """What a brain knows when it answers. `degraded` names what was missing; `now` is in microseconds.
 
-    `models` is None where no language model is configured. `zone` is the IANA's name of the time zone the user is in.
+    `models` is None where no language model is configured, `workspace` where nothing gets attention. `zone` is the
+    IANA's name of the time zone the user is in.
     """
 
     session: Session
@@ -177,6 +181,7 @@ class Turn(msgspec.Struct, frozen=True):
     preferences: Preferences = Preferences()
     models: Models | None = None
     zone: str = "UTC"
+    workspace: Workspace | None = None
 
 
 class Brain(Protocol):
@@ -385,6 +390,38 @@ class Reflector(Protocol):
         ...
 
 
+class Situation(msgspec.Struct, frozen=True):
+    """What a drive knows once a turn is done; `now` is in microseconds.
+
+    `memories` were kept of the question. `times` are those that recalled memories name, by their ids, seen from when
+    each was said: only for a drive that wants "times".
+    """
+
+    session: Session
+    question: Message
+    answer: Message
+    recalled: tuple[Hit, ...]
+    memories: tuple[Memory, ...]
+    appraisal: Appraisal | None
+    now: int
+    times: dict[str, tuple[Mention, ...]] = {}
+
+
+class Drive(Protocol):
+    """Wants something to be attended to. `name` is one word that no other drive has; `wants` may have "times"."""
+
+    name: str
+
+    @property
+    def wants(self) -> Sequence[str]:
+        """What it wants to be given."""
+        ...
+
+    async def propose(self, situation: Situation) -> Sequence[Candidate]:
+        """At most 16 memories or messages, of those it was given, that should get attention in the next turn."""
+        ...
+
+
 class Observer:
     """Hears what happened. Override what you need.
 
@@ -403,6 +440,9 @@ class Observer:
 
     async def session_ended(self, session: Session) -> None:
         """A session was completed or archived."""
+
+    async def broadcast(self, workspace: Workspace) -> None:
+        """What got attention in a turn, which is on disk."""
 
     async def job_failed(self, job: Job) -> None:
         """An attempt failed, as the last of its `attempts` says: the job is delayed or dead. Told where it is seen."""

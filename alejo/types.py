@@ -6,6 +6,9 @@ import enum
 
 import msgspec
 
+from alejo.attention import Candidate as Candidate
+from alejo.attention import Focus as Focus
+from alejo.attention import Workspace as Workspace
 from alejo.reminder import Reminder as Reminder
 from alejo.reminder import ReminderState as ReminderState
 from alejo.verdicts import Matter as Matter
@@ -668,6 +671,7 @@ class Answer(Value, frozen=True):
     reflection: JobState | None = None
     verdicts: tuple[Verdict, ...] = ()
     reminders: tuple[Reminder, ...] = ()
+    workspace: Workspace | None = None
 
 
 # What comes of a turn, in order: its acceptance, pieces of the answer or what replaces them, the answer.

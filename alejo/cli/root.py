@@ -41,6 +41,7 @@ MODULES = {
     "restore": "restore",
     "serve": "serve",
     "sessions": "sessions",
+    "why": "why",
 }
 
 

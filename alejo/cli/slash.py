@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from alejo import ids
 from alejo.errors import InvalidArgument
-from alejo.types import Hit, Page, Session
+from alejo.types import Page, Session
 
-from . import output
+from . import output, why
 from .talk import Talk
 
 Show = Callable[[str], None]
@@ -46,46 +46,11 @@ async def _help(_: Talk, __: str, show: Show) -> None:
 
 
 async def _why(talk: Talk, _: str, show: Show) -> None:
-    answer = talk.answer
-    if answer is None:
+    if talk.answer is None:
         show("Nothing has been answered yet.")
         return
-    if not answer.recalled:
-        show("Nothing was recalled for the last answer.")
-    for number, hit in enumerate(answer.recalled, 1):
-        for line in evidence(number, hit):
-            show(line)
-    if answer.commands:
-        show(f"Commands that ran: {', '.join(answer.commands)}.")
-    if answer.appraisal and answer.appraisal.emotions:
-        felt = ", ".join(
-            f"{emotion.name} {emotion.strength:.2f} ({' '.join(emotion.words)})"
-            for emotion in answer.appraisal.emotions
-        )
-        show(f"Felt in your message: {felt}.")
-    for verdict in answer.verdicts:
-        show(f"The conscience's ruling: {verdict.ruling}, as {verdict.reason} ({verdict.rule}).")
-    if answer.model is not None:
-        used = answer.model
-        show(f"Written by {used.model} ({used.reason}): {used.input_tokens:,} tokens in, {used.output_tokens:,} out.")
-    for missing in answer.degraded:
-        show(f"Without {missing.role}: {missing.plugin or 'no plugin'} ({missing.reason}).")
-
-
-def evidence(number: int, hit: Hit) -> list[str]:
-    """A recalled memory: what it says, who said it when and where, and each share of its score."""
-    memory = hit.memory
-    source = f"session {memory.session_id}" if memory.session_id else "remembered directly"
-    said = f"{memory.speaker}, " if memory.speaker else ""
-    lines = [
-        f'{number:>2}. "{output.shorten(memory.text, 100)}"',
-        f"    {said}{output.date(memory.sent_at)}, {source}, {memory.layer.name.lower()} {memory.kind}",
-        f"    score {hit.score:.3f}, covers {hit.coverage:.0%} of the question",
-    ]
-    for share in hit.evidence:
-        detail = f"  {output.shorten(share.detail, 70)}" if share.detail else ""
-        lines.append(f"      {share.name:<12} {share.share:+.3f}{detail}")
-    return lines
+    for line in why.lines(talk.answer):
+        show(line)
 
 
 async def _memories(talk: Talk, words: str, show: Show) -> None:

@@ -109,6 +109,11 @@ class Client:
         """One turn."""
         return read.answer(await self._call(self._chat.Chat, chat(ask)))
 
+    async def turn(self, request_id: str) -> Answer:
+        """A turn that is done, as it was answered. Raises NotFound."""
+        request = chat_pb2.GetTurnRequest(request_id=request_id)
+        return read.answer((await self._call(self._chat.GetTurn, request)).turn)
+
     async def stream(self, ask: Ask, *, timeout: float | None = None) -> AsyncGenerator[Event, None]:
         """One turn as it is answered, for at most `timeout` seconds. Closing the iterator cancels the turn."""
         request = chat_pb2.ChatStreamRequest(chat=chat(ask))

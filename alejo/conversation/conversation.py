@@ -19,6 +19,7 @@ from alejo.conversation.desk import Rooms, TurnDesk
 from alejo.conversation.review import STOPS, Review
 from alejo.conversation.senses import SENSES, Senses, sense
 from alejo.conversation.turns import Turns, Underway, another_body, body
+from alejo.conversation.workspace import Attention
 from alejo.errors import PluginFailed, Unavailable
 from alejo.events import Events
 from alejo.ids import Ids
@@ -70,6 +71,7 @@ class Conversation:
         models: LanguageModels,
         events: Events,
         reflecting: Reflecting,
+        attention: Attention,
     ) -> None:
         self._turns = turns
         self._rooms = rooms
@@ -82,6 +84,7 @@ class Conversation:
         self._models = models
         self._events = events
         self._reflecting = reflecting
+        self._attention = attention
         self._live: dict[tuple[Scope, str], _Flight] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -94,6 +97,10 @@ class Conversation:
         if answer is not None:
             return answer
         raise Unavailable("The turn ended without an answer; send it again with the same request id.")
+
+    async def turn(self, scope: Scope, request_id: str) -> Answer:
+        """A turn that is done, as it was answered but for what was forgotten since. Raises NotFound."""
+        return await self._turns.done(scope, request_id)
 
     async def stream(self, scope: Scope, ask: Ask) -> AsyncGenerator[Event, None]:
         """One turn: Accepted when the user's message is on disk, pieces of text, and the Answer when that is too.
@@ -128,6 +135,7 @@ class Conversation:
                 events = (known,)
                 if not known.replayed:
                     self._events.tell("response_generated", known.session_id, known.user_message, known.message)
+                    self._attention.attended(turn, senses, known, desk.zone)
             flight.answer.set_result(known)
         except BaseException as error:
             await self._cut(flight, error)
@@ -152,6 +160,7 @@ class Conversation:
             await asyncio.shield(turn.committed)
         if before is None:
             self._heard(turn)
+        senses.workspace = await self._attention.attend(turn, senses)
         preferences = await self._profiles.get(scope)
         desk = TurnDesk(
             scope,
@@ -224,6 +233,7 @@ class Conversation:
             desk.preferences,
             models,
             desk.zone,
+            senses.workspace,
         )
         seconds = None if models is None else models.seconds + self._plugins.call_seconds
         said = self._plugins.stream(brain, "respond", desk.turn, timeout=seconds)
@@ -234,6 +244,7 @@ class Conversation:
 
     async def close(self) -> None:
         """Waits until interrupted turns are noted on disk."""
+        await self._attention.close()
         if self._endings:
             await asyncio.wait(self._endings)
 

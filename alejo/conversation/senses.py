@@ -11,7 +11,7 @@ import msgspec
 from alejo.errors import AlejoError, InvalidArgument, PluginFailed
 from alejo.memory import Memories
 from alejo.plugins import PluginHost, Slot
-from alejo.types import Appraisal, Degraded, Hit, Message, Percept, Scope
+from alejo.types import Appraisal, Degraded, Hit, Message, Percept, Scope, Workspace
 
 RECALLED = 5
 SENSES = ("emotion", "memory", "vision")
@@ -24,6 +24,7 @@ class Senses(msgspec.Struct):
     percepts: tuple[Percept, ...] = ()
     recalled: tuple[Hit, ...] = ()
     degraded: list[Degraded] = msgspec.field(default_factory=list)
+    workspace: Workspace | None = None
 
 
 async def sense(

@@ -23,7 +23,21 @@ from alejo.storage.redaction import note_quote, scrub
 from alejo.storage.requests import Requests, digest, key
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MEMORIES, REMINDERS, SESSIONS, TURNS, Recalled, TurnRow
-from alejo.types import Answer, Ask, Degraded, Hit, JobState, Memory, Message, Role, Ruling, Scope, Session
+from alejo.types import (
+    Answer,
+    Ask,
+    Degraded,
+    Focus,
+    Hit,
+    JobState,
+    Memory,
+    Message,
+    Role,
+    Ruling,
+    Scope,
+    Session,
+    Workspace,
+)
 
 _TRIES = 8
 _PRUNE_EVERY = 64
@@ -96,6 +110,13 @@ class Turns:
             raise another_body()
         return await self._replay(scope, row.value) if row.value.state == DONE else row
 
+    async def done(self, scope: Scope, request_id: str) -> Answer:
+        """The stored answer of a request. Raises NotFound, for a turn that has none too."""
+        row = await self._store.get(scope, TURNS, key(request_id))
+        if row is None or row.value.state != DONE:
+            raise NotFound("turn", request_id)
+        return await self._replay(scope, row.value)
+
     async def _replay(self, scope: Scope, turn: TurnRow) -> Answer:
         user = await self._journal.message(scope, turn.session_id, turn.user_sent_at, turn.user_seq)
         answer = await self._journal.message(scope, turn.session_id, turn.answer_sent_at, turn.answer_seq)
@@ -121,6 +142,7 @@ class Turns:
             turn.model,
             await self._promises.reached(scope, turn.session_id, turn.answer_seq),
             turn.verdicts,
+            workspace=await self._attended(scope, turn.workspace),
         )
 
     async def told(self, scope: Scope, earlier: Sequence[Message]) -> Told | None:
@@ -148,6 +170,23 @@ class Turns:
     async def said(self, scope: Scope, message: Message, limit: int) -> list[Message]:
         """The messages of a session before one, newest last."""
         return await self._journal.before(scope, message, limit)
+
+    async def foci(self, scope: Scope, last: Message) -> tuple[Focus, ...]:
+        """What was attended to in the turn of a session's last message, if it has an answer."""
+        row = await self._store.get(scope, TURNS, last.request_key) if last.request_key else None
+        workspace = row.value.workspace if row is not None else None
+        return workspace.foci if workspace is not None else ()
+
+    async def _attended(self, scope: Scope, workspace: Workspace | None) -> Workspace | None:
+        """A workspace as it was kept, without memories that are gone."""
+        if workspace is None:
+            return None
+        foci = []
+        for focus in workspace.foci:
+            candidate = focus.candidate
+            if candidate.about != "memory" or await sound(self._store, scope, candidate.reference) is not None:
+                foci.append(focus)
+        return msgspec.structs.replace(workspace, foci=tuple(foci))
 
     async def asked(self, scope: Scope, answer: Message) -> bool:
         """Whether an answer asked the user to confirm what they want."""
@@ -335,6 +374,7 @@ class Turns:
             model=None if desk.models is None else desk.models.use,
             reflection=JobState.QUEUED if self._promises.reflects else None,
             verdicts=tuple(desk.review.verdicts),
+            workspace=senses.workspace,
         )
 
     async def _look_again(self, underway: Underway, senses: Senses, desk: TurnDesk) -> Answer | None:
@@ -363,10 +403,11 @@ class Turns:
             raise NotFound("session", turn.session_id)
         desk.reread(message)
         if message.redacted:
-            senses.appraisal, senses.percepts, senses.recalled = None, (), ()
+            senses.appraisal, senses.percepts, senses.recalled, senses.workspace = None, (), (), None
         underway.message = message
         gone = set(desk.forgotten)
         senses.recalled = tuple(hit for hit in senses.recalled if hit.memory.text not in gone)
+        senses.workspace = await self._attended(scope, senses.workspace)
         return None
 
     async def _reread(self, underway: Underway, desk: TurnDesk) -> None:
@@ -413,6 +454,7 @@ def _done(underway: Underway, senses: Senses, desk: TurnDesk, answer: Message) -
         commands=tuple(desk.commands),
         model=None if desk.models is None else desk.models.use,
         verdicts=tuple(desk.review.verdicts),
+        workspace=senses.workspace,
     )
 
 

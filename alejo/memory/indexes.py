@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import islice
 from typing import TypeVar
 
@@ -129,6 +129,11 @@ class Indexes:
         while len(self._seats) > 1 and (len(self._seats) > self._users or self._held > self._room):
             self._drop(*self._seats.popitem(last=False))
         return seat.index
+
+    def known(self, scope: Scope) -> Collection[str]:
+        """The ids of the memories in a user's index as it was when last asked for; none where it is not in memory."""
+        seat = self._seats.get(scope)
+        return seat.index.ids if seat is not None and seat.loaded else ()
 
     def _seat(self, scope: Scope, life: int | None) -> _Seat:
         """A user's seat in this life of theirs."""

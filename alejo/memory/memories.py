@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any
@@ -308,6 +308,10 @@ class Memories:
             return []
         zone = await self._zone_of(scope, session)
         return found if str(zone) == str(UTC) else named(zone)
+
+    def known(self, scope: Scope) -> Collection[str]:
+        """The ids of a user's memories as of their last recall in this process; none where there was none lately."""
+        return self._indexes.known(scope)
 
     async def _zone_of(self, scope: Scope, session: Session | None) -> tzinfo:
         preferences = Preferences()

@@ -40,6 +40,7 @@ HOOKS = {
     "alejo_register_memory": ("memory", False),
     "alejo_register_learners": ("learner", True),
     "alejo_register_reflectors": ("reflector", True),
+    "alejo_register_drives": ("drive", True),
     "alejo_register_observers": ("observer", True),
     "alejo_register_storage": ("storage", False),
 }

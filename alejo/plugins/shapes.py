@@ -6,8 +6,9 @@ import asyncio
 import functools
 import inspect
 import math
+import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ from alejo._core import EVIDENCE
 from alejo.completions import ModelEvent, Tuning, TuningEvent
 from alejo.types import (
     Appraisal,
+    Candidate,
     CommandSpec,
     EmbeddingModel,
     FactDraft,
@@ -33,6 +35,8 @@ from .states import Refusal
 
 _MOST = 100  # the greatest weight of a plan
 _FACTS = 32  # of one message
+_CANDIDATES = 16
+_ID = re.compile("[0-9a-f]{32}")
 _EVIDENCE = frozenset(EVIDENCE)
 _NAME = 64
 _STATE = 1 << 20  # bytes that a learner may have kept
@@ -40,6 +44,7 @@ _METRICS = 64
 _AGAIN = 86400.0
 # The roles whose objects have a name of their own, and what each may want to be given.
 NAMED = {
+    "drive": frozenset({"times"}),
     "learner": frozenset({"judged", "pairs"}),
     "reflector": frozenset({"appraisals", "episode", "facts", "meaning", "times"}),
 }
@@ -88,11 +93,13 @@ ROLES: dict[str, dict[str, Method]] = {
     },
     "learner": {"learn": Method(1, Learned), "close": Method(0, None, optional=True)},
     "reflector": {"reflect": Method(1, Findings)},
+    "drive": {"propose": Method(1, tuple[Candidate, ...])},
     "observer": {
         "message_received": Method(1, None),
         "response_generated": Method(2, None),
         "memory_formed": Method(1, None),
         "session_ended": Method(1, None),
+        "broadcast": Method(1, None, optional=True),
         "job_failed": Method(1, None, optional=True),
     },
 }
@@ -199,10 +206,24 @@ def _check_meaning(value: Any) -> Any:
         raise WrongAnswer("learner.learn returned something without a meaning, or too much")
     if isinstance(value, (tuple, list)) and len(value) > _FACTS and isinstance(value[0], FactDraft):
         raise WrongAnswer(f"memory.facts returned more than {_FACTS} facts")
+    if isinstance(value, (tuple, list)) and not _proposable(value):
+        raise WrongAnswer("drive.propose returned something without a meaning, or too much")
     for draft in value if isinstance(value, (tuple, list)) else (value,):
         if isinstance(draft, FactDraft) and not _states(draft):
             raise WrongAnswer("a fact of the memory plugin states nothing, or too much")
     return value
+
+
+def _proposable(value: Sequence[object]) -> bool:
+    proposed = [each for each in value if isinstance(each, Candidate)]
+    return len(proposed) <= _CANDIDATES and all(
+        each.about in {"memory", "message"}
+        and _ID.fullmatch(each.reference)
+        and 0 <= each.salience <= 1
+        and each.why.isidentifier()
+        and len(each.why) <= _NAME
+        for each in proposed
+    )
 
 
 def _states(draft: FactDraft) -> bool:

@@ -62,6 +62,10 @@ class ChatCalls:
                 async for answer in answers:
                     yield answer
 
+    async def get_turn(self, call: Call, request: pb.GetTurnRequest) -> pb.GetTurnResponse:
+        """A turn that is done."""
+        return pb.GetTurnResponse(turn=write.answer(await self._conversation.turn(call.scope, request.request_id)))
+
 
 class _Waiting:
     """A turn that was asked for and has not begun."""

@@ -54,6 +54,7 @@ ACCESS = {
     "alejo.v1.ChatService/Chat": Access.BOTH,
     "alejo.v1.ChatService/ChatStream": Access.BOTH,
     "alejo.v1.ChatService/Converse": Access.BOTH,
+    "alejo.v1.ChatService/GetTurn": Access.READ,
     "alejo.v1.MemoryService/Remember": Access.WRITE,
     "alejo.v1.MemoryService/RememberStream": Access.WRITE,
     "alejo.v1.MemoryService/Recall": Access.READ,
@@ -160,7 +161,8 @@ class Method(msgspec.Struct, frozen=True):
             return Room.STREAM
         if self.access is Access.OPEN:
             return Room.FREE
-        return Room.TURN if self.service == "alejo.v1.ChatService" else Room.CALL
+        is_turn = self.service == "alejo.v1.ChatService" and not self.name.startswith("Get")
+        return Room.TURN if is_turn else Room.CALL
 
     @property
     def own(self) -> bool:

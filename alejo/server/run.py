@@ -193,6 +193,7 @@ class Server:
         self._count_cache(assistant.cache)
         assistant.reflection.status.observe(self.metrics)
         assistant.models.observe(self.metrics)
+        assistant.attention.observe(self.metrics)
         text = "Events that observers of a plugin missed."
         self.metrics.counter("alejo_events_dropped", text, "plugin", assistant.events.dropped)
         answers = services(assistant) | {HEALTH: self._health}

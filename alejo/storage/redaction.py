@@ -137,7 +137,7 @@ class Redaction:
         self._writer.delete(FEEDBACK, place)
         row = await self._store.get(self._scope, TURNS, place)
         if row is not None:
-            bare = msgspec.structs.replace(row.value, recalled=(), appraisal=None, percepts=())
+            bare = msgspec.structs.replace(row.value, recalled=(), appraisal=None, percepts=(), workspace=None)
             self._writer.expect(TURNS, place, row.version)
             self._writer.put(TURNS, place, bare)
 

@@ -22,6 +22,7 @@ from alejo.types import (
     Value,
     Verdict,
     Version,
+    Workspace,
 )
 
 T = TypeVar("T")
@@ -94,6 +95,7 @@ class TurnRow(Value, frozen=True):
     commands: tuple[str, ...] = ()
     model: ModelUse | None = None
     verdicts: tuple[Verdict, ...] = ()
+    workspace: Workspace | None = None
 
 
 class Origin(Value, frozen=True):

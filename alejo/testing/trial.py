@@ -22,9 +22,21 @@ from alejo.errors import InvalidArgument, PluginFailed
 from alejo.jobs import Job
 from alejo.plugins import Candidate, PluginHost, Slot, check_arguments, places
 from alejo.plugins.shapes import ROLES
-from alejo.roles import Work
+from alejo.roles import Situation, Work
 from alejo.settings import read
-from alejo.types import FactDraft, Image, MemoryDraft, PluginState, PluginStatus, Said, Scope, Session, SessionState
+from alejo.types import (
+    FactDraft,
+    Image,
+    MemoryDraft,
+    PluginState,
+    PluginStatus,
+    Role,
+    Said,
+    Scope,
+    Session,
+    SessionState,
+    Workspace,
+)
 from alejo.verdicts import Matter
 
 from .desk import NOW, lesson, message, turn
@@ -63,6 +75,8 @@ def samples(role: str, method: str) -> Sequence[Any]:
         "message_received": (said,),
         "response_generated": (said, said),
         "session_ended": (session,),
+        "broadcast": (Workspace("t1"),),
+        "propose": (_situation(session, said.text),),
         "job_failed": (Job("j1", Scope("local", "me"), session.id, "reflection", 1, 2, NOW, NOW),),
         "review": (Matter("request", said.text),),
         "close": (),
@@ -72,6 +86,11 @@ def samples(role: str, method: str) -> Sequence[Any]:
 
         return (ListDesk().add(said.text),)
     return by_method[method]
+
+
+def _situation(session: Session, text: str) -> Situation:
+    question, answer = message(text, id=f"{1:032x}"), message("I am too.", id=f"{2:032x}", role=Role.ASSISTANT)
+    return Situation(session, question, answer, (), (), None, NOW)
 
 
 def picture() -> bytes:

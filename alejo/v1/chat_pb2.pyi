@@ -108,6 +108,7 @@ class ChatResponse(_message.Message):
     REFLECTION_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     VERDICTS_FIELD_NUMBER: _builtins.int
+    WORKSPACE_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     """The turn's identifier. Opaque."""
     request_id: _builtins.str
@@ -154,6 +155,10 @@ class ChatResponse(_message.Message):
     def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Verdict]:
         """What the conscience ruled, other than to allow, in order."""
 
+    @_builtins.property
+    def workspace(self) -> Global___Workspace:
+        """What was attended to. Unset where nothing shall get attention."""
+
     def __init__(
         self,
         *,
@@ -171,14 +176,119 @@ class ChatResponse(_message.Message):
         reflection: _types_pb2.JobState.ValueType = ...,
         model: Global___ModelUse | None = ...,
         verdicts: _abc.Iterable[_types_pb2.Verdict] | None = ...,
+        workspace: Global___Workspace | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "message", b"message", "model", b"model", "user_message", b"user_message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "message", b"message", "model", b"model", "user_message", b"user_message", "workspace", b"workspace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "commands", b"commands", "degraded", b"degraded", "message", b"message", "model", b"model", "percepts", b"percepts", "recalled", b"recalled", "reflection", b"reflection", "replayed", b"replayed", "request_id", b"request_id", "session_id", b"session_id", "turn_id", b"turn_id", "user_message", b"user_message", "verdicts", b"verdicts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "commands", b"commands", "degraded", b"degraded", "message", b"message", "model", b"model", "percepts", b"percepts", "recalled", b"recalled", "reflection", b"reflection", "replayed", b"replayed", "request_id", b"request_id", "session_id", b"session_id", "turn_id", b"turn_id", "user_message", b"user_message", "verdicts", b"verdicts", "workspace", b"workspace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChatResponse: _TypeAlias = ChatResponse  # noqa: Y015
+
+@_typing.final
+class Workspace(_message.Message):
+    """What asked for attention in a turn, and how it went: ids and numbers, no words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MissingEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FOCI_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    TURN_ID_FIELD_NUMBER: _builtins.int
+    turn_id: _builtins.str
+    """The turn's identifier."""
+    @_builtins.property
+    def foci(self) -> _containers.RepeatedCompositeFieldContainer[Global___Focus]:
+        """Strongest first."""
+
+    @_builtins.property
+    def missing(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """By the name of a drive, why nothing is known of what it would have proposed."""
+
+    def __init__(
+        self,
+        *,
+        foci: _abc.Iterable[Global___Focus] | None = ...,
+        missing: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        turn_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["foci", b"foci", "missing", b"missing", "turn_id", b"turn_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Workspace: _TypeAlias = Workspace  # noqa: Y015
+
+@_typing.final
+class Focus(_message.Message):
+    """A memory or message that asked for attention."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ABOUT_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SALIENCE_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    STRENGTH_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    TURNS_FIELD_NUMBER: _builtins.int
+    about: _builtins.str
+    """What it is: "memory", "message" or "picture"."""
+    reference: _builtins.str
+    """Its identifier; of a picture that of its message, "/" and its place there."""
+    source: _builtins.str
+    """Who proposed it: "appraisal", "percept", "memory", or "drive." and the name of a plugin's drive."""
+    salience: _builtins.float
+    """How much it asked for attention, 0 to 1."""
+    why: _builtins.str
+    """A stable word why."""
+    strength: _builtins.float
+    """How strong it is by now, 0 to 1."""
+    outcome: _builtins.str
+    """"won", or why it did not: "faint", "quota" (its source had its share), "crowded"."""
+    turns: _builtins.int
+    """How many turns ago it came in."""
+    def __init__(
+        self,
+        *,
+        about: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        source: _builtins.str = ...,
+        salience: _builtins.float = ...,
+        why: _builtins.str = ...,
+        strength: _builtins.float = ...,
+        outcome: _builtins.str = ...,
+        turns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "outcome", b"outcome", "reference", b"reference", "salience", b"salience", "source", b"source", "strength", b"strength", "turns", b"turns", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Focus: _TypeAlias = Focus  # noqa: Y015
 
 @_typing.final
 class ModelUse(_message.Message):
@@ -215,6 +325,52 @@ class ModelUse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ModelUse: _TypeAlias = ModelUse  # noqa: Y015
+
+@_typing.final
+class GetTurnRequest(_message.Message):
+    """Asks for a turn that is done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The request id of the turn. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTurnRequest: _TypeAlias = GetTurnRequest  # noqa: Y015
+
+@_typing.final
+class GetTurnResponse(_message.Message):
+    """The turn."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TURN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def turn(self) -> Global___ChatResponse:
+        """As it was answered, but for what was forgotten since."""
+
+    def __init__(
+        self,
+        *,
+        turn: Global___ChatResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["turn", b"turn"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["turn", b"turn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTurnResponse: _TypeAlias = GetTurnResponse  # noqa: Y015
 
 @_typing.final
 class ChatStreamRequest(_message.Message):

@@ -51,6 +51,11 @@ class ChatServiceStub:
                 request_serializer=alejo_dot_v1_dot_chat__pb2.ConverseRequest.SerializeToString,
                 response_deserializer=alejo_dot_v1_dot_chat__pb2.ConverseResponse.FromString,
                 _registered_method=True)
+        self.GetTurn = channel.unary_unary(
+                '/alejo.v1.ChatService/GetTurn',
+                request_serializer=alejo_dot_v1_dot_chat__pb2.GetTurnRequest.SerializeToString,
+                response_deserializer=alejo_dot_v1_dot_chat__pb2.GetTurnResponse.FromString,
+                _registered_method=True)
 
 
 class ChatServiceServicer:
@@ -79,6 +84,13 @@ class ChatServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTurn(self, request, context):
+        """A turn that is done, as it was answered. NOT_FOUND before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChatServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -96,6 +108,11 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     servicer.Converse,
                     request_deserializer=alejo_dot_v1_dot_chat__pb2.ConverseRequest.FromString,
                     response_serializer=alejo_dot_v1_dot_chat__pb2.ConverseResponse.SerializeToString,
+            ),
+            'GetTurn': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTurn,
+                    request_deserializer=alejo_dot_v1_dot_chat__pb2.GetTurnRequest.FromString,
+                    response_serializer=alejo_dot_v1_dot_chat__pb2.GetTurnResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -181,6 +198,33 @@ class ChatService:
             '/alejo.v1.ChatService/Converse',
             alejo_dot_v1_dot_chat__pb2.ConverseRequest.SerializeToString,
             alejo_dot_v1_dot_chat__pb2.ConverseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTurn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alejo.v1.ChatService/GetTurn',
+            alejo_dot_v1_dot_chat__pb2.GetTurnRequest.SerializeToString,
+            alejo_dot_v1_dot_chat__pb2.GetTurnResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class ChatServiceStub:
     """One turn, answered piece by piece."""
     Converse: _grpc.StreamStreamMultiCallable[_chat_pb2.ConverseRequest, _chat_pb2.ConverseResponse]
     """Many turns over one stream, each cancellable."""
+    GetTurn: _grpc.UnaryUnaryMultiCallable[_chat_pb2.GetTurnRequest, _chat_pb2.GetTurnResponse]
+    """A turn that is done, as it was answered. NOT_FOUND before."""
 
 @_typing.type_check_only
 class ChatServiceAsyncStub(ChatServiceStub):
@@ -55,6 +57,8 @@ class ChatServiceAsyncStub(ChatServiceStub):
     """One turn, answered piece by piece."""
     Converse: _aio.StreamStreamMultiCallable[_chat_pb2.ConverseRequest, _chat_pb2.ConverseResponse]  # type: ignore[assignment]
     """Many turns over one stream, each cancellable."""
+    GetTurn: _aio.UnaryUnaryMultiCallable[_chat_pb2.GetTurnRequest, _chat_pb2.GetTurnResponse]  # type: ignore[assignment]
+    """A turn that is done, as it was answered. NOT_FOUND before."""
 
 class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
     """A turn is a user's message and its answer. The user's message is on disk before anything is answered; the final
@@ -84,5 +88,13 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_chat_pb2.ConverseResponse], _abc.AsyncIterator[_chat_pb2.ConverseResponse]]:
         """Many turns over one stream, each cancellable."""
+
+    @_abc_1.abstractmethod
+    def GetTurn(
+        self,
+        request: _chat_pb2.GetTurnRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chat_pb2.GetTurnResponse, _abc.Awaitable[_chat_pb2.GetTurnResponse]]:
+        """A turn that is done, as it was answered. NOT_FOUND before."""
 
 def add_ChatServiceServicer_to_server(servicer: ChatServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -14,6 +14,7 @@ from alejo.types import (
     Appraisal,
     Ask,
     Belief,
+    Candidate,
     Cardinality,
     Context,
     ContextDrop,
@@ -26,6 +27,7 @@ from alejo.types import (
     FactChange,
     FactDraft,
     Filter,
+    Focus,
     Hit,
     Image,
     JobState,
@@ -50,6 +52,7 @@ from alejo.types import (
     Vacancy,
     Verdict,
     Version,
+    Workspace,
 )
 from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
 from alejo.wire.rules import MEMORY_CHANGES, PREFERENCE_CHANGES, SESSION_CHANGES
@@ -448,7 +451,22 @@ def answer(proto: chat_pb2.ChatResponse) -> Answer:
         model_use(proto.model) if proto.HasField("model") else None,
         _JOB_STATES.get(proto.reflection),
         verdicts=tuple(verdict(each) for each in proto.verdicts),
+        workspace=workspace(proto.workspace) if proto.HasField("workspace") else None,
     )
+
+
+def workspace(proto: chat_pb2.Workspace) -> Workspace:
+    """What was attended to."""
+    foci = tuple(
+        Focus(
+            Candidate(each.about, each.reference, each.salience, each.why, each.source),
+            each.strength,
+            each.outcome,
+            each.turns,
+        )
+        for each in proto.foci
+    )
+    return Workspace(proto.turn_id, foci, dict(proto.missing))
 
 
 def model_use(proto: chat_pb2.ModelUse) -> ModelUse:

@@ -241,6 +241,7 @@ TABLE: dict[str, Rules] = {
     ),
     "ChatStreamRequest": Rules({"chat": nested("ChatRequest")}, required=("chat",)),
     "ConverseRequest": Rules({"chat": nested("ChatRequest"), "cancel": nested("Cancel")}, either=("chat", "cancel")),
+    "GetTurnRequest": Rules({"request_id": _REQUEST_ID}, required=("request_id",)),
     "Cancel": Rules({"request_id": _REQUEST_ID}),
     # sessions
     "CreateSessionRequest": Rules(

@@ -38,6 +38,7 @@ from alejo.types import (
     Vacancy,
     Verdict,
     Version,
+    Workspace,
 )
 from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
 
@@ -505,7 +506,26 @@ def answer(value: Answer) -> chat_pb2.ChatResponse:
         model=None if value.model is None else model_use(value.model),
         reflection=value.reflection or 0,  # type: ignore[arg-type]
         verdicts=[verdict(each) for each in value.verdicts],
+        workspace=None if value.workspace is None else workspace(value.workspace),
     )
+
+
+def workspace(value: Workspace) -> chat_pb2.Workspace:
+    """What was attended to."""
+    foci = [
+        chat_pb2.Focus(
+            about=focus.candidate.about,
+            reference=focus.candidate.reference,
+            source=focus.candidate.source,
+            salience=focus.candidate.salience,
+            why=focus.candidate.why,
+            strength=focus.strength,
+            outcome=focus.outcome,
+            turns=focus.turns,
+        )
+        for focus in value.foci
+    ]
+    return chat_pb2.Workspace(foci=foci, missing=value.missing, turn_id=value.turn_id)
 
 
 def model_use(value: ModelUse) -> chat_pb2.ModelUse:

@@ -93,6 +93,19 @@ def test_a_chat_tells_what_is_still_to_be_done(home: Home) -> None:
     assert ("2 of 2 messages" in told) != ("All that was said here is worked through." in told)
 
 
+def test_why_shows_what_got_attention_also_later(home: Home) -> None:
+    """/why names what won attention and the turn's request id, by which `alejo why` shows it again."""
+    told = home.run("chat", lines="My dog is called Luna.\nWhat is my dog called?\n/why\n").stderr
+    assert "recalled 1 (memory: " in told
+    request_id = told.rpartition("alejo why ")[2].split()[0]
+    later = home.run("why", request_id)
+    assert "recalled 1 (memory: " in later.stderr
+    foci = home.json("why", request_id)
+    assert {"won"} <= {focus["outcome"] for focus in foci}
+    assert "Luna" not in str(foci)
+    assert "no such turn" in home.run("why", "never", code=1).stderr
+
+
 def test_why_forget_and_sessions_work_by_line(home: Home) -> None:
     """/why names the evidence, /forget forgets by number, /session goes on where another chat was."""
     home.run("chat", lines="My dog is called Luna.\n")

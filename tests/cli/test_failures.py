@@ -68,6 +68,7 @@ CALLS = {
     "restore": ["{}/good.tar"],
     "serve": ["--address", "127.0.0.1:0"],
     "sessions list": [],
+    "why": ["r"],
 }
 TALK = [
     {"type": "session", "id": "s", "title": "Trip"},
@@ -111,6 +112,7 @@ MAKING |= {"compact", "erase", "export", "forget", "memories history", "memories
 MAKING |= {"jobs discard", "jobs list", "jobs pause", "jobs requeue", "jobs resume", "jobs show", "jobs status"}
 MAKING |= {"jobs watch", "facts add", "facts around", "facts correct", "facts list", "facts restore"}
 MAKING |= {"feedback", "learn", "learning export", "learning log", "learning stats"}
+MAKING |= {"why"}
 MAKING |= {"learning weights list", "learning weights rollback"}
 SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]
 

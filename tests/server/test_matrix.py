@@ -48,6 +48,7 @@ class Ana(msgspec.Struct):
     jobs: str = ""
     erase: str = ""
     recalled: str = ""  # a memory that a turn recalled
+    turn: str = ""  # by its request id
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -69,6 +70,7 @@ ROWS = {
     "ChatService/Chat": Row(chat, Code.NOT_FOUND),
     "ChatService/ChatStream": Row(lambda ana: chat_pb2.ChatStreamRequest(chat=chat(ana)), Code.NOT_FOUND),
     "ChatService/Converse": Row(lambda ana: chat_pb2.ConverseRequest(chat=chat(ana)), Code.NOT_FOUND),
+    "ChatService/GetTurn": Row(lambda ana: chat_pb2.GetTurnRequest(request_id=ana.turn), Code.NOT_FOUND),
     "MemoryService/Remember": Row(lambda _: DRAFT),
     "MemoryService/RememberStream": Row(lambda _: memory_pb2.RememberStreamRequest(remember=DRAFT)),
     "MemoryService/Recall": Row(lambda _: RECALL),
@@ -250,6 +252,7 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
         jobs.next_page_token,
         (await call("OwnershipService/PreviewErase", erase, ownership_pb2.PreviewEraseResponse)).preview,
         asked.recalled[0].memory.id,
+        said.request_id,
     )
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from alejo.completions import Endpoint
 from alejo.hooks import hookimpl
-from alejo.roles import Brain, Command, Embedder, LanguageModel, Learner
+from alejo.roles import Brain, Command, Drive, Embedder, LanguageModel, Learner
 
 from .anthropic import Anthropic
 from .commands import COMMANDS
+from .drives import OpenTopics
 from .mind import Mind
 from .openai import OpenAI, OpenAIEmbedder
 from .speaking import Voice
@@ -22,9 +23,11 @@ __all__ = [
     "Mind",
     "OpenAI",
     "OpenAIEmbedder",
+    "OpenTopics",
     "Voice",
     "alejo_register_brain",
     "alejo_register_commands",
+    "alejo_register_drives",
     "alejo_register_embedder",
     "alejo_register_language_models",
     "alejo_register_learners",
@@ -60,3 +63,9 @@ def alejo_register_learners(endpoints: Mapping[str, Endpoint]) -> Sequence[Learn
     """What fine-tunes a model for each user, where one is named for it."""
     openai = endpoints["openai"]
     return [FineTuner(OpenAI(openai), openai.tuning)] if openai.tuning else []
+
+
+@hookimpl
+def alejo_register_drives() -> Sequence[Drive]:
+    """What comes back to open questions and to what is due."""
+    return (OpenTopics(),)

@@ -8,8 +8,9 @@ from typing import Annotated
 import msgspec
 
 from alejo.hooks import hookimpl
-from alejo.roles import Learner, MemoryStrategy, Reflector
+from alejo.roles import Drive, Learner, MemoryStrategy, Reflector
 
+from .drives import Contradictions
 from .episodes import Episodic
 from .modelled import Modelled
 from .procedures import Procedural
@@ -18,12 +19,14 @@ from .semantic import Semantic
 from .strategy import Judgement
 
 __all__ = [
+    "Contradictions",
     "Episodic",
     "Judgement",
     "Procedural",
     "Ranking",
     "Semantic",
     "Settings",
+    "alejo_register_drives",
     "alejo_register_learners",
     "alejo_register_memory",
     "alejo_register_reflectors",
@@ -63,3 +66,9 @@ def alejo_register_reflectors() -> Sequence[Reflector]:
 def alejo_register_learners() -> Sequence[Learner]:
     """What learns from feedback how to weigh."""
     return (Ranking(),)
+
+
+@hookimpl
+def alejo_register_drives() -> Sequence[Drive]:
+    """What wants facts looked at that contradict each other."""
+    return (Contradictions(),)
