@@ -225,7 +225,17 @@ class Vision(Protocol):
     """Sees."""
 
     async def perceive(self, image: Image) -> Percept:
-        """What is in a picture. Raises InvalidArgument when the bytes are not an acceptable picture."""
+        """What is in a picture; one without a width, if there was no time. Raises InvalidArgument if it is not
+        acceptable.
+        """
+        ...
+
+
+class Captioning(Protocol):
+    """What a vision may do besides."""
+
+    async def caption(self, image: Image, models: Models) -> str:
+        """What a language model says that a picture shows; "" where none shall be asked. Raises ModelFailed."""
         ...
 
 
@@ -259,7 +269,7 @@ class LanguageModel(Protocol):
 
 
 class Connected(Protocol):
-    """What a language model's provider, an embedder and a learner may have besides."""
+    """What a vision, a language model's provider, an embedder and a learner may have besides."""
 
     async def close(self) -> None:
         """Lets go of its connections: the host is about to end."""

@@ -9,6 +9,9 @@ import msgspec
 from alejo.attention import Candidate as Candidate
 from alejo.attention import Focus as Focus
 from alejo.attention import Workspace as Workspace
+from alejo.percepts import Barcode as Barcode
+from alejo.percepts import Percept as Percept
+from alejo.percepts import Unseen as Unseen
 from alejo.reminder import Reminder as Reminder
 from alejo.reminder import ReminderState as ReminderState
 from alejo.verdicts import Matter as Matter
@@ -447,20 +450,6 @@ class Appraisal(Value, frozen=True):
     emotions: tuple[Emotion, ...] = ()
 
 
-class Percept(Value, frozen=True):
-    """What was seen. `sharpness` is the variance of the Laplacian at 256 pixels; the hash is 16 hex digits."""
-
-    width: int
-    height: int
-    format: str
-    colours: tuple[str, ...] = ()
-    sharpness: float = 0.0
-    perceptual_hash: str = ""
-    summary: str = ""
-    taken_at: int | None = None
-    part: int = 0
-
-
 class Degraded(Value, frozen=True):
     """What was missing within an answer: role, plugin if any, and a stable word why."""
 
@@ -594,7 +583,10 @@ class PluginState(enum.IntEnum):
 
 
 class PluginStatus(Value, frozen=True):
-    """The truth about one plugin. Seconds are of the wall clock; a stall is a time its event loop was silent."""
+    """The truth about one plugin. Seconds are of the wall clock; a stall is a time its event loop was silent.
+
+    `lacks` is what it could do besides, and the command that installs what that takes, in a sentence each.
+    """
 
     name: str
     distribution: str
@@ -612,6 +604,7 @@ class PluginStatus(Value, frozen=True):
     call_seconds: float = 0.0
     longest_call_seconds: float = 0.0
     stall_seconds: float = 0.0
+    lacks: tuple[str, ...] = ()
 
 
 class Vacancy(Value, frozen=True):

@@ -242,6 +242,9 @@ def plugins(found: Settings) -> Iterator[Finding]:
         text = f"{status.name} {status.version} is {status.state.name.lower()}"
         text += f": {status.reason}" if status.reason else f", loaded in {status.load_seconds * 1000:.0f} ms."
         yield Finding("ok" if fit else "warn", "plugins", text, "" if fit else status.hint)
+        for lack in status.lacks:
+            what, _, command = lack.partition(": ")
+            yield Finding("ok", "plugins", f"{status.name}: {what}.", command)
     for vacancy in vacancies:
         # Without a brain nothing is answered; without the others the answers say what was missing.
         level = "fail" if vacancy.role == "brain" else "warn"

@@ -160,6 +160,8 @@ def show(name: str, data: str | None, as_json: bool, markdown: bool) -> None:
     if status.reason:
         click.echo(f"  {status.reason} {status.hint}".rstrip())
     click.echo(f"  roles: {', '.join(status.roles) or 'none'}")
+    for lack in status.lacks:
+        click.echo(f"  {lack}")
     for one in own:
         value = "(hidden)" if one.option.secret and one.value else toml(one.value) or "not set"
         click.echo(f"  {one.option.name} = {value}  ({one.source}; {one.option.variable})  {one.option.help}".rstrip())

@@ -16,6 +16,7 @@ import msgspec
 
 from alejo.clock import Clock
 from alejo.conversation.desk import Rooms, TurnDesk
+from alejo.conversation.looking import Looking
 from alejo.conversation.review import STOPS, Review
 from alejo.conversation.senses import SENSES, Senses, sense
 from alejo.conversation.turns import Turns, Underway, another_body, body
@@ -82,6 +83,7 @@ class Conversation:
         self._clock = clock
         self._budget = budget
         self._models = models
+        self._looking = Looking(plugins, models)
         self._events = events
         self._reflecting = reflecting
         self._attention = attention
@@ -155,7 +157,7 @@ class Conversation:
         turn = flight.turn = await self._turns.receive(scope, ask, before, beside=beside, fresh=flight.fresh)
         review = await self._review(turn)
         judging = review.request(turn.message.text) if review is not None else None
-        senses = await sense(self._plugins, slots, self._memories, scope, turn.message, judging)
+        senses = await sense(self._plugins, slots, self._memories, scope, turn.message, self._looking, judging)
         if turn.committed is not None:
             await asyncio.shield(turn.committed)
         if before is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from alejo.conversation.looking import Looking
 from alejo.errors import AlejoError, InvalidArgument, PluginFailed
 from alejo.memory import Memories
 from alejo.plugins import PluginHost, Slot
@@ -33,6 +34,7 @@ async def sense(
     memories: Memories,
     scope: Scope,
     message: Message,
+    looking: Looking,
     beside: Coroutine[Any, Any, None] | None = None,
 ) -> Senses:
     """Asks emotion, vision and memory, and does what is to be done `beside` that.
@@ -52,7 +54,7 @@ async def sense(
         elif role == "memory":
             work.append(_recall(memories, senses, scope, message))
         else:
-            work.append(_perceive(plugins, slot, senses, message))
+            work.append(_perceive(looking, senses, scope, message))
     if len(work) == 1:
         await work[0]
     elif work:
@@ -75,13 +77,9 @@ async def _recall(memories: Memories, senses: Senses, scope: Scope, message: Mes
         senses.degraded.append(Degraded("memory", "", "failed"))
 
 
-async def _perceive(plugins: PluginHost, slot: Slot, senses: Senses, message: Message) -> None:
-    percepts = []
-    for place, image in enumerate(message.images):
-        percept: Percept | None = await _ask(plugins, slot, senses, "perceive", image)
-        if percept is not None:
-            percepts.append(msgspec.structs.replace(percept, part=place))
-    senses.percepts = tuple(percepts)
+async def _perceive(looking: Looking, senses: Senses, scope: Scope, message: Message) -> None:
+    senses.percepts, blind = await looking.all(scope, message.images)
+    senses.degraded += blind
 
 
 async def _ask(plugins: PluginHost, slot: Slot, senses: Senses, method: str, argument: object) -> Any:

@@ -14,7 +14,7 @@ import structlog
 from alejo.clock import Clock
 from alejo.settings import Settings
 
-from . import loading, modules
+from . import loading, modules, shapes
 from .discovery import Candidate, alejo_version, check_duplicates, check_version, discover
 from .slots import Plugin, Slot
 from .states import Event, Refusal, Standing
@@ -187,6 +187,7 @@ def _slot(plugin: Plugin, offer: loading.Offer) -> Slot:
         plugin,
         offer.spec,
         offer.name,
+        shapes.check_lacks(offer.value),
     )
 
 

@@ -41,6 +41,7 @@ _EVIDENCE = frozenset(EVIDENCE)
 _NAME = 64
 _STATE = 1 << 20  # bytes that a learner may have kept
 _METRICS = 64
+_LACKS, _SENTENCE = 16, 300
 _AGAIN = 86400.0
 # The roles whose objects have a name of their own, and what each may want to be given.
 NAMED = {
@@ -68,7 +69,11 @@ ROLES: dict[str, dict[str, Method]] = {
     "command": {"run": Method(2, str)},
     "emotion": {"appraise": Method(1, Appraisal)},
     "conscience": {"review": Method(1, Verdict)},
-    "vision": {"perceive": Method(1, Percept)},
+    "vision": {
+        "perceive": Method(1, Percept),
+        "caption": Method(2, str, optional=True),
+        "close": Method(0, None, optional=True),
+    },
     "embedder": {
         "model": Method(0, EmbeddingModel),
         "embed": Method(1, tuple[bytes, ...]),
@@ -134,6 +139,14 @@ def check_name(model: object) -> str:
             "A language model of its has no name.", 'Give it an attribute name = "PROVIDER", without a slash.'
         )
     return name
+
+
+def check_lacks(value: object) -> tuple[str, ...]:
+    """What an object says it lacks, nothing if it says nothing. Raises Refusal when that is no list of sentences."""
+    lacks = getattr(value, "lacks", ())
+    if not (isinstance(lacks, (tuple, list)) and all(isinstance(each, str) for each in lacks)):
+        raise Refusal("What it lacks is no list of sentences.", 'Write lacks = ("It cannot …: COMMAND",).')
+    return tuple(each[:_SENTENCE] for each in lacks[:_LACKS])
 
 
 def check_openers(value: object) -> dict[str, Callable[[str], Any]]:

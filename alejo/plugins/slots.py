@@ -18,7 +18,8 @@ from .states import Standing
 class Slot:
     """One object that a plugin registered for a role.
 
-    `spec` is a command's, `name` a language model's, each read once when it was registered.
+    `spec` is a command's, `name` a language model's, `lacks` what it could do besides, each read once when it was
+    registered.
     """
 
     plugin: str
@@ -29,6 +30,7 @@ class Slot:
     entry: Plugin = dataclasses.field(repr=False)
     spec: CommandSpec | None = None
     name: str = ""
+    lacks: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[tuple[str, str]]:
@@ -85,4 +87,5 @@ class Plugin:
             call_seconds=self.call_seconds,
             longest_call_seconds=self.longest_call_seconds,
             stall_seconds=self.stall_seconds,
+            lacks=tuple(dict.fromkeys(each for slot in self.slots for each in slot.lacks)),
         )

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61lejo/v1/plugins.proto\x12\x08\x61lejo.v1\"\xd2\x02\n\x06Plugin\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64istribution\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.alejo.v1.PluginState\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0c\n\x04hint\x18\x06 \x01(\t\x12\r\n\x05roles\x18\x07 \x03(\t\x12\x14\n\x0cload_seconds\x18\x08 \x01(\x01\x12\x0f\n\x07trusted\x18\t \x01(\x08\x12\r\n\x05\x63\x61lls\x18\n \x01(\x03\x12\x10\n\x08\x66\x61ilures\x18\x0b \x01(\x03\x12\x15\n\rstuck_threads\x18\x0c \x01(\x05\x12\x16\n\x0eimport_seconds\x18\r \x01(\x01\x12\x14\n\x0c\x63\x61ll_seconds\x18\x0e \x01(\x01\x12\x1c\n\x14longest_call_seconds\x18\x0f \x01(\x01\x12\x15\n\rstall_seconds\x18\x10 \x01(\x01\"%\n\x07Vacancy\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0c\n\x04hint\x18\x02 \x01(\t\";\n\x12ListPluginsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"w\n\x13ListPluginsResponse\x12!\n\x07plugins\x18\x01 \x03(\x0b\x32\x10.alejo.v1.Plugin\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12$\n\tvacancies\x18\x03 \x03(\x0b\x32\x11.alejo.v1.Vacancy\" \n\x10GetPluginRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"5\n\x11GetPluginResponse\x12 \n\x06plugin\x18\x01 \x01(\x0b\x32\x10.alejo.v1.Plugin\"#\n\x13\x45nablePluginRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x14\x45nablePluginResponse\x12 \n\x06plugin\x18\x01 \x01(\x0b\x32\x10.alejo.v1.Plugin\"$\n\x14\x44isablePluginRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x15\x44isablePluginResponse\x12 \n\x06plugin\x18\x01 \x01(\x0b\x32\x10.alejo.v1.Plugin\"#\n\x13ReloadPluginRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x14ReloadPluginResponse\x12 \n\x06plugin\x18\x01 \x01(\x0b\x32\x10.alejo.v1.Plugin*\xb5\x01\n\x0bPluginState\x12\x1c\n\x18PLUGIN_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17PLUGIN_STATE_DISCOVERED\x10\x01\x12\x19\n\x15PLUGIN_STATE_REJECTED\x10\x02\x12\x17\n\x13PLUGIN_STATE_ACTIVE\x10\x03\x12\x19\n\x15PLUGIN_STATE_DEGRADED\x10\x04\x12\x1c\n\x18PLUGIN_STATE_QUARANTINED\x10\x05\x32\x92\x03\n\x0ePluginsService\x12J\n\x0bListPlugins\x12\x1c.alejo.v1.ListPluginsRequest\x1a\x1d.alejo.v1.ListPluginsResponse\x12\x44\n\tGetPlugin\x12\x1a.alejo.v1.GetPluginRequest\x1a\x1b.alejo.v1.GetPluginResponse\x12M\n\x0c\x45nablePlugin\x12\x1d.alejo.v1.EnablePluginRequest\x1a\x1e.alejo.v1.EnablePluginResponse\x12P\n\rDisablePlugin\x12\x1e.alejo.v1.DisablePluginRequest\x1a\x1f.alejo.v1.DisablePluginResponse\x12M\n\x0cReloadPlugin\x12\x1d.alejo.v1.ReloadPluginRequest\x1a\x1e.alejo.v1.ReloadPluginResponseB:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61lejo/v1/plugins.proto\x12\x08\x61lejo.v1\"\xe1\x02\n\x06Plugin\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64istribution\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.alejo.v1.PluginState\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0c\n\x04hint\x18\x06 \x01(\t\x12\r\n\x05roles\x18\x07 \x03(\t\x12\x14\n\x0cload_seconds\x18\x08 \x01(\x01\x12\x0f\n\x07trusted\x18\t \x01(\x08\x12\r\n\x05\x63\x61lls\x18\n \x01(\x03\x12\x10\n\x08\x66\x61ilures\x18\x0b \x01(\x03\x12\x15\n\rstuck_threads\x18\x0c \x01(\x05\x12\x16\n\x0eimport_seconds\x18\r \x01(\x01\x12\x14\n\x0c\x63\x61ll_seconds\x18\x0e \x01(\x01\x12\x1c\n\x14longest_call_seconds\x18\x0f \x01(\x01\x12\x15\n\rstall_seconds\x18\x10 \x01(\x01\x12\r\n\x05lacks\x18\x11 \x03(\t\"%\n\x07Vacancy\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0c\n\x04hint\x18\x02 \x01(\t\";\n\x12ListPluginsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"w\n\x13ListPluginsResponse\x12!\n\x07plugins\x18\x01 \x03(\x0b\x32\x10.alejo.v1.Plugin\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12$\n\tvacancies\x18\x03 \x03(\x0b\x32\x11.alejo.v1.Vacancy\" \n\x10GetPluginRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"5\n\x11GetPluginResponse\x12 \n\x06plugin\x18\x01 \x01(\x0b\x32\x10.alejo.v1.Plugin\"#\n\x13\x45nablePluginRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x14\x45nablePluginResponse\x12 \n\x06plugin\x18\x01 \x01(\x0b\x32\x10.alejo.v1.Plugin\"$\n\x14\x44isablePluginRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x15\x44isablePluginResponse\x12 \n\x06plugin\x18\x01 \x01(\x0b\x32\x10.alejo.v1.Plugin\"#\n\x13ReloadPluginRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x14ReloadPluginResponse\x12 \n\x06plugin\x18\x01 \x01(\x0b\x32\x10.alejo.v1.Plugin*\xb5\x01\n\x0bPluginState\x12\x1c\n\x18PLUGIN_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17PLUGIN_STATE_DISCOVERED\x10\x01\x12\x19\n\x15PLUGIN_STATE_REJECTED\x10\x02\x12\x17\n\x13PLUGIN_STATE_ACTIVE\x10\x03\x12\x19\n\x15PLUGIN_STATE_DEGRADED\x10\x04\x12\x1c\n\x18PLUGIN_STATE_QUARANTINED\x10\x05\x32\x92\x03\n\x0ePluginsService\x12J\n\x0bListPlugins\x12\x1c.alejo.v1.ListPluginsRequest\x1a\x1d.alejo.v1.ListPluginsResponse\x12\x44\n\tGetPlugin\x12\x1a.alejo.v1.GetPluginRequest\x1a\x1b.alejo.v1.GetPluginResponse\x12M\n\x0c\x45nablePlugin\x12\x1d.alejo.v1.EnablePluginRequest\x1a\x1e.alejo.v1.EnablePluginResponse\x12P\n\rDisablePlugin\x12\x1e.alejo.v1.DisablePluginRequest\x1a\x1f.alejo.v1.DisablePluginResponse\x12M\n\x0cReloadPlugin\x12\x1d.alejo.v1.ReloadPluginRequest\x1a\x1e.alejo.v1.ReloadPluginResponseB:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,32 +32,32 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alejo.v1.plugins_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1'
-  _globals['_PLUGINSTATE']._serialized_start=975
-  _globals['_PLUGINSTATE']._serialized_end=1156
+  _globals['_PLUGINSTATE']._serialized_start=990
+  _globals['_PLUGINSTATE']._serialized_end=1171
   _globals['_PLUGIN']._serialized_start=37
-  _globals['_PLUGIN']._serialized_end=375
-  _globals['_VACANCY']._serialized_start=377
-  _globals['_VACANCY']._serialized_end=414
-  _globals['_LISTPLUGINSREQUEST']._serialized_start=416
-  _globals['_LISTPLUGINSREQUEST']._serialized_end=475
-  _globals['_LISTPLUGINSRESPONSE']._serialized_start=477
-  _globals['_LISTPLUGINSRESPONSE']._serialized_end=596
-  _globals['_GETPLUGINREQUEST']._serialized_start=598
-  _globals['_GETPLUGINREQUEST']._serialized_end=630
-  _globals['_GETPLUGINRESPONSE']._serialized_start=632
-  _globals['_GETPLUGINRESPONSE']._serialized_end=685
-  _globals['_ENABLEPLUGINREQUEST']._serialized_start=687
-  _globals['_ENABLEPLUGINREQUEST']._serialized_end=722
-  _globals['_ENABLEPLUGINRESPONSE']._serialized_start=724
-  _globals['_ENABLEPLUGINRESPONSE']._serialized_end=780
-  _globals['_DISABLEPLUGINREQUEST']._serialized_start=782
-  _globals['_DISABLEPLUGINREQUEST']._serialized_end=818
-  _globals['_DISABLEPLUGINRESPONSE']._serialized_start=820
-  _globals['_DISABLEPLUGINRESPONSE']._serialized_end=877
-  _globals['_RELOADPLUGINREQUEST']._serialized_start=879
-  _globals['_RELOADPLUGINREQUEST']._serialized_end=914
-  _globals['_RELOADPLUGINRESPONSE']._serialized_start=916
-  _globals['_RELOADPLUGINRESPONSE']._serialized_end=972
-  _globals['_PLUGINSSERVICE']._serialized_start=1159
-  _globals['_PLUGINSSERVICE']._serialized_end=1561
+  _globals['_PLUGIN']._serialized_end=390
+  _globals['_VACANCY']._serialized_start=392
+  _globals['_VACANCY']._serialized_end=429
+  _globals['_LISTPLUGINSREQUEST']._serialized_start=431
+  _globals['_LISTPLUGINSREQUEST']._serialized_end=490
+  _globals['_LISTPLUGINSRESPONSE']._serialized_start=492
+  _globals['_LISTPLUGINSRESPONSE']._serialized_end=611
+  _globals['_GETPLUGINREQUEST']._serialized_start=613
+  _globals['_GETPLUGINREQUEST']._serialized_end=645
+  _globals['_GETPLUGINRESPONSE']._serialized_start=647
+  _globals['_GETPLUGINRESPONSE']._serialized_end=700
+  _globals['_ENABLEPLUGINREQUEST']._serialized_start=702
+  _globals['_ENABLEPLUGINREQUEST']._serialized_end=737
+  _globals['_ENABLEPLUGINRESPONSE']._serialized_start=739
+  _globals['_ENABLEPLUGINRESPONSE']._serialized_end=795
+  _globals['_DISABLEPLUGINREQUEST']._serialized_start=797
+  _globals['_DISABLEPLUGINREQUEST']._serialized_end=833
+  _globals['_DISABLEPLUGINRESPONSE']._serialized_start=835
+  _globals['_DISABLEPLUGINRESPONSE']._serialized_end=892
+  _globals['_RELOADPLUGINREQUEST']._serialized_start=894
+  _globals['_RELOADPLUGINREQUEST']._serialized_end=929
+  _globals['_RELOADPLUGINRESPONSE']._serialized_start=931
+  _globals['_RELOADPLUGINRESPONSE']._serialized_end=987
+  _globals['_PLUGINSSERVICE']._serialized_start=1174
+  _globals['_PLUGINSSERVICE']._serialized_end=1576
 # @@protoc_insertion_point(module_scope)

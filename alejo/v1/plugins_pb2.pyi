@@ -77,6 +77,7 @@ class Plugin(_message.Message):
     CALL_SECONDS_FIELD_NUMBER: _builtins.int
     LONGEST_CALL_SECONDS_FIELD_NUMBER: _builtins.int
     STALL_SECONDS_FIELD_NUMBER: _builtins.int
+    LACKS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its entry point's name."""
     distribution: _builtins.str
@@ -111,6 +112,10 @@ class Plugin(_message.Message):
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The roles it fills, for example "brain"."""
 
+    @_builtins.property
+    def lacks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it could do besides, and the command that installs what that takes, in a sentence each."""
+
     def __init__(
         self,
         *,
@@ -130,10 +135,11 @@ class Plugin(_message.Message):
         call_seconds: _builtins.float = ...,
         longest_call_seconds: _builtins.float = ...,
         stall_seconds: _builtins.float = ...,
+        lacks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_seconds", b"call_seconds", "calls", b"calls", "distribution", b"distribution", "failures", b"failures", "hint", b"hint", "import_seconds", b"import_seconds", "load_seconds", b"load_seconds", "longest_call_seconds", b"longest_call_seconds", "name", b"name", "reason", b"reason", "roles", b"roles", "stall_seconds", b"stall_seconds", "state", b"state", "stuck_threads", b"stuck_threads", "trusted", b"trusted", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_seconds", b"call_seconds", "calls", b"calls", "distribution", b"distribution", "failures", b"failures", "hint", b"hint", "import_seconds", b"import_seconds", "lacks", b"lacks", "load_seconds", b"load_seconds", "longest_call_seconds", b"longest_call_seconds", "name", b"name", "reason", b"reason", "roles", b"roles", "stall_seconds", b"stall_seconds", "state", b"state", "stuck_threads", b"stuck_threads", "trusted", b"trusted", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -715,6 +715,13 @@ class Percept(_message.Message):
     SHARPNESS_FIELD_NUMBER: _builtins.int
     PERCEPTUAL_HASH_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    BARCODES_FIELD_NUMBER: _builtins.int
+    FACES_FIELD_NUMBER: _builtins.int
+    CAPTION_FIELD_NUMBER: _builtins.int
+    SIMILAR_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
     part: _builtins.int
     """The place of the picture among the message's parts, from 0."""
     width: _builtins.int
@@ -729,6 +736,14 @@ class Percept(_message.Message):
     """A 64-bit difference hash as 16 hexadecimal digits: near pictures differ in few bits."""
     summary: _builtins.str
     """One sentence that says what was seen."""
+    text: _builtins.str
+    """What is written in the picture, line by line from top to bottom, at most 4,000 characters."""
+    confidence: _builtins.float
+    """How sure the text was read, 0 to 1."""
+    faces: _builtins.int
+    """How many faces there seem to be: a hint, as nobody is recognised. Unset if nobody looked."""
+    caption: _builtins.str
+    """What a language model says the picture shows, if one is set for that."""
     @_builtins.property
     def taken_at(self) -> _timestamp_pb2.Timestamp:
         """When the picture was taken, if it says so."""
@@ -736,6 +751,18 @@ class Percept(_message.Message):
     @_builtins.property
     def colours(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The dominant colours as "#rrggbb", most frequent first."""
+
+    @_builtins.property
+    def barcodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Barcode]:
+        """The barcodes in the picture, at most 16."""
+
+    @_builtins.property
+    def similar(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The memories of like pictures of the user's, nearest first."""
+
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedCompositeFieldContainer[Global___Unseen]:
+        """What could not be looked at."""
 
     def __init__(
         self,
@@ -749,14 +776,79 @@ class Percept(_message.Message):
         sharpness: _builtins.float = ...,
         perceptual_hash: _builtins.str = ...,
         summary: _builtins.str = ...,
+        text: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+        barcodes: _abc.Iterable[Global___Barcode] | None = ...,
+        faces: _builtins.int | None = ...,
+        caption: _builtins.str = ...,
+        similar: _abc.Iterable[_builtins.str] | None = ...,
+        missing: _abc.Iterable[Global___Unseen] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["taken_at", b"taken_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_faces", b"_faces", "faces", b"faces", "taken_at", b"taken_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["colours", b"colours", "format", b"format", "height", b"height", "part", b"part", "perceptual_hash", b"perceptual_hash", "sharpness", b"sharpness", "summary", b"summary", "taken_at", b"taken_at", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_faces", b"_faces", "barcodes", b"barcodes", "caption", b"caption", "colours", b"colours", "confidence", b"confidence", "faces", b"faces", "format", b"format", "height", b"height", "missing", b"missing", "part", b"part", "perceptual_hash", b"perceptual_hash", "sharpness", b"sharpness", "similar", b"similar", "summary", b"summary", "taken_at", b"taken_at", "text", b"text", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__faces: _TypeAlias = _typing.Literal["faces"]  # noqa: Y015
+    _WhichOneofArgType__faces: _TypeAlias = _typing.Literal["_faces", b"_faces"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__faces) -> _WhichOneofReturnType__faces | None: ...
+
+Global___Percept: _TypeAlias = Percept  # noqa: Y015
+
+@_typing.final
+class Barcode(_message.Message):
+    """A barcode in a picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    format: _builtins.str
+    """Its format, for example "EAN13" or "QRCode"."""
+    text: _builtins.str
+    """What it says, at most 1,024 characters."""
+    def __init__(
+        self,
+        *,
+        format: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Percept: _TypeAlias = Percept  # noqa: Y015
+Global___Barcode: _TypeAlias = Barcode  # noqa: Y015
+
+@_typing.final
+class Unseen(_message.Message):
+    """What could not be looked at in a picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHAT_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    HINT_FIELD_NUMBER: _builtins.int
+    what: _builtins.str
+    """"text", "barcodes", "faces", "caption", or "picture" where nothing was looked at."""
+    why: _builtins.str
+    """Why: "not_installed", "late" (there was no time left), "failed", or of a caption a reason of ModelUse."""
+    hint: _builtins.str
+    """What helps, for example the command that installs it."""
+    def __init__(
+        self,
+        *,
+        what: _builtins.str = ...,
+        why: _builtins.str = ...,
+        hint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hint", b"hint", "what", b"what", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Unseen: _TypeAlias = Unseen  # noqa: Y015
 
 @_typing.final
 class Degraded(_message.Message):

@@ -13,6 +13,7 @@ from alejo.types import (
     Answer,
     Appraisal,
     Ask,
+    Barcode,
     Belief,
     Candidate,
     Cardinality,
@@ -49,6 +50,7 @@ from alejo.types import (
     Session,
     SessionState,
     Standing,
+    Unseen,
     Vacancy,
     Verdict,
     Version,
@@ -402,6 +404,13 @@ def percept(proto: types_pb2.Percept) -> Percept:
         proto.summary,
         perhaps(proto, "taken_at"),
         proto.part,
+        proto.text,
+        proto.confidence,
+        tuple(Barcode(one.format, one.text) for one in proto.barcodes),
+        proto.faces if proto.HasField("faces") else None,
+        proto.caption,
+        tuple(proto.similar),
+        tuple(Unseen(one.what, one.why, one.hint) for one in proto.missing),
     )
 
 
@@ -493,6 +502,7 @@ def plugin(proto: plugins_pb2.Plugin) -> PluginStatus:
         proto.call_seconds,
         proto.longest_call_seconds,
         proto.stall_seconds,
+        tuple(proto.lacks),
     )
 
 

@@ -448,6 +448,13 @@ def percept(value: Percept) -> types_pb2.Percept:
         sharpness=value.sharpness,
         perceptual_hash=value.perceptual_hash,
         summary=value.summary,
+        text=value.text,
+        confidence=value.confidence,
+        barcodes=[types_pb2.Barcode(format=one.format, text=one.text) for one in value.barcodes],
+        faces=value.faces,
+        caption=value.caption,
+        similar=value.similar,
+        missing=[types_pb2.Unseen(what=one.what, why=one.why, hint=one.hint) for one in value.missing],
     )
 
 
@@ -557,6 +564,7 @@ def plugin(value: PluginStatus) -> plugins_pb2.Plugin:
         call_seconds=value.call_seconds,
         longest_call_seconds=value.longest_call_seconds,
         stall_seconds=value.stall_seconds,
+        lacks=value.lacks,
     )
 
 

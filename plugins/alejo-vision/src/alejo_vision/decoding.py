@@ -12,10 +12,11 @@ from PIL import Image, UnidentifiedImageError
 
 from alejo.errors import InvalidArgument
 
-MAX_BYTES = 3 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
-WORKING_SIDE = 512  # pixels; everything is measured on a picture no larger
+READING_SIDE = 1600  # pixels; text is read in a picture no larger
+WORKING_SIDE = 512  # and everything is measured in one of this size
 
 PNG_END = b"IEND\xaeB`\x82"
 ORIENTATION, DATE_TIME, EXIF_IFD = 0x0112, 0x0132, 0x8769
@@ -32,20 +33,22 @@ _UPRIGHT = {
 }
 
 NOT_A_PICTURE = "this is not a PNG, JPEG, GIF, WEBP, BMP or TIFF picture"
-TOO_MANY_BYTES = "a picture may have at most 3 MiB"
+TOO_MANY_BYTES = "a picture may have at most 16 MiB"
 TOO_MANY_PIXELS = "a picture may have at most 40 million pixels"
 DAMAGED = "the picture is damaged or cut short"
+TOO_MUCH = "the picture takes more memory or time to decode than a picture may"
 
 # Pillow logs details of broken pictures as errors; what a stranger sends shall not write into the server's log.
 logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """A decoded picture: its full size as shown, and a small upright RGB copy. `taken_at` is in microseconds, UTC."""
+    """A decoded picture: its full size as shown, and upright RGB copies. `taken_at` is in microseconds, UTC."""
 
     width: int
     height: int
     format: str
+    large: Image.Image
     small: Image.Image
     taken_at: int | None
 
@@ -53,7 +56,7 @@ class Picture(msgspec.Struct, frozen=True):
 def decode(data: bytes) -> Picture:
     """Opens the first frame. Raises InvalidArgument for anything that is not a whole picture within the limits."""
     if len(data) > MAX_BYTES:
-        raise _refusal(TOO_MANY_BYTES)
+        raise refusal(TOO_MANY_BYTES)
     # Pillow warns of odd metadata and of size, which is checked below. Added, not swapped for a moment: the list of
     # filters belongs to all threads.
     warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -61,15 +64,18 @@ def decode(data: bytes) -> Picture:
         return _decode(data)
     except InvalidArgument:
         raise
+    except MemoryError:
+        raise refusal(TOO_MUCH) from None
     except Image.DecompressionBombError:
-        raise _refusal(TOO_MANY_PIXELS) from None
+        raise refusal(TOO_MANY_PIXELS) from None
     except UnidentifiedImageError:
-        raise _refusal(NOT_A_PICTURE) from None
+        raise refusal(NOT_A_PICTURE) from None
     except Exception:  # noqa: BLE001  # hostile bytes make Pillow raise OSError, SyntaxError, struct.error, KeyError, …
-        raise _refusal(DAMAGED) from None
+        raise refusal(DAMAGED) from None
 
 
-def _refusal(sentence: str) -> InvalidArgument:
+def refusal(sentence: str) -> InvalidArgument:
+    """The error of a picture that is not looked at."""
     return InvalidArgument.field("parts", sentence)
 
 
@@ -79,26 +85,28 @@ def _decode(data: bytes) -> Picture:
         # MPO is a JPEG followed by others, of which only the first is looked at.
         name = "JPEG" if image.format == "MPO" else str(image.format)
         if width * height > MAX_PIXELS:
-            raise _refusal(TOO_MANY_PIXELS)
+            raise refusal(TOO_MANY_PIXELS)
         if width < 1 or height < 1:
-            raise _refusal(DAMAGED)
+            raise refusal(DAMAGED)
         if name == "PNG":
             # Loading accepts a file that ends after its pixels; only verifying reads on, and it forgives half an end.
             if PNG_END not in data:
-                raise _refusal(DAMAGED)
+                raise refusal(DAMAGED)
             with Image.open(io.BytesIO(data), formats=FORMATS) as second:
                 second.verify()
         orientation, taken_at = _exif(image)
-        image.draft(None, (WORKING_SIDE, WORKING_SIDE))
+        image.draft(None, (READING_SIDE, READING_SIDE))
         image.load()
-        image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
-        small = _on_white(image)
+        image.thumbnail((READING_SIDE, READING_SIDE), Image.Resampling.BOX)
+        large = _on_white(image)
     turn = _UPRIGHT.get(orientation)
     if turn is not None:
-        small = small.transpose(turn)
+        large = large.transpose(turn)
     if orientation >= 5:
         width, height = height, width
-    return Picture(width, height, name, small, taken_at)
+    small = large.copy()
+    small.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
+    return Picture(width, height, name, large, small, taken_at)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
