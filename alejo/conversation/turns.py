@@ -428,7 +428,7 @@ class Turns:
                 row = await self._store.get(underway.scope, TURNS, place)
                 if row is None or row.value.state == DONE:
                     return
-                writer = await self._store.writer(underway.scope)
+                writer = await self._store.writer(underway.scope, begin=False)
                 writer.expect(TURNS, place, row.version)
                 writer.put(TURNS, place, msgspec.structs.replace(row.value, state=state))
                 audit.record(writer, f"turn.{state}", row.value.id, self._clock.now())

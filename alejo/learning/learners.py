@@ -152,7 +152,7 @@ class Learners:
         kept = msgspec.structs.replace(row, outcome=learned.outcome, at=self._clock.now(), metrics=learned.metrics)
         for _ in range(_TRIES):
             known = await self._store.get(scope, LEARNERS, key)
-            writer = await self._store.writer(scope)
+            writer = await self._store.writer(scope, begin=False)
             writer.expect(LEARNERS, key, known.version if known else None)
             writer.put(LEARNERS, key, kept)
             try:

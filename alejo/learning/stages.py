@@ -70,7 +70,7 @@ class Stage:
         entries = [self._entry(piece, seconds / len(pieces), 0, "failed", _word(error)) for piece in pieces]
         with contextlib.suppress(AlejoError):  # the failure itself is what must come through
             for _ in range(_TRIES):
-                writer = await self._store.writer(scope)
+                writer = await self._store.writer(scope, begin=False)
                 await self._tell(scope, writer, entries)
                 with contextlib.suppress(Conflict):
                     await writer.commit()

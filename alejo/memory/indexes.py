@@ -375,7 +375,7 @@ class Indexes:
             await self.get(scope)
             wrong = [each for each in wrong if await self._differs(scope, index, each)]
         if wrong:
-            writer = await self._store.writer(scope)
+            writer = await self._store.writer(scope, begin=False)
             withdraw(writer)
             await writer.commit()
             seat = self._seats.pop(scope, None)

@@ -115,7 +115,7 @@ class Visit:
         await asyncio.sleep(0)
 
     async def _note(self, recalled: Counter[str]) -> None:
-        writer = await self._store.writer(self._scope)
+        writer = await self._store.writer(self._scope, begin=False)
         for memory_id, count in recalled.items():
             place = bytes.fromhex(memory_id)
             row = await self._sound(place)
@@ -145,7 +145,7 @@ class Visit:
             if not self._spend():
                 return False
             index = await self._indexes.get(self._scope)
-            writer = await self._store.writer(self._scope)
+            writer = await self._store.writer(self._scope, begin=False)
             changed: dict[bytes, Memory] = {}
             read = {row.key: row for row in rows}
             for row in rows:
@@ -242,7 +242,7 @@ class Visit:
                 continue
             if not self._spend():
                 return False
-            writer = await self._store.writer(self._scope)
+            writer = await self._store.writer(self._scope, begin=False)
             for each in (row, *found):
                 writer.expect(MEMORIES, each.key, each.version)
             put_memory(writer, renewed)
@@ -256,7 +256,7 @@ class Visit:
         for each in await self._restating.overtaken():
             if not self._spend():
                 return False
-            writer = await self._store.writer(self._scope)
+            writer = await self._store.writer(self._scope, begin=False)
             gone = await self._restating.put_right(writer, each, self._clock.now())
             if gone is not None:
                 await self._commit(writer, self._upkeep)
@@ -304,7 +304,7 @@ class Visit:
 
     async def _retire(self, rows: Sequence[Row[Memory]], done: Upkeep, *, promote: bool) -> None:
         """Archives what does not last, with a summary for each session; what lasts is promoted, if it has to leave."""
-        writer = await self._store.writer(self._scope)
+        writer = await self._store.writer(self._scope, begin=False)
         gone: defaultdict[str, list[Memory]] = defaultdict(list)
         for row in rows:
             memory = row.value
@@ -362,7 +362,7 @@ class Visit:
             if gone:
                 await forget(self._scope, gone, keep_messages=True)
                 self._count(forgotten=len(gone))
-            writer = await self._store.writer(self._scope)
+            writer = await self._store.writer(self._scope, begin=False)
             await self._commit(writer, msgspec.structs.replace(self._upkeep, expired=last))
 
     async def _sound(self, place: bytes) -> Row[Memory] | None:

@@ -144,7 +144,7 @@ class StoredQueue:
         """See Queue."""
         kept: list[Job] = []
         for job in jobs:
-            writer = await self._store.writer(job.scope)
+            writer = await self._store.writer(job.scope, begin=False)
             extended = self.lines.extend(writer, job)
             try:
                 await self._commit(writer, [job])
@@ -217,7 +217,7 @@ class StoredQueue:
 
     async def mend(self, scope: Scope, session_id: str, kind: str, to_seq: int) -> bool:
         """Sees to it that a session is or will be worked through up to a message; whether something was missing."""
-        writer = await self._store.writer(scope)
+        writer = await self._store.writer(scope, begin=False)
         await self._follow()
         key = self.lines.key(session_id, kind)
         standing = await self.lines.standing(scope, key)
@@ -379,7 +379,7 @@ class StoredQueue:
         return standing, keys
 
     async def _fail(self, job: Job, failure: Failure) -> Job:
-        writer = await self._store.writer(job.scope)
+        writer = await self._store.writer(job.scope, begin=False)
         for _ in range(_TRIES):
             after = await self.lines.fail(writer, job, failure)
             try:

@@ -249,7 +249,7 @@ class Worker:
 
     async def _ack(self, jobs: Sequence[Job]) -> None:
         """Ends jobs in one commit, or each in its own when one of them is another's by now."""
-        writer = await self._store.writer(jobs[0].scope)
+        writer = await self._store.writer(jobs[0].scope, begin=False)
         try:
             await self._queue.ack(writer, *jobs)
         except Conflict:
@@ -300,7 +300,7 @@ class Worker:
     async def _commit(self, processor: Processing, jobs: Sequence[Job], effects: Effects, batch: _Batch) -> None:
         """Commits what a processor made; the last one of a batch in which all went well ends the jobs with it."""
         for _ in range(_TRIES):
-            writer = await self._store.writer(jobs[0].scope)
+            writer = await self._store.writer(jobs[0].scope, begin=False)
             await effects(writer)
             try:
                 if batch.is_last(processor.name, jobs) and not self._lost:

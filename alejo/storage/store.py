@@ -288,8 +288,13 @@ class Store:
                 self.refused += 1
         return sound, records[-1].key[PREFIX_BYTES:] if len(records) == limit else b""
 
-    async def writer(self, scope: Scope) -> Writer:
-        """A batch for this user. Their first one makes their data key, in a commit of its own."""
+    async def writer(self, scope: Scope, *, begin: bool = True) -> Writer:
+        """A batch for this user. Their first one makes their data key, in a commit of its own.
+
+        Without `begin` it does not: raises Conflict for a user who has no key, as whoever was erased meanwhile.
+        """
+        if not begin and (self._known(scope) or await self._load(scope)) is None:
+            raise Conflict("The user has no records any more.")
         return await self._written(scope, [], [])
 
     async def beside(self, writer: Writer, scope: Scope) -> Writer:
