@@ -24,7 +24,7 @@ def command(data: str | None, url: str | None, key: str | None, user: str | None
     """Talk with the assistant, in the terminal or a line at a time.
 
     Speaks to the server of the data folder, or to one of its own for as long as the chat lasts if none runs. With piped
-    input every line is answered by one line on stdout; everything else goes to stderr.
+    input every line is answered by one line on stdout; everything else goes to stderr, such as reminders that fall due.
     """
     settings = options.settings(data__path=data, client__url=url, client__key=key)
     return options.run(_chat(settings, user or "", session))
@@ -49,8 +49,12 @@ async def _chat(settings: Settings, user: str, session: str) -> int:
         conversation = talk.Talk(reached)
         if session:
             conversation.session_id = await _known(reached.client, session)
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            return await lines.converse(conversation)
-        from . import terminal  # noqa: PLC0415 - prompt_toolkit takes 0.3 s, which a pipe need not pay
+        conversation.due.listen()
+        try:
+            if not (sys.stdin.isatty() and sys.stdout.isatty()):
+                return await lines.converse(conversation)
+            from . import terminal  # noqa: PLC0415 - prompt_toolkit takes 0.3 s, which a pipe need not pay
 
-        return await terminal.converse(conversation)
+            return await terminal.converse(conversation)
+        finally:
+            await conversation.due.close()

@@ -27,6 +27,8 @@ async def converse(talk: Talk) -> int:
             elif line:
                 answer = await talk.ask(line.removeprefix("/"), _nothing)
                 click.echo(output.one_line(answer.message.text))
+                for reminder in answer.reminders:
+                    await talk.due.show(reminder)
         except slash.Quit:
             break
         except AlejoError as error:

@@ -38,6 +38,7 @@ MODULES = {
     "plugins": "plugins",
     "preferences": "preferences",
     "reflect": "reflecting",
+    "reminders": "reminders",
     "restore": "restore",
     "serve": "serve",
     "sessions": "sessions",

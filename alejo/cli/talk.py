@@ -11,6 +11,7 @@ from alejo.errors import DRAINING, AlejoError, Unavailable
 from alejo.types import Answer, Ask, Memory, Replacement
 
 from . import output
+from .due import Due
 from .link import Link
 
 # Servers that went away during one question before we give up: more than any accident, fewer than a loop.
@@ -18,7 +19,10 @@ _ATTEMPTS = 4
 
 
 class Talk:
-    """Where the conversation stands: its session, the last answer, the memories and sessions listed last."""
+    """Where the conversation stands: its session, the last answer, the memories and sessions listed last.
+
+    `due` shows the reminders that fall due meanwhile.
+    """
 
     def __init__(self, link: Link, session_id: str = "") -> None:
         self.link = link
@@ -26,6 +30,7 @@ class Talk:
         self.answer: Answer | None = None
         self.memories: list[Memory] = []
         self.sessions: list[str] = []
+        self.due = Due(link)
 
     async def ask(self, text: str, show: Callable[[str], None]) -> Answer:
         """Asks, shows the answer as it comes, and returns it when it is on disk. Raises AlejoError.
@@ -33,6 +38,7 @@ class Talk:
         When the server goes away the question is asked again under the same request id, so nothing is done twice.
         """
         ask = Ask(text, self.session_id, new_request_id())
+        self.due.listen()
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return await self._once(ask, show)

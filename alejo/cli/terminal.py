@@ -10,6 +10,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.patch_stdout import patch_stdout
 
 from alejo.client import Client
 from alejo.errors import AlejoError
@@ -53,7 +54,8 @@ async def converse(talk: Talk) -> int:
     output.say("Talk to me. /help shows what else there is; Ctrl-D leaves.", dim=True)
     while True:
         try:
-            line = (await prompt.prompt_async(ANSI(click.style("you ", fg="cyan") + "> "))).strip()
+            with patch_stdout(raw=True):  # what falls due meanwhile is shown above
+                line = (await prompt.prompt_async(ANSI(click.style("you ", fg="cyan") + "> "))).strip()
         except KeyboardInterrupt:
             continue
         except EOFError:
@@ -82,6 +84,8 @@ async def _answer(talk: Talk, line: str) -> None:
         click.echo(click.style("alejo ", fg="green") + "> ", nl=False)
         answer = await talk.ask(line.removeprefix("/"), _show)
         click.echo()
+        for reminder in answer.reminders:
+            await talk.due.show(reminder)
         if answer.degraded:
             roles = ", ".join(sorted({missing.role for missing in answer.degraded}))
             click.secho(f"(without {roles}; /why says more)", dim=True)

@@ -55,6 +55,7 @@ from alejo.v1 import (
     ownership_pb2_grpc,
     plugins_pb2,
     plugins_pb2_grpc,
+    reminders_pb2_grpc,
     sessions_pb2,
     sessions_pb2_grpc,
     types_pb2,
@@ -62,6 +63,7 @@ from alejo.v1 import (
 from alejo.wire import jobs, lessons, read, write
 
 from .errors import error_of, failure
+from .reminders import Reminders
 from .requests import chat, new_request_id
 from .talk import Talk
 
@@ -83,7 +85,10 @@ _FIRST, _TEN, _ANY = Page(), Page(10), Filter()
 
 
 class Client:
-    """The calls of one server for one user. Every method raises the errors of `alejo.errors`."""
+    """The calls of one server for one user. Every method raises the errors of `alejo.errors`.
+
+    `reminders` has those about reminders.
+    """
 
     def __init__(self, channel: grpc.aio.Channel, target: str, metadata: Sequence[tuple[str, str]], timeout: float):
         self.target = target
@@ -94,6 +99,7 @@ class Client:
         self._memory = memory_pb2_grpc.MemoryServiceStub(channel)
         self._ownership = ownership_pb2_grpc.OwnershipServiceStub(channel)
         self._facts = facts_pb2_grpc.FactsServiceStub(channel)
+        self.reminders = Reminders(self._call, reminders_pb2_grpc.RemindersServiceStub(channel), target, self._metadata)
         self._jobs = jobs_pb2_grpc.JobsServiceStub(channel)
         self._learning = learning_pb2_grpc.LearningServiceStub(channel)
         self._plugins = plugins_pb2_grpc.PluginsServiceStub(channel)

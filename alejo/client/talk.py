@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Any
 
 import grpc
 
 from alejo.errors import AlejoError
-from alejo.types import Ask, Event, Replacement
+from alejo.types import Ask, Event, Reminder, Replacement
 from alejo.v1 import chat_pb2
 from alejo.wire import read
 
@@ -26,6 +27,7 @@ class Talk:
         self._target = target
         self._request_id = ""
         self._coming: asyncio.Task[Any] | None = None
+        self._due: deque[Reminder] = deque()
 
     async def say(self, ask: Ask) -> AsyncGenerator[Event, None]:
         """One turn as it is answered. Closing the iterator cancels it. Raises what ended it; the stream goes on."""
@@ -56,6 +58,25 @@ class Talk:
         finally:
             await self.cancel()
 
+    async def due(self) -> Reminder:
+        """The next reminder that falls due: one that came within a turn, or else comes before the next one is said.
+
+        It comes again elsewhere until it is acknowledged. Raises what ended the stream.
+        """
+        try:
+            while not self._due:
+                response = await self._read()
+                if response is grpc.aio.EOF:
+                    raise asyncio.InvalidStateError
+                self._note(response)
+            return self._due.popleft()
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            raise await self._end() from None
+
+    def _note(self, response: Any) -> None:
+        if response.WhichOneof("frame") == "reminder":
+            self._due.append(read.reminder(response.reminder))
+
     async def cancel(self) -> None:
         """Stops the turn that is being answered, which then raises Cancelled; without one it does nothing."""
         request_id, self._request_id = self._request_id, ""
@@ -65,6 +86,7 @@ class Talk:
 
     async def _frames(self, request_id: str) -> AsyncGenerator[Any, None]:
         while (response := await self._read()) is not grpc.aio.EOF:
+            self._note(response)
             if response.request_id == request_id:  # not of an earlier turn whose reader left
                 yield response
         raise asyncio.InvalidStateError

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from alejo.reminders.bell import Bell
-from alejo.reminders.reminders import Reminders
+from alejo.reminders.reminders import Listener, Reminders
 
-__all__ = ["Bell", "Reminders"]
+__all__ = ["Bell", "Listener", "Reminders"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Container, Iterator, Sequence
 
 import msgspec
 
@@ -16,7 +17,7 @@ from alejo.reminders.recurrence import Recurrence
 from alejo.storage import audit
 from alejo.storage.journal import Journal, message_key
 from alejo.storage.requests import Requests, digest
-from alejo.storage.rows import put_reminder, remove_reminder, time_key
+from alejo.storage.rows import put_reminder, reminder_key, remove_reminder, time_key
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MESSAGES, REMINDERS, REMINDERS_BY_TIME, SESSIONS
 from alejo.types import Message, Page, Reminder, ReminderState, Scope
@@ -29,6 +30,21 @@ _STEP = 256
 _KEPT = 30 * 86_400_000_000  # µs that those which ended are kept
 _PENDING, _ENDED = b"\0", b"\1"
 _BEYOND = 9  # bytes of a place before the identifier
+
+
+class Listener:
+    """One who listens: is told each that falls due once."""
+
+    def __init__(self, reminders: Reminders, scope: Scope) -> None:
+        self._reminders = reminders
+        self._scope = scope
+        self._told: set[bytes] = set()
+
+    async def news(self) -> builtins.list[Reminder]:
+        """Those that are due, were not acknowledged and were not told here, at most 20; nothing, when that is all."""
+        found = await self._reminders.due(self._scope, self._told)
+        self._told.update(map(reminder_key, found))
+        return found
 
 
 class Reminders:
@@ -121,12 +137,26 @@ class Reminders:
             after = places[-1].key
         return found, ""
 
-    async def due(self, scope: Scope) -> builtins.list[Reminder]:
-        """Those that have fallen due and were not acknowledged, the longest due first, at most 20."""
-        places = await self._store.scan(scope, REMINDERS_BY_TIME, _PENDING, limit=TOLD)
-        now = self._clock.now()
-        due = [row for row in places if row.key[:_BEYOND] <= _PENDING + time_key(now)]
-        return [reminder for _, reminder in await self._read(scope, due)]
+    async def due(self, scope: Scope, told: Container[bytes] = ()) -> builtins.list[Reminder]:
+        """Those that have fallen due and were not acknowledged, the longest due first, at most 20.
+
+        Without those whose place is among `told`.
+        """
+        end, after = _PENDING + time_key(self._clock.now() + 1), b""
+        found: builtins.list[Row[bytes]] = []
+        while len(found) < TOLD:
+            rows = await self._store.scan(scope, REMINDERS_BY_TIME, _PENDING, after=after, limit=TOLD)
+            found += [row for row in rows if row.key < end and row.key not in told]
+            if len(rows) < TOLD or rows[-1].key >= end:
+                break
+            after = rows[-1].key
+        return [reminder for _, reminder in await self._read(scope, found[:TOLD])]
+
+    @contextlib.contextmanager
+    def listening(self, scope: Scope, ring: Callable[[], None]) -> Iterator[Listener]:
+        """Calls `ring` when something may be due, first at once; what it is, the listener tells."""
+        with self.bell.listening(scope, ring):
+            yield Listener(self, scope)
 
     async def next_due(self, scope: Scope, moment: int) -> int | None:
         """When the first one after a moment falls due, or fell; None if none does."""

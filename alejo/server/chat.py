@@ -8,8 +8,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from alejo.errors import Cancelled, InvalidArgument
-from alejo.types import Accepted, Event, Replacement
+from alejo.types import Accepted, Answer, Event, Replacement
 from alejo.v1 import chat_pb2 as pb
 from alejo.wire import read, rules, write
 
@@ -17,6 +19,7 @@ from .inbox import Inbox
 
 if TYPE_CHECKING:
     from alejo.conversation import Conversation
+    from alejo.reminders import Listener, Reminders
 
     from .call import Call
 
@@ -27,12 +30,17 @@ _AHEAD = 16
 class ChatCalls:
     """Talking, over the wire."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, reminders: Reminders) -> None:
         self._conversation = conversation
+        self._reminders = reminders
 
     async def chat(self, call: Call, request: pb.ChatRequest) -> pb.ChatResponse:
         """One turn."""
-        return write.answer(await self._conversation.chat(call.scope, read.ask(request)))
+        return await self._whole(call, await self._conversation.chat(call.scope, read.ask(request)))
+
+    async def _whole(self, call: Call, answer: Answer) -> pb.ChatResponse:
+        due = await self._reminders.due(call.scope)
+        return write.answer(msgspec.structs.replace(answer, reminders=tuple(due)))
 
     async def chat_stream(
         self, call: Call, request: pb.ChatStreamRequest
@@ -50,21 +58,44 @@ class ChatCalls:
                 elif isinstance(event, Replacement):
                     yield pb.ChatStreamResponse(replacement=event.text)
                 else:
-                    yield pb.ChatStreamResponse(done=write.answer(event))
+                    yield pb.ChatStreamResponse(done=await self._whole(call, event))
 
     async def converse(self, call: Call, inbox: Inbox[pb.ConverseRequest]) -> AsyncGenerator[pb.ConverseResponse, None]:
-        """Many turns, in order. A turn that fails or is cancelled is told in a frame, and the stream goes on."""
+        """Many turns, in order. A turn that fails or is cancelled is told in a frame, and the stream goes on.
+
+        What falls due meanwhile is told between turns and, within one, behind the next frame of its.
+        """
         desk = _Turns(self._conversation, call)
         inbox.look = desk.look
         call.farewell = lambda: pb.ConverseResponse(draining=write.draining(desk.unanswered))
-        while frames := await inbox.take():
-            async with aclosing(desk.answer(frames[0])) as answers:
-                async for answer in answers:
-                    yield answer
+        with self._reminders.listening(call.scope, inbox.nudge) as listener:
+            while (frames := await inbox.take()) or inbox.nudged:
+                if inbox.nudged:
+                    async for due in _due(call, inbox, listener):
+                        yield due
+                if not frames:
+                    continue
+                async with aclosing(desk.answer(frames[0])) as answers:
+                    async for answer in answers:
+                        yield answer
+                        if inbox.nudged:
+                            async for due in _due(call, inbox, listener):
+                                yield due
 
     async def get_turn(self, call: Call, request: pb.GetTurnRequest) -> pb.GetTurnResponse:
         """A turn that is done."""
         return pb.GetTurnResponse(turn=write.answer(await self._conversation.turn(call.scope, request.request_id)))
+
+
+async def _due(
+    call: Call, inbox: Inbox[pb.ConverseRequest], listener: Listener
+) -> AsyncGenerator[pb.ConverseResponse, None]:
+    """The frames of what is due, as the bell has rung."""
+    inbox.nudged = False
+    await call.confirm()
+    while reminders := await listener.news():
+        for reminder in reminders:
+            yield pb.ConverseResponse(reminder=write.reminder(reminder))
 
 
 class _Waiting:

@@ -34,6 +34,12 @@ class Inbox(Generic[M]):
         self._ended = False
         self._pump: asyncio.Task[None] | None = None
         self.look: Callable[[M], bool] | None = None
+        self.nudged = False
+
+    def nudge(self) -> None:
+        """Wakes whoever waits for a frame: until `nudged` is reset, `take` returns with what is here, if anything."""
+        self.nudged = True
+        self._filled.set()
 
     @property
     def unread(self) -> list[M]:
@@ -41,7 +47,7 @@ class Inbox(Generic[M]):
         return [frame for frame, _ in self._frames]
 
     async def take(self, most: int = 1) -> list[M]:
-        """The next frames, at most `most` of those that are here; waits for one. Empty at the end of the stream.
+        """The next frames, at most `most` of those that are here; waits for one. Empty at the end, and when nudged.
 
         Waits as the caller's rate demands: several at a time count as items, one alone as a call.
 
@@ -50,7 +56,7 @@ class Inbox(Generic[M]):
         if self._pump is None:
             self._pump = asyncio.create_task(self._fill())
         call = self._call
-        while not self._frames and not self._ended:
+        while not (self._frames or self._ended or self.nudged):
             if call.closing is not None:
                 raise call.closing
             self._filled.clear()
@@ -62,7 +68,7 @@ class Inbox(Generic[M]):
         if call.closing is not None:
             raise call.closing
         if not count:
-            if self._error is not None:
+            if self._error is not None and not self.nudged:
                 raise self._error
             return []
         frames = [self._frames.popleft() for _ in range(count)]

@@ -22,6 +22,7 @@ from alejo.v1 import (
     memory_pb2,
     ownership_pb2,
     plugins_pb2,
+    reminders_pb2,
     sessions_pb2,
 )
 
@@ -82,6 +83,12 @@ ACCESS = {
     "alejo.v1.SessionsService/UpdateSession": Access.BOTH,
     "alejo.v1.SessionsService/DeleteSession": Access.WRITE,
     "alejo.v1.SessionsService/ListMessages": Access.READ,
+    "alejo.v1.RemindersService/CreateReminder": Access.WRITE,
+    "alejo.v1.RemindersService/ListReminders": Access.READ,
+    "alejo.v1.RemindersService/WatchReminders": Access.READ,
+    # Each answers with a reminder, whoever made it.
+    "alejo.v1.RemindersService/AcknowledgeReminder": Access.BOTH,
+    "alejo.v1.RemindersService/DismissReminder": Access.BOTH,
     "alejo.v1.JobsService/ListJobs": Access.READ,
     "alejo.v1.JobsService/GetJob": Access.READ,
     "alejo.v1.JobsService/WatchJobs": Access.READ,
@@ -127,7 +134,18 @@ class Room(enum.Enum):
     STREAM = "stays open for as long as its client likes"
 
 
-OWN = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, jobs_pb2, learning_pb2, ownership_pb2, plugins_pb2, admin_pb2)
+OWN = (
+    chat_pb2,
+    memory_pb2,
+    facts_pb2,
+    sessions_pb2,
+    reminders_pb2,
+    jobs_pb2,
+    learning_pb2,
+    ownership_pb2,
+    plugins_pb2,
+    admin_pb2,
+)
 OWN_SERVICES = tuple(service.full_name for file in OWN for service in file.DESCRIPTOR.services_by_name.values())
 HEALTH = "grpc.health.v1.Health"
 # The two reflection protocols differ in nothing but their name; grpcio has messages for the older one only.

@@ -37,6 +37,7 @@ from .methods import HEALTH, OWN_SERVICES, REFLECTION, Method, methods
 from .ownership import OwnershipCalls
 from .plugins import PluginsCalls
 from .reflection import Reflection
+from .reminders import RemindersCalls
 from .sessions import SessionsCalls
 from .workers import Workers
 
@@ -348,13 +349,14 @@ def _held(cache: Cache, tiers: Sequence[str]) -> float:
 def services(assistant: Assistant) -> dict[str, object]:
     """What answers for each of ALEJO's own services."""
     return {
-        "alejo.v1.ChatService": ChatCalls(assistant.conversation),
+        "alejo.v1.ChatService": ChatCalls(assistant.conversation, assistant.reminders),
         "alejo.v1.MemoryService": MemoryCalls(
             assistant.memories, assistant.keeper, assistant.profiles, assistant.learning.likings
         ),
         "alejo.v1.OwnershipService": OwnershipCalls(assistant),
         "alejo.v1.FactsService": FactsCalls(assistant.facts),
         "alejo.v1.SessionsService": SessionsCalls(assistant.sessions),
+        "alejo.v1.RemindersService": RemindersCalls(assistant.reminders),
         "alejo.v1.LearningService": LearningCalls(assistant.learning),
         "alejo.v1.JobsService": JobsCalls(assistant.reflection, assistant.clock),
         "alejo.v1.PluginsService": PluginsCalls(assistant.plugins),

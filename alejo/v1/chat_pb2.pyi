@@ -3,6 +3,7 @@
 isort:skip_file
 Talking with the assistant."""
 
+from alejo.v1 import reminders_pb2 as _reminders_pb2
 from alejo.v1 import types_pb2 as _types_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -109,6 +110,7 @@ class ChatResponse(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     VERDICTS_FIELD_NUMBER: _builtins.int
     WORKSPACE_FIELD_NUMBER: _builtins.int
+    REMINDERS_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     """The turn's identifier. Opaque."""
     request_id: _builtins.str
@@ -159,6 +161,12 @@ class ChatResponse(_message.Message):
     def workspace(self) -> Global___Workspace:
         """What was attended to. Unset where nothing shall get attention."""
 
+    @_builtins.property
+    def reminders(self) -> _containers.RepeatedCompositeFieldContainer[_reminders_pb2.Reminder]:
+        """Reminders that have fallen due and were not acknowledged, at most 20; they come again until they are, see
+        RemindersService. Empty in a Converse, where they have frames of their own.
+        """
+
     def __init__(
         self,
         *,
@@ -177,10 +185,11 @@ class ChatResponse(_message.Message):
         model: Global___ModelUse | None = ...,
         verdicts: _abc.Iterable[_types_pb2.Verdict] | None = ...,
         workspace: Global___Workspace | None = ...,
+        reminders: _abc.Iterable[_reminders_pb2.Reminder] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "message", b"message", "model", b"model", "user_message", b"user_message", "workspace", b"workspace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "commands", b"commands", "degraded", b"degraded", "message", b"message", "model", b"model", "percepts", b"percepts", "recalled", b"recalled", "reflection", b"reflection", "replayed", b"replayed", "request_id", b"request_id", "session_id", b"session_id", "turn_id", b"turn_id", "user_message", b"user_message", "verdicts", b"verdicts", "workspace", b"workspace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraisal", b"appraisal", "commands", b"commands", "degraded", b"degraded", "message", b"message", "model", b"model", "percepts", b"percepts", "recalled", b"recalled", "reflection", b"reflection", "reminders", b"reminders", "replayed", b"replayed", "request_id", b"request_id", "session_id", b"session_id", "turn_id", b"turn_id", "user_message", b"user_message", "verdicts", b"verdicts", "workspace", b"workspace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -545,6 +554,7 @@ class ConverseResponse(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
     REPLACEMENT_FIELD_NUMBER: _builtins.int
+    REMINDER_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The request id of the turn the frame belongs to."""
     delta: _builtins.str
@@ -567,6 +577,10 @@ class ConverseResponse(_message.Message):
     def draining(self) -> _types_pb2.Draining:
         """The last frame, of no turn: the server stops."""
 
+    @_builtins.property
+    def reminder(self) -> _reminders_pb2.Reminder:
+        """Of no turn: a reminder has fallen due; what fell due before comes first. AcknowledgeReminder says it was heard."""
+
     def __init__(
         self,
         *,
@@ -577,12 +591,13 @@ class ConverseResponse(_message.Message):
         failure: _types_pb2.Failure | None = ...,
         draining: _types_pb2.Draining | None = ...,
         replacement: _builtins.str = ...,
+        reminder: _reminders_pb2.Reminder | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "failure", b"failure", "frame", b"frame", "replacement", b"replacement"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "failure", b"failure", "frame", b"frame", "reminder", b"reminder", "replacement", b"replacement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "failure", b"failure", "frame", b"frame", "replacement", b"replacement", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "delta", b"delta", "done", b"done", "draining", b"draining", "failure", b"failure", "frame", b"frame", "reminder", b"reminder", "replacement", b"replacement", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["accepted", "delta", "done", "failure", "draining", "replacement"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["accepted", "delta", "done", "failure", "draining", "replacement", "reminder"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 

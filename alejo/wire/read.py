@@ -45,6 +45,8 @@ from alejo.types import (
     PluginState,
     PluginStatus,
     Preferences,
+    Reminder,
+    ReminderState,
     Role,
     Ruling,
     Session,
@@ -56,7 +58,7 @@ from alejo.types import (
     Version,
     Workspace,
 )
-from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, reminders_pb2, sessions_pb2, types_pb2
 from alejo.wire.rules import MEMORY_CHANGES, PREFERENCE_CHANGES, SESSION_CHANGES
 
 # A dictionary is three times as quick as calling the enum.
@@ -66,6 +68,7 @@ _STATES: dict[int, SessionState] = {int(state): state for state in SessionState}
 _PLUGIN_STATES: dict[int, PluginState] = {int(state): state for state in PluginState}
 _CARDINALITIES: dict[int, Cardinality] = {int(cardinality): cardinality for cardinality in Cardinality}
 _JOB_STATES: dict[int, JobState] = {int(state): state for state in JobState}
+_REMINDER_STATES: dict[int, ReminderState] = {int(state): state for state in ReminderState}
 _STANDINGS: dict[int, Standing] = {int(standing): standing for standing in Standing}
 
 
@@ -124,6 +127,11 @@ def session(proto: sessions_pb2.Session) -> Session:
 def states(numbers: Iterable[int]) -> tuple[SessionState, ...]:
     """The states of a filter."""
     return tuple(_STATES[number] for number in numbers)
+
+
+def reminder_states(numbers: Iterable[int]) -> tuple[ReminderState, ...]:
+    """The states of a filter."""
+    return tuple(_REMINDER_STATES[number] for number in numbers)
 
 
 def session_changes(request: sessions_pb2.UpdateSessionRequest) -> dict[str, Any]:
@@ -461,6 +469,23 @@ def answer(proto: chat_pb2.ChatResponse) -> Answer:
         _JOB_STATES.get(proto.reflection),
         verdicts=tuple(verdict(each) for each in proto.verdicts),
         workspace=workspace(proto.workspace) if proto.HasField("workspace") else None,
+        reminders=tuple(reminder(each) for each in proto.reminders),
+    )
+
+
+def reminder(proto: reminders_pb2.Reminder) -> Reminder:
+    """A reminder."""
+    return Reminder(
+        proto.id,
+        proto.text,
+        moment(proto.due_at),
+        moment(proto.created_at),
+        proto.session_id,
+        proto.message_id,
+        _REMINDER_STATES.get(proto.state, ReminderState.PENDING),
+        perhaps(proto, "delivered_at"),
+        recurrence=proto.recurrence,
+        time_zone=proto.time_zone,
     )
 
 

@@ -15,7 +15,7 @@ from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message as ProtoMessage
 
 from alejo.errors import InvalidArgument
-from alejo.v1 import learning_pb2, memory_pb2, plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import learning_pb2, memory_pb2, plugins_pb2, reminders_pb2, sessions_pb2, types_pb2
 
 Found = list[tuple[str, str]]
 Check = Callable[[Any, str, Found], None]
@@ -210,6 +210,7 @@ _ROLE = member(types_pb2.Role.DESCRIPTOR)
 _LAYER = member(types_pb2.Layer.DESCRIPTOR)
 _CARDINALITY = member(types_pb2.Cardinality.DESCRIPTOR)
 _JOB_STATE = member(types_pb2.JobState.DESCRIPTOR)
+_REMINDER_STATE = member(reminders_pb2.ReminderState.DESCRIPTOR)
 _STATE = member(sessions_pb2.SessionState.DESCRIPTOR)
 _PLUGIN_NAME = Rules({"name": text(256)}, required=("name",))
 _PLUGIN_STATE = member(plugins_pb2.PluginState.DESCRIPTOR)
@@ -450,6 +451,21 @@ TABLE: dict[str, Rules] = {
         },
         required=("preferences",),
     ),
+    # reminders
+    "CreateReminderRequest": Rules(
+        {
+            "request_id": _REQUEST_ID,
+            "text": text(1024),
+            "due_at": moment,
+            "recurrence": text(NAME),
+            "time_zone": text(64),
+        },
+        required=("text", "due_at"),
+    ),
+    "ListRemindersRequest": Rules(_PAGE | {"states": items(32, _REMINDER_STATE)}),
+    "WatchRemindersRequest": Rules({}),
+    "AcknowledgeReminderRequest": Rules({"reminder_id": identifier, "due_at": moment}, required=("reminder_id",)),
+    "DismissReminderRequest": Rules({"reminder_id": identifier}, required=("reminder_id",)),
     # jobs
     "ListJobsRequest": Rules(_PAGE | _KIND | {"states": items(32, _JOB_STATE), "session_id": identifier}),
     "GetJobRequest": Rules({"job_id": identifier}, required=("job_id",)),

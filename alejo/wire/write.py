@@ -34,13 +34,14 @@ from alejo.types import (
     Percept,
     PluginStatus,
     Preferences,
+    Reminder,
     Session,
     Vacancy,
     Verdict,
     Version,
     Workspace,
 )
-from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, sessions_pb2, types_pb2
+from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, reminders_pb2, sessions_pb2, types_pb2
 
 _MILLION = 1_000_000
 
@@ -514,6 +515,23 @@ def answer(value: Answer) -> chat_pb2.ChatResponse:
         reflection=value.reflection or 0,  # type: ignore[arg-type]
         verdicts=[verdict(each) for each in value.verdicts],
         workspace=None if value.workspace is None else workspace(value.workspace),
+        reminders=[reminder(each) for each in value.reminders],
+    )
+
+
+def reminder(value: Reminder) -> reminders_pb2.Reminder:
+    """A reminder."""
+    return reminders_pb2.Reminder(
+        id=value.id,
+        text=value.text,
+        due_at=moment(value.due),
+        state=int(value.state),  # type: ignore[arg-type]
+        created_at=moment(value.created_at),
+        session_id=value.session_id,
+        message_id=value.message_id,
+        delivered_at=None if value.delivered_at is None else moment(value.delivered_at),
+        recurrence=value.recurrence,
+        time_zone=value.time_zone,
     )
 
 

@@ -65,6 +65,8 @@ CALLS = {
     "plugins show": ["vision"],
     "preferences": [],
     "reflect": [],
+    "reminders dismiss": ["0" * 32],
+    "reminders list": [],
     "restore": ["{}/good.tar"],
     "serve": ["--address", "127.0.0.1:0"],
     "sessions list": [],
@@ -113,6 +115,7 @@ MAKING |= {"jobs discard", "jobs list", "jobs pause", "jobs requeue", "jobs resu
 MAKING |= {"jobs watch", "facts add", "facts around", "facts correct", "facts list", "facts restore"}
 MAKING |= {"feedback", "learn", "learning export", "learning log", "learning stats"}
 MAKING |= {"why"}
+MAKING |= {"reminders dismiss", "reminders list"}
 MAKING |= {"learning weights list", "learning weights rollback"}
 SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]
 

@@ -10,8 +10,9 @@ import msgspec
 from google.protobuf.message import Message
 
 from alejo.server.methods import Method, methods
-from alejo.v1 import jobs_pb2
+from alejo.v1 import jobs_pb2, reminders_pb2
 
+WATCHES = {"WatchJobs": jobs_pb2.WatchJobsResponse, "WatchReminders": reminders_pb2.WatchRemindersResponse}
 METHODS = {method.label.removeprefix("alejo.v1."): method for method in methods(reflection=False) if method.own}
 
 
@@ -50,18 +51,19 @@ class Caller:
             )
             asked = iter(requests) if method.asks_many else requests[0]
             call = stream(asked, metadata=self._metadata, timeout=30)
-            frames = [frame async for frame in (_until_current(call) if method.name == "WatchJobs" else call)]
+            watch = WATCHES.get(method.name)
+            frames = [frame async for frame in (_until_current(call, watch) if watch else call)]
         except grpc.aio.AioRpcError as error:
             trailers = [value if isinstance(value, bytes) else value.encode() for _, value in _trailers(error)]
             return Reply(error.code().name, b"\n".join([(error.details() or "").encode(), *trailers]))
         return Reply("OK", b"\n".join(frames))
 
 
-async def _until_current(call: Any) -> AsyncIterator[bytes]:
-    """What is told of jobs until all that there were have been told; what follows comes when it comes."""
+async def _until_current(call: Any, kind: Any) -> AsyncIterator[bytes]:
+    """What a watch tells until all that there were have been told; what follows comes when it comes."""
     while (frame := await call.read()) is not grpc.aio.EOF:
         yield frame
-        if jobs_pb2.WatchJobsResponse.FromString(frame).current:
+        if kind.FromString(frame).current:
             call.cancel()
             return
 

@@ -158,7 +158,7 @@ async def outcome(channel: grpc.aio.Channel, method: Method, raw: bytes) -> tupl
         stream: Any = (channel.stream_stream if method.asks_many else channel.unary_stream)(path)
         call = stream(iter([raw]) if method.asks_many else raw, metadata=user, timeout=SECONDS)
         while (frame := await call.read()) is not grpc.aio.EOF:
-            if method.name in {"Watch", "WatchJobs"}:
+            if method.name in {"Watch", "WatchJobs", "WatchReminders"}:
                 call.cancel()
                 return "OK", b""
             kind = FRAMES.get(method.name)

@@ -18,6 +18,7 @@ from google.rpc.status_pb2 import Status as RpcStatus
 
 from alejo import log, settings
 from alejo.app import Assistant, open_assistant
+from alejo.clock import Clock
 from alejo.server import Server
 from alejo.types import Accepted, Answer, Ask, Message, Role, Scope
 
@@ -101,7 +102,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(path: Path, *, parrot: bool = True, plugins: Any = (), **overrides: Any) -> AsyncIterator[House]:
+async def house(
+    path: Path, *, parrot: bool = True, plugins: Any = (), clock: Clock | None = None, **overrides: Any
+) -> AsyncIterator[House]:
     """A server over a folder in `path`; settings are given with "__" for "."."""
     given = {name.replace("__", "."): value for name, value in overrides.items()}
     given.setdefault("server.address", "127.0.0.1:0")
@@ -109,7 +112,7 @@ async def house(path: Path, *, parrot: bool = True, plugins: Any = (), **overrid
     chosen = settings.read({"HOME": str(path)}, {"data.path": str(path / "data"), **given})
     written = io.StringIO()
     log.configure("debug", written)
-    async with open_assistant(settings=chosen, entry_points=plugins) as assistant:
+    async with open_assistant(settings=chosen, entry_points=plugins, clock=clock) as assistant:
         if parrot:
             assistant.conversation = Parrot()  # type: ignore[assignment]
         server = Server(assistant)

@@ -74,6 +74,7 @@ def test_every_method_has_its_room() -> None:
         "ImportUser",
         "Watch",
         "WatchJobs",
+        "WatchReminders",
         "ServerReflectionInfo",
     }
 

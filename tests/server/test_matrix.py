@@ -10,6 +10,7 @@ import grpc
 import msgspec
 import pytest
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
@@ -23,6 +24,7 @@ from alejo.v1 import (
     memory_pb2,
     ownership_pb2,
     plugins_pb2,
+    reminders_pb2,
     sessions_pb2,
 )
 
@@ -49,6 +51,8 @@ class Ana(msgspec.Struct):
     erase: str = ""
     recalled: str = ""  # a memory that a turn recalled
     turn: str = ""  # by its request id
+    reminder: str = ""
+    reminders: str = ""  # a page token
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -64,6 +68,7 @@ def chat(ana: Ana) -> chat_pb2.ChatRequest:
 
 DRAFT = memory_pb2.RememberRequest(memory={"text": "The gate is green."})
 RECALL = memory_pb2.RecallRequest(query=CANARY)
+LATER = Timestamp(seconds=4_000_000_000)
 EMPTY = b'{"type":"export","version":1,"alejo":"0","at":1}\n{"type":"end","lines":1}\n'
 SYMBOL = reflection_pb2.ServerReflectionRequest(list_services="")
 ROWS = {
@@ -117,6 +122,17 @@ ROWS = {
     ),
     "SessionsService/ListMessages": Row(
         lambda ana: sessions_pb2.ListMessagesRequest(session_id=ana.session), Code.NOT_FOUND
+    ),
+    "RemindersService/CreateReminder": Row(lambda _: reminders_pb2.CreateReminderRequest(text="tea", due_at=LATER)),
+    "RemindersService/ListReminders": Row(
+        lambda ana: reminders_pb2.ListRemindersRequest(page_size=1, page_token=ana.reminders)
+    ),
+    "RemindersService/WatchReminders": Row(lambda _: reminders_pb2.WatchRemindersRequest()),
+    "RemindersService/AcknowledgeReminder": Row(
+        lambda ana: reminders_pb2.AcknowledgeReminderRequest(reminder_id=ana.reminder), Code.NOT_FOUND
+    ),
+    "RemindersService/DismissReminder": Row(
+        lambda ana: reminders_pb2.DismissReminderRequest(reminder_id=ana.reminder), Code.NOT_FOUND
     ),
     "JobsService/ListJobs": Row(lambda ana: jobs_pb2.ListJobsRequest(page_size=1, page_token=ana.jobs)),
     "JobsService/GetJob": Row(lambda ana: jobs_pb2.GetJobRequest(job_id=ana.job), Code.NOT_FOUND),
@@ -238,6 +254,11 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
     await call("ChatService/Chat", told, chat_pb2.ChatResponse)
     jobs = await call("JobsService/ListJobs", jobs_pb2.ListJobsRequest(page_size=1), jobs_pb2.ListJobsResponse)
     erase = ownership_pb2.PreviewEraseRequest()
+    reminder = reminders_pb2.CreateReminderRequest(text=f"{CANARY} paint", due_at=LATER)
+    create, answer = "RemindersService/CreateReminder", reminders_pb2.CreateReminderResponse
+    made = [await call(create, reminder, answer) for _ in range(2)]
+    listed = reminders_pb2.ListRemindersRequest(page_size=1)
+    reminders = await call("RemindersService/ListReminders", listed, reminders_pb2.ListRemindersResponse)
     asking = chat_pb2.ChatRequest(text="Which cousin paints boats?")
     asked = await call("ChatService/Chat", asking, chat_pb2.ChatResponse)
     return Ana(
@@ -253,6 +274,8 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
         (await call("OwnershipService/PreviewErase", erase, ownership_pb2.PreviewEraseResponse)).preview,
         asked.recalled[0].memory.id,
         said.request_id,
+        made[0].reminder.id,
+        reminders.next_page_token,
     )
 
 
