@@ -22,6 +22,7 @@ from alejo.cache import Cache
 from alejo.clock import Clock, SystemClock, time_zone
 from alejo.conversation import Conversation
 from alejo.conversation.desk import Rooms
+from alejo.conversation.moods import Moods
 from alejo.conversation.turns import Turns
 from alejo.conversation.workspace import Attention
 from alejo.conversation.workspace import Policy as AttentionPolicy
@@ -187,7 +188,8 @@ class Assistant:
         )
         self.ownership = Ownership(store, clock)
         self.erasures = Erasures(storage, store, folder.keyring, clock)
-        turns = Turns(store, journal, self.sessions, requests, remembering, promises, ids, clock)
+        self.moods = Moods(store, requests, plugins, self.profiles.get, clock, _half_lives(settings))
+        turns = Turns(store, journal, self.sessions, requests, remembering, promises, self.moods, ids, clock)
         correcting = Correcting(store, journal, self.indexes, self.memories, self.facts, clock)
         self.reminders = Reminders(store, journal, requests, ids, clock)
         self.attention = Attention(turns, self.memories, plugins, self.events, AttentionPolicy.of(settings), clock)
@@ -202,6 +204,7 @@ class Assistant:
             self.events,
             self.reflection,
             self.attention,
+            self.moods,
         )
         self.asked_to_leave = asyncio.Event()  # by the server of the folder, see `work`
         self._layers = layers
@@ -431,6 +434,16 @@ def _quotas(settings: Settings) -> dict[str, float]:
                 f"context.quotas.{section} is a part, from 0 to 1, not {quota}.", hint="alejo config show", exit_code=78
             )
     return quotas
+
+
+def _half_lives(settings: Settings) -> tuple[int, int]:
+    """How long the mood and what is usual take to fade by half, in µs. Raises StartupError for no time at all."""
+    hours, days = settings["emotion.mood_hours"], settings["emotion.usual_days"]
+    for name, value in (("mood_hours", hours), ("usual_days", days)):
+        if not 0 < value < 1e6:
+            why = f"emotion.{name} must be more than 0, and less than a million, not {value}."
+            raise StartupError(why, hint="alejo config show", exit_code=78)
+    return max(1, round(hours * 3_600_000_000)), max(1, round(days * 86_400_000_000))
 
 
 def _zone(settings: Settings) -> ZoneInfo:

@@ -19,19 +19,23 @@ from alejo.types import (
     Context,
     Degraded,
     EmbeddingModel,
+    Emotions,
     Episode,
     FactDraft,
+    Feelings,
     Findings,
     Hit,
     Image,
     Judged,
     Learned,
+    Lived,
     Matter,
     Memory,
     MemoryDraft,
     Mention,
     Message,
     ModelUse,
+    Mood,
     Pair,
     Percept,
     Preferences,
@@ -39,6 +43,7 @@ from alejo.types import (
     Reminder,
     Said,
     Session,
+    Tone,
     Verdict,
     Workspace,
 )
@@ -167,6 +172,8 @@ class Turn(msgspec.Struct, frozen=True):
 
     `models` is None where no language model is configured, `workspace` where nothing gets attention. `zone` is the
     IANA's name of the time zone the user is in.
+    `mood` and `tone` are how the user feels by now and how to speak with them; None where nobody keeps that, or they do
+    not want it kept.
     """
 
     session: Session
@@ -182,6 +189,8 @@ class Turn(msgspec.Struct, frozen=True):
     models: Models | None = None
     zone: str = "UTC"
     workspace: Workspace | None = None
+    mood: Mood | None = None
+    tone: Tone | None = None
 
 
 class Brain(Protocol):
@@ -210,6 +219,37 @@ class EmotionModel(Protocol):
 
     async def appraise(self, text: str) -> Appraisal:
         """What is in a text."""
+        ...
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """What a turn was, as an emotional memory hears of it. `at` is when it was said, in µs.
+
+    `appraisal` is what was felt in the message. `names` are those whom and what the facts are about that it states;
+    `disclosed` is how many of these are about the user. `before` is what was felt in the turns before it.
+    """
+
+    message: Message
+    at: int
+    appraisal: Appraisal
+    before: Emotions
+    names: tuple[str, ...] = ()
+    disclosed: int = 0
+
+
+class EmotionalMemory(Protocol):
+    """What an emotion model may do besides: judge what stays of a turn. Both methods or neither; both are pure.
+
+    The host keeps and sums the impressions, so that each can be taken out again, and sees to what of them is the
+    host's to count.
+    """
+
+    async def live(self, moment: Moment) -> Lived:
+        """What stays of a turn, and the mood and tone to answer it in, the turn itself heard."""
+        ...
+
+    async def tell(self, emotions: Emotions, now: int) -> Feelings:
+        """All that can be told at a time of how a user feels, with reasons."""
         ...
 
 

@@ -15,7 +15,7 @@ from alejo.clock import TIME_ZONE, Clock, time_zone
 from alejo.errors import Conflict, InvalidArgument, NotFound
 from alejo.ids import Ids, raw
 from alejo.queue.promises import Promises
-from alejo.storage import audit
+from alejo.storage import audit, impressions
 from alejo.storage.journal import TRANSITIONS, Journal, step
 from alejo.storage.redaction import Redaction, take_quotes
 from alejo.storage.removal import Removal
@@ -243,6 +243,7 @@ class Sessions:
     async def _delete_messages(self, scope: Scope, session_id: str) -> int:
         prefix, count = raw(session_id, "session_id"), 0
         while rows := await self._store.scan(scope, MESSAGES, prefix, limit=_STEP):
+            await impressions.drop(self._store, scope, {row.value.request_key for row in rows} - {b""})
             writer = await self._store.writer(scope)
             for row in rows:
                 writer.delete(MESSAGES, row.key)

@@ -170,6 +170,8 @@ OPTIONS = (
     Option("context.quotas.session", 0.15, "The same for the session's title, labels and time."),
     Option("context.quotas.emotion", 0.1, "The same for what was felt in the user's last message."),
     Option("context.quotas.immediate", 0.5, "The same for the session's last messages."),
+    Option("emotion.mood_hours", 3.0, "How long it takes for half of what was felt to leave a user's mood."),
+    Option("emotion.usual_days", 30.0, "The same for what is usual for them, to which the mood returns."),
     Option("memory.index_mb", 1024, "The room that the indexes of all users take in memory together, in MiB."),
     Option(
         "memory.vector_index",

@@ -9,6 +9,19 @@ import msgspec
 from alejo.attention import Candidate as Candidate
 from alejo.attention import Focus as Focus
 from alejo.attention import Workspace as Workspace
+from alejo.moods import Appraisal as Appraisal
+from alejo.moods import Correction as Correction
+from alejo.moods import Emotion as Emotion
+from alejo.moods import Emotions as Emotions
+from alejo.moods import Feelings as Feelings
+from alejo.moods import Impression as Impression
+from alejo.moods import Lived as Lived
+from alejo.moods import Mood as Mood
+from alejo.moods import Point as Point
+from alejo.moods import Reason as Reason
+from alejo.moods import Relationship as Relationship
+from alejo.moods import Tone as Tone
+from alejo.moods import Trigger as Trigger
 from alejo.percepts import Barcode as Barcode
 from alejo.percepts import Percept as Percept
 from alejo.percepts import Unseen as Unseen
@@ -432,22 +445,6 @@ class RecallPlan(Value, frozen=True):
     min_coverage: float = 0.0
     min_similarity: float = 0.4
     speakers: dict[str, float] = {}
-
-
-class Emotion(Value, frozen=True):
-    """A named emotion, its strength from 0 to 1, and the words that carried it."""
-
-    name: str
-    strength: float
-    words: tuple[str, ...] = ()
-
-
-class Appraisal(Value, frozen=True):
-    """What was felt in a text: valence from -1 to 1, arousal from 0 to 1, emotions strongest first."""
-
-    valence: float
-    arousal: float
-    emotions: tuple[Emotion, ...] = ()
 
 
 class Degraded(Value, frozen=True):

@@ -17,6 +17,7 @@ import msgspec
 from alejo.clock import Clock
 from alejo.conversation.desk import Rooms, TurnDesk
 from alejo.conversation.looking import Looking
+from alejo.conversation.moods import Moods
 from alejo.conversation.review import STOPS, Review
 from alejo.conversation.senses import SENSES, Senses, sense
 from alejo.conversation.turns import Turns, Underway, another_body, body
@@ -73,6 +74,7 @@ class Conversation:
         events: Events,
         reflecting: Reflecting,
         attention: Attention,
+        moods: Moods,
     ) -> None:
         self._turns = turns
         self._rooms = rooms
@@ -87,6 +89,7 @@ class Conversation:
         self._events = events
         self._reflecting = reflecting
         self._attention = attention
+        self._moods = moods
         self._live: dict[tuple[Scope, str], _Flight] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -164,6 +167,7 @@ class Conversation:
             self._heard(turn)
         senses.workspace = await self._attention.attend(turn, senses)
         preferences = await self._profiles.get(scope)
+        await self._moods.live(scope, turn.message, turn.memories, senses, preferences)
         desk = TurnDesk(
             scope,
             turn.message,
@@ -221,6 +225,7 @@ class Conversation:
         brain = self._plugins.one("brain")
         if brain is None:
             raise PluginFailed("", "brain", "vacant")
+        lived = senses.lived
         desk.models = models = self._models.at_hand(turn.scope, desk.preferences.model)
         desk.turn = Turn(
             turn.session,
@@ -236,6 +241,8 @@ class Conversation:
             models,
             desk.zone,
             senses.workspace,
+            None if lived is None else lived.mood,
+            None if lived is None else lived.tone,
         )
         seconds = None if models is None else models.seconds + self._plugins.call_seconds
         said = self._plugins.stream(brain, "respond", desk.turn, timeout=seconds)
@@ -245,10 +252,11 @@ class Conversation:
         senses.degraded += desk.review.degraded + ([] if models is None else models.degraded)
 
     async def close(self) -> None:
-        """Waits until interrupted turns are noted on disk."""
+        """Waits until interrupted turns are noted on disk, and what was felt is summed up."""
         await self._attention.close()
         if self._endings:
             await asyncio.wait(self._endings)
+        await self._moods.close()
 
 
 async def _join(ask: Ask, flight: _Flight) -> Answer:

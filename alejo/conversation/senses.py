@@ -12,18 +12,23 @@ from alejo.conversation.looking import Looking
 from alejo.errors import AlejoError, InvalidArgument, PluginFailed
 from alejo.memory import Memories
 from alejo.plugins import PluginHost, Slot
-from alejo.types import Appraisal, Degraded, Hit, Message, Percept, Scope, Workspace
+from alejo.types import Appraisal, Degraded, Hit, Lived, Message, Percept, Scope, Workspace
 
 RECALLED = 5
 SENSES = ("emotion", "memory", "vision")
 
 
 class Senses(msgspec.Struct):
-    """The findings of one turn, and what was missing among them."""
+    """The findings of one turn, and what was missing among them.
+
+    `lived` is what it leaves of feeling, `disclosed` how many facts the user told of themselves in it.
+    """
 
     appraisal: Appraisal | None = None
     percepts: tuple[Percept, ...] = ()
     recalled: tuple[Hit, ...] = ()
+    lived: Lived | None = None
+    disclosed: int = 0
     degraded: list[Degraded] = msgspec.field(default_factory=list)
     workspace: Workspace | None = None
 

@@ -9,6 +9,7 @@ import msgspec
 
 from alejo.clock import Clock
 from alejo.conversation.desk import TurnDesk
+from alejo.conversation.moods import Moods
 from alejo.conversation.senses import Senses
 from alejo.errors import AlejoError, AlreadyExists, Conflict, NotFound, Unavailable
 from alejo.ids import Ids, raw
@@ -89,6 +90,7 @@ class Turns:
         requests: Requests,
         remembering: Remember,
         promises: Promises,
+        moods: Moods,
         ids: Ids,
         clock: Clock,
     ) -> None:
@@ -98,6 +100,7 @@ class Turns:
         self._requests = requests
         self._remember = remembering
         self._promises = promises
+        self._moods = moods
         self._ids = ids
         self._clock = clock
 
@@ -340,6 +343,8 @@ class Turns:
         writer.put(SESSIONS, row.key, session)
         writer.put(TURNS, place, _done(underway, senses, desk, answer))
         self._account(writer, desk, answer)
+        if not desk.forgotten:  # else what it was about may be what was forgotten
+            self._moods.keep(writer, place, senses, desk.commands)
         audit.record(writer, "turn", turn.id, answer.recorded_at)
         for verdict in desk.review.verdicts:
             audit.record(writer, f"verdict.{verdict.ruling}", f"{turn.id} {verdict.rule}", answer.recorded_at)
@@ -403,7 +408,8 @@ class Turns:
             raise NotFound("session", turn.session_id)
         desk.reread(message)
         if message.redacted:
-            senses.appraisal, senses.percepts, senses.recalled, senses.workspace = None, (), (), None
+            senses.appraisal, senses.lived, senses.workspace = None, None, None
+            senses.percepts, senses.recalled = (), ()
         underway.message = message
         gone = set(desk.forgotten)
         senses.recalled = tuple(hit for hit in senses.recalled if hit.memory.text not in gone)

@@ -7,12 +7,15 @@ from typing import Any
 
 from alejo import __version__
 from alejo.clock import Clock
-from alejo.storage import audit
+from alejo.storage import audit, impressions
 from alejo.storage.store import Row, Store
 from alejo.storage.tables import (
     AUDIT,
     CHANGES,
+    EMOTIONS,
     FEEDBACK,
+    FELT,
+    IMPRESSIONS,
     MEMORIES,
     MESSAGES,
     ORIGINS,
@@ -31,7 +34,7 @@ from alejo.storage.tables import (
     T,
     Table,
 )
-from alejo.types import Memory, Scope, Session
+from alejo.types import Correction, Memory, Scope, Session
 
 from .lines import FORMAT, End, Header, Quote, line
 
@@ -61,9 +64,10 @@ class Export:
         writer = await self._store.writer(self._scope)
         audit.record(writer, "export", "", self._clock.now())
         await writer.commit()
+        await impressions.settle(self._store, self._scope)
         before = await self._marks()
         yield self._line(Header(FORMAT, __version__, self._clock.now()))
-        for part in (self._sessions(), self._memories(), self._turns(), self._rest()):
+        for part in (self._sessions(), self._memories(), self._turns(), self._felt(), self._rest()):
             async for each in part:
                 yield each
         changed = await self._marks() != before
@@ -118,6 +122,18 @@ class Export:
             turn = row.value
             if max(turn.user_seq, turn.answer_seq) <= self._counts.get(turn.session_id, 0):
                 yield self._line(turn)
+
+    async def _felt(self) -> AsyncIterator[bytes]:
+        """What was felt, and what the user corrected: the sums follow from these."""
+        async for sums in self._rows(EMOTIONS):
+            if sums.value.correction != Correction():
+                yield self._line(sums.value.correction, sums.key)
+        waiting = [row async for row in self._rows(FELT)]  # before what is summed up, which it may be by then
+        async for row in self._rows(IMPRESSIONS):
+            yield self._line(row.value, row.key)
+        for felt in waiting:
+            if await self._store.sound(self._scope, IMPRESSIONS, felt.value.turn) is None:
+                yield self._line(felt.value.impression, felt.value.turn)
 
     async def _rest(self) -> AsyncIterator[bytes]:
         async for preferred in self._rows(PREFERENCES):

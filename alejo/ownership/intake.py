@@ -11,16 +11,18 @@ import msgspec
 from alejo.clock import Clock
 from alejo.errors import Conflict
 from alejo.outcomes import Tally
-from alejo.storage import audit
+from alejo.storage import audit, impressions
 from alejo.storage.journal import message_key
 from alejo.storage.requests import key as request_key
 from alejo.storage.rows import put_memory, put_reminder, time_key
 from alejo.storage.store import Store, Writer
 from alejo.storage.tables import (
     AUDIT,
+    EMOTIONS,
     FACTS,
     FEEDBACK,
     FEEDBACK_BY_TIME,
+    IMPRESSIONS,
     MEMORIES,
     MESSAGES,
     ORIGINS,
@@ -41,7 +43,7 @@ from alejo.storage.tables import (
     Table,
 )
 from alejo.storage.versions import version_key
-from alejo.types import Memory, Message, Reminder, Scope, Session
+from alejo.types import Correction, Impression, Memory, Message, Reminder, Scope, Session
 
 from .lines import FORMAT, MOST_BYTES, Quote, read, wrong
 
@@ -49,13 +51,24 @@ _ONE = b"\0"  # the key of a table's one row
 _ROWS = 500
 _BYTES = 1 << 20
 _TRIES = 8
+_RESET = "emotions.reset"
 _GONE = frozenset({"memory.forget", "reminder.forget", "session.delete"})
 
 
-_KEYED: dict[str, Table[Any]] = {"recall": RECALLS, "origin": ORIGINS, "request": REQUESTS, "feedback": FEEDBACK}
+_KEYED: dict[str, Table[Any]] = {
+    "recall": RECALLS,
+    "origin": ORIGINS,
+    "request": REQUESTS,
+    "feedback": FEEDBACK,
+    "impression": IMPRESSIONS,
+}
 
 
-_ONES: dict[str, Table[Any]] = {"preferences": PREFERENCES, "weights_in_use": WEIGHTS_IN_USE}
+_ONES: dict[str, Table[Any]] = {
+    "preferences": PREFERENCES,
+    "weights_in_use": WEIGHTS_IN_USE,
+    "correction": EMOTIONS,
+}
 
 
 class _Item(NamedTuple):
@@ -84,6 +97,7 @@ class Intake:
         self._items: dict[tuple[str, bytes], _Item] = {}
         self._size = 0
         self._gone: set[str] | None = None
+        self._reset_at = 0  # when all that was felt was deleted
         self._session: Session | None = None  # the one whose messages come, put behind them
         self._skipped = ""  # the session that is there, or gone
         self.added: Counter[str] = Counter()
@@ -122,11 +136,7 @@ class Intake:
         place = f"line {self._line}"
         kind, key, value = read(data, place)
         if self._gone is None:
-            if kind != "export":
-                raise wrong(place, "type: an export begins with its header")
-            if value.version > FORMAT:
-                raise wrong(place, f"version: {value.version} is newer than this ALEJO knows ({FORMAT})")
-            self._gone = {entry.subject async for entry in self._entries() if entry.action in _GONE}
+            await self._header(kind, value, place)
         elif self.ended or kind == "export":
             raise wrong(place, "type: nothing stands behind the end")
         elif kind == "end":
@@ -138,6 +148,19 @@ class Intake:
             await self._add(kind, key, value, place)
         if len(self._items) >= _ROWS or self._size >= _BYTES:
             await self._flush()
+
+    async def _header(self, kind: str, value: Any, place: str) -> None:
+        if kind != "export":
+            raise wrong(place, "type: an export begins with its header")
+        if value.version > FORMAT:
+            raise wrong(place, f"version: {value.version} is newer than this ALEJO knows ({FORMAT})")
+        await impressions.settle(self._store, self._scope)  # so that each is found by its turn
+        self._gone = set()
+        async for entry in self._entries():
+            if entry.action in _GONE:
+                self._gone.add(entry.subject)
+            elif entry.action == _RESET:
+                self._reset_at = max(self._reset_at, entry.at)
 
     async def _entries(self) -> AsyncIterator[AuditEntry]:
         after, more = b"", True
@@ -154,6 +177,8 @@ class Intake:
             self._message(value, place)
         elif self._stays_away(kind, key, value):
             self.forgotten[kind] += 1
+        elif kind == "impression" and not value.sound:
+            raise wrong(place, "impression: a number has no meaning, or there is too much of it")
         elif kind == "audit" and await self._own(key, value):
             self.there[kind] += 1
         elif kind == "version" and not await self._remembered(bytes.fromhex(value.memory.id)):
@@ -170,6 +195,8 @@ class Intake:
             return key.hex() in gone
         if kind == "pair":
             return key[:16].hex() in gone
+        if kind == "impression" and 0 < value.at <= self._reset_at:
+            return True
         if kind in {"memory", "reminder"}:
             return value.id in gone or value.session_id in gone
         if kind == "version":
@@ -215,6 +242,8 @@ class Intake:
         if (table.name, key) in self._items:
             self.there[kind] += 1
             return
+        if isinstance(value, Impression):
+            value = msgspec.structs.replace(value, at=min(value.at, self._clock.now()))  # what is later fades nothing
         self._items[table.name, key] = _Item(kind, table, key, value)
         if isinstance(value, Memory | Message):
             self._size += len(value.text)
@@ -225,22 +254,24 @@ class Intake:
         items, self._items, self._size = list(self._items.values()), {}, 0
         for _ in range(_TRIES if items else 0):
             writer = await self._store.writer(self._scope)
-            added: list[str] = []
-            there: list[str] = []
+            added: list[_Item] = []
+            there: list[_Item] = []
             for item in items:
                 known = await self._store.get(self._scope, item.table, item.key)
-                (there if known else added).append(item.kind)
+                (there if known else added).append(item)
                 if not known:
                     writer.expect(item.table, item.key, None)
                     _write(writer, item)
+            felt = [item.value for item in added if isinstance(item.value, Impression | Correction)]
+            await impressions.bring(self._store, self._scope, writer, felt)
             if any(isinstance(item.value, Memory) and item.value.fact for item in items):
                 writer.put(FACTS, _ONE, self._clock.now())  # so that who states one meanwhile looks again
             try:
                 await writer.commit()
             except Conflict:  # somebody else wrote one of them meanwhile
                 continue
-            self.added.update(added)
-            self.there.update(there)
+            self.added.update(item.kind for item in added)
+            self.there.update(item.kind for item in there)
             return
         if items:
             raise Conflict("This is being written by somebody else; try again.")
@@ -303,5 +334,5 @@ def _write(writer: Writer, item: _Item) -> None:
     elif item.kind == "feedback":
         writer.put(FEEDBACK, item.key, value)
         writer.put(FEEDBACK_BY_TIME, time_key(value.at) + item.key, item.key)
-    else:
+    elif item.kind != "correction":  # a part of its row
         writer.put(item.table, item.key, value)

@@ -30,7 +30,7 @@ from alejo.storage.tables import (
     TurnRow,
     WeightsInUse,
 )
-from alejo.types import Memory, Message, Preferences, Reminder, Session, Value, Version
+from alejo.types import Correction, Impression, Memory, Message, Preferences, Reminder, Session, Value, Version
 
 FORMAT = 1
 MOST_BYTES = 48 << 20  # of one line: eight pictures of 3 MiB, and room
@@ -77,14 +77,16 @@ KINDS: dict[str, type[Value]] = {
     "feedback": Feedback,
     "weights": WeightsVersion,
     "weights_in_use": WeightsInUse,
+    "correction": Correction,
+    "impression": Impression,
     "origin": Origin,
     "request": Remembered,
     "audit": AuditEntry,
     "end": End,
 }
-KEYED = frozenset(
-    {"recall", "preferences", "pair", "feedback", "weights_in_use", "origin", "request", "audit"}
-)  # what says not itself where it is kept
+# What says not itself where it is kept.
+_NOT_SAYING = "recall preferences pair feedback weights_in_use correction impression origin request audit"
+KEYED = frozenset(_NOT_SAYING.split())
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 _TEXT = msgspec.Meta(max_length=1 << 20)

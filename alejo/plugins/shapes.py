@@ -21,8 +21,10 @@ from alejo.types import (
     CommandSpec,
     EmbeddingModel,
     FactDraft,
+    Feelings,
     Findings,
     Learned,
+    Lived,
     MemoryDraft,
     Percept,
     RecallPlan,
@@ -67,7 +69,11 @@ class Method(NamedTuple):
 ROLES: dict[str, dict[str, Method]] = {
     "brain": {"respond": Method(1, str, streams=True)},
     "command": {"run": Method(2, str)},
-    "emotion": {"appraise": Method(1, Appraisal)},
+    "emotion": {
+        "appraise": Method(1, Appraisal),
+        "live": Method(1, Lived, optional=True),
+        "tell": Method(2, Feelings, optional=True),
+    },
     "conscience": {"review": Method(1, Verdict)},
     "vision": {
         "perceive": Method(1, Percept),
@@ -217,6 +223,8 @@ def _check_meaning(value: Any) -> Any:
         and (value.again is None or 0 <= value.again <= _AGAIN)
     ):
         raise WrongAnswer("learner.learn returned something without a meaning, or too much")
+    if isinstance(value, Lived) and not value.impression.sound:
+        raise WrongAnswer("emotion.live returned a number without a meaning, or too much")
     if isinstance(value, (tuple, list)) and len(value) > _FACTS and isinstance(value[0], FactDraft):
         raise WrongAnswer(f"memory.facts returned more than {_FACTS} facts")
     if isinstance(value, (tuple, list)) and not _proposable(value):

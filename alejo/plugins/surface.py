@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from alejo import attention, completions, errors, hooks, jobs, outcomes, percepts, roles, types
+from alejo import attention, completions, errors, hooks, jobs, moods, outcomes, percepts, roles, types
 
-VERSION = "3.6"
-_VALUES = (types, attention, percepts, jobs, completions, outcomes)
+VERSION = "3.7"
+_VALUES = (types, attention, moods, percepts, jobs, completions, outcomes)
 
 
 def surface(names: Iterable[str]) -> dict[str, list[str]]:

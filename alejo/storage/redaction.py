@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from alejo.storage import audit
+from alejo.storage import audit, impressions
 from alejo.storage.journal import Journal, message_key
 from alejo.storage.rows import remove_reminder
 from alejo.storage.store import Row, Store, Writer
@@ -74,6 +74,7 @@ class Redaction:
             await self._rewrite(*self._partly.pop())
         for turn in sorted(self._turns - {b""}):
             await self._turn(turn)
+        await impressions.take_out(self._store, self._scope, self._writer, self._turns - {b""})
         for session_id in sorted(self.sessions):
             await self._touch(session_id)
             await self._topics(bytes.fromhex(session_id))

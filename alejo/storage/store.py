@@ -224,6 +224,12 @@ class Store:
             rows = await self._once_more(scope, table, [Record(whole, record.value, record.version)])
             return rows[0] if rows else None
 
+    async def version(self, scope: Scope, table: Table[Any], key: bytes) -> int | None:
+        """The version of a row, which is not opened; None if there is none."""
+        user = self._users.get(scope)
+        record = await self._storage.get(table.name, (user.prefix if user else self._keyring.prefix(scope)) + key)
+        return None if record is None else record.version
+
     async def many(self, scope: Scope, table: Table[T], keys: Sequence[bytes]) -> list[Row[T] | None]:
         """The rows of these keys, in their order, as of one moment; None for what is gone or cannot be opened."""
         user = self._known(scope) or await self._load(scope)

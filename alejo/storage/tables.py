@@ -10,7 +10,9 @@ from alejo.lessons import WeightsVersion
 from alejo.types import (
     Appraisal,
     Degraded,
+    Emotions,
     Evidence,
+    Impression,
     Memory,
     Message,
     ModelUse,
@@ -219,6 +221,13 @@ class WeightsInUse(Value, frozen=True):
     since: int
 
 
+class Felt(Value, frozen=True):
+    """What a turn left that is not among the sums yet: the key of the turn, and the impression."""
+
+    turn: bytes
+    impression: Impression
+
+
 class Blob(Value, frozen=True):
     """Which file holds a user's large value, what opens it, the sizes of its parts; no file once it was withdrawn."""
 
@@ -271,6 +280,9 @@ FEEDBACK = Table("feedback", Feedback)  # SHA-256 of the turn's request id, firs
 FEEDBACK_BY_TIME = Table("feedback_time", bytes)  # time of the turn (8) ‖ key of the feedback (16) → that key
 WEIGHTS = Table("weights", WeightsVersion)  # number (8)
 WEIGHTS_IN_USE = Table("weights_in_use", WeightsInUse)  # one
+EMOTIONS = Table("emotions", Emotions)  # one, written anew whenever an impression is taken out
+FELT = Table("felt", Felt)  # appended
+IMPRESSIONS = Table("impression", Impression)  # SHA-256 of the turn's request id, first 16; empty once it was forgotten
 BLOBS = Table("blob", Blob)  # one, see alejo.storage.blobs
 SESSION_LOGS = Table("session_log", SessionLog)  # session id (16)
 REMINDERS = Table("reminder", Reminder)  # reminder id (16)

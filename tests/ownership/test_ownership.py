@@ -29,7 +29,7 @@ from alejo.types import Ask, FactDraft, Image, Layer, Memory, MemoryDraft, Messa
 
 from ..conftest import ADA, BOB
 
-WORDS = st.text(min_size=1, max_size=40)
+WORDS = st.text(min_size=1, max_size=40).filter(str.strip)
 TIMES = st.integers(-(10**15), 4 * 10**15)
 NAMES = st.sampled_from(["Ana", "Ben", "Rome", "Brest"])
 LABELS = st.dictionaries(WORDS, st.text(max_size=20), max_size=2)
@@ -289,6 +289,7 @@ MADE_AGAIN = {
     "session_log",
     "episode",
     "model_usage",
+    "felt",
 }
 NOBODYS = {"api_key", "erasing", "erasure", "scope"}
 
@@ -298,7 +299,8 @@ def test_every_table_is_exported() -> None:
     known = {each.name for each in vars(tables).values() if isinstance(each, tables.Table)}
     said = {"session", "message", "turn", "quote", "request", "audit"}
     learned = {"topics", "pair", "feedback", "weights", "weights_in_use"}
-    exported = said | learned | {"memory", "memory_version", "recall", "reminder", "preferences", "origin"}
+    felt = {"emotions", "impression"}
+    exported = said | learned | felt | {"memory", "memory_version", "recall", "reminder", "preferences", "origin"}
     assert known == exported | MADE_AGAIN | NOBODYS
 
 

@@ -11,7 +11,7 @@ from .imports import ROOT, Import, environment, imports, rings, sources
 
 ROWS = (
     "errors verdicts v1 _core __version__",
-    "attention percepts reminder",
+    "attention moods percepts reminder",
     "types",
     "completions jobs lessons outcomes",
     "cache clock embedding entropy log metrics paging reasons roles settings wire",

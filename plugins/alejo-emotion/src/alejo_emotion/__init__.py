@@ -12,10 +12,12 @@ from alejo.roles import EmotionModel
 
 from .conscience import SHIPPED, Conscience
 from .feeling import Feeling
+from .living import Living
 
 __all__ = [
     "Conscience",
     "Feeling",
+    "Living",
     "Settings",
     "alejo_register_conscience",
     "alejo_register_emotion",
@@ -41,8 +43,8 @@ def alejo_register_settings() -> type[Settings]:
 
 @hookimpl
 def alejo_register_emotion() -> EmotionModel:
-    """What feels."""
-    return Feeling()
+    """What feels, and judges what stays of it."""
+    return Living()
 
 
 @hookimpl
