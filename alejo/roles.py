@@ -104,6 +104,10 @@ class Desk(Protocol):
         """The newest memories, newest first."""
         ...
 
+    async def times(self, memories: Sequence[Memory]) -> Sequence[tuple[Mention, ...]]:
+        """What each of these names of time, seen from when and where it was said."""
+        ...
+
     async def remember(self, draft: MemoryDraft) -> Memory:
         """Remembers something; it is on disk when this returns."""
         ...

@@ -145,6 +145,7 @@ def tables() -> Files:
         "recall figures": figures.recall,
         "memory figures": figures.memory,
         "reflection figures": figures.plain("reflection.jsonl"),
+        "brain figures": figures.plain("brain.jsonl"),
         "mind figures": figures.plain("emotion.jsonl", "conscience.jsonl"),
     }
     for name, table in parts.items():

@@ -28,6 +28,7 @@ from alejo.types import (
     Hit,
     Memory,
     MemoryDraft,
+    Mention,
     Message,
     Page,
     Preferences,
@@ -141,6 +142,10 @@ class TurnDesk:
         hits = [hit for hit in hits if hit.memory.message_id != self._message.id]
         self._hand(hit.memory for hit in hits)
         return hits
+
+    async def times(self, memories: Sequence[Memory]) -> Sequence[tuple[Mention, ...]]:
+        """What each memory names of time, seen from when and where it was said."""
+        return await self._memories.times(self._scope, memories, self._given.session)
 
     async def memories(self, limit: int = 20) -> Sequence[Memory]:
         """The newest memories, newest first."""

@@ -9,7 +9,7 @@ from datetime import timedelta, tzinfo
 
 from alejo.clock import TIME_ZONE, local
 from alejo.memory.when import Span, resolve
-from alejo.types import Appraisal, Memory, Message, Role, Session
+from alejo.types import Appraisal, Memory, Mention, Message, Role, Session
 
 HEADINGS = {
     "pinned": "Pinned:",
@@ -45,6 +45,12 @@ def dated(text: str, moment: int, zone: tzinfo) -> str:
         parts.append(f"{text[place:end]} [{named}]" if named else text[place:end])
         place = end
     return plain("".join([*parts, text[place:]]))
+
+
+def times(text: str, moment: int, zone: tzinfo) -> tuple[Mention, ...]:
+    """What a text said at a moment names of time, in the order of its words."""
+    spans = resolve(text, moment, zone)
+    return tuple(Mention(span.text, span.start, span.end, absolute(span, zone)) for span in spans)
 
 
 def absolute(span: Span, zone: tzinfo) -> str:

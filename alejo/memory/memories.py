@@ -24,6 +24,7 @@ from alejo.memory.entities import SELF
 from alejo.memory.forgetting import Forgetting
 from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
+from alejo.memory.lines import times
 from alejo.memory.remember import Item, Remember
 from alejo.memory.weights import Weights
 from alejo.memory.when import Span, resolve
@@ -46,6 +47,7 @@ from alejo.types import (
     Hit,
     Kept,
     Memory,
+    Mention,
     Message,
     Page,
     Preferences,
@@ -290,6 +292,15 @@ class Memories:
         self._activity.recalled(scope, [hit for hit in hits if hit.memory.id in shown])
         memories = {memory.id: memory for memory in (*pinned, *procedural, *(hit.memory for hit in hits))}
         return context, [memory for each, memory in memories.items() if each in shown], degraded + blind
+
+    async def times(
+        self, scope: Scope, memories: Sequence[Memory], session: Session | None = None
+    ) -> builtins.list[tuple[Mention, ...]]:
+        """What each memory names of time, seen from when and where it was said."""
+        here = await self._zone_of(scope, session)
+        labels = (memory.metadata.get(TIME_ZONE, "") for memory in memories)
+        zones = ((time_zone(label) if label else None) or here for label in labels)
+        return [times(each.text, each.sent_at, zone) for each, zone in zip(memories, zones, strict=True)]
 
     async def _spans(
         self, scope: Scope, index: Index, query: str, now: int, session: Session | None = None

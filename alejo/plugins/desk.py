@@ -16,7 +16,7 @@ import msgspec
 from alejo.completions import ModelEvent, ModelRequest
 from alejo.errors import FailedPrecondition
 from alejo.roles import Desk, Models, Told
-from alejo.types import Context, Hit, Memory, MemoryDraft, Message, Preferences, Reminder, Session
+from alejo.types import Context, Hit, Memory, MemoryDraft, Mention, Message, Preferences, Reminder, Session
 
 T = TypeVar("T")
 
@@ -86,6 +86,10 @@ class RemoteDesk(Bridge):
     async def memories(self, limit: int = 20) -> Sequence[Memory]:
         """The newest memories, newest first."""
         return await self._cross(lambda: self._desk.memories(limit))
+
+    async def times(self, memories: Sequence[Memory]) -> Sequence[tuple[Mention, ...]]:
+        """What each memory names of time."""
+        return await self._cross(lambda: self._desk.times(memories))
 
     async def remember(self, draft: MemoryDraft) -> Memory:
         """Remembers something; it is on disk when this returns."""

@@ -10,9 +10,8 @@ import msgspec
 
 from alejo.clock import TIME_ZONE, time_zone
 from alejo.embedding import shipped
-from alejo.memory.lines import absolute
+from alejo.memory.lines import times
 from alejo.memory.recall import sound
-from alejo.memory.when import resolve
 from alejo.storage.journal import message_key
 from alejo.storage.rows import time_key
 from alejo.storage.store import Store
@@ -89,8 +88,7 @@ class Hearing:
     def _times(self, message: Message) -> tuple[Mention, ...]:
         label = message.metadata.get(TIME_ZONE, "")
         zone = (time_zone(label) if label else None) or self._zone
-        spans = resolve(message.text, message.sent_at, zone)
-        return tuple(Mention(span.text, span.start, span.end, absolute(span, zone)) for span in spans)
+        return times(message.text, message.sent_at, zone)
 
     async def _appraisal(self, message: Message) -> Appraisal | None:
         """What was felt in the turn of a message, noted for the one that is answered."""

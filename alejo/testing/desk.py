@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 import msgspec
 
 from alejo.errors import NotFound
+from alejo.memory.lines import times
 from alejo.plugins import check_arguments
 from alejo.roles import Command, Desk, Lesson, Told, Turn
 from alejo.types import (
@@ -20,6 +22,7 @@ from alejo.types import (
     Layer,
     Memory,
     MemoryDraft,
+    Mention,
     Message,
     Pair,
     Preferences,
@@ -135,6 +138,10 @@ class ListDesk:
     async def memories(self, limit: int = 20) -> Sequence[Memory]:
         """The newest first."""
         return sorted(self.kept, key=lambda memory: -memory.sent_at)[:limit]
+
+    async def times(self, memories: Sequence[Memory]) -> Sequence[tuple[Mention, ...]]:
+        """What each names of time, in UTC."""
+        return [times(memory.text, memory.sent_at, UTC) for memory in memories]
 
     async def remember(self, draft: MemoryDraft) -> Memory:
         """Keeps a draft."""

@@ -32,7 +32,7 @@ ANN = Scope("shop", "ann")
 SECONDS = 60.0
 SAID = (
     "remembered: My dog is called Luna.\n"
-    'answered: You told me today, ...: "My dog is called Luna."\n'
+    'answered: Luna. You told me today, ...: "My dog is called Luna."\n'
     "recalled: My dog is called Luna.\n"
 )
 

@@ -10,6 +10,8 @@ import msgspec
 
 from alejo.cli import options
 from alejo_bench import (
+    brain,
+    brain_fit,
     conscience,
     core,
     emotion,
@@ -40,6 +42,8 @@ class Options(msgspec.Struct, frozen=True):
 
 # Each has `run`; `show` and `plot` where the common ones do not serve.
 BENCHES: dict[str, ModuleType] = {
+    "brain": brain,
+    "brain-fit": brain_fit,
     "cache-replay": replay,
     "conscience": conscience,
     "core": core,

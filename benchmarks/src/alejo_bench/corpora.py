@@ -204,6 +204,7 @@ class _OwnQuestion(msgspec.Struct):
     text: str
     kind: str
     evidence: list[str]
+    answer: str = ""
     asked: datetime.datetime | None = None
 
 
@@ -242,6 +243,7 @@ def _own(item: _User) -> Conversation:
             frozenset(each.evidence),
             (item.language, each.kind, "all"),
             _moment(each.asked) if each.asked else None,
+            each.answer,
         )
         for each in item.questions
     ]

@@ -20,7 +20,7 @@ async def test_what_was_remembered_answers_the_next_question(desk: Any, say: Any
     """A remembered note is quoted when it is asked for."""
     await say("Note: the spare key is under the mat.")
     answer = await say("Where is the spare key?", message_id="later")
-    assert answer == 'You told me today, 9 May 2023: "The spare key is under the mat."'
+    assert answer == 'The mat. You told me today, 9 May 2023: "The spare key is under the mat."'
 
 
 async def test_a_thing_to_do_keeps_its_verb(desk: Any, say: Any) -> None:

@@ -14,23 +14,23 @@ SEEN = Percept(640, 480, "JPEG", summary="A 640 by 480 JPEG picture, mostly gree
 
 
 async def test_a_question_is_answered_with_words_source_and_date(desk: Any, say: Any) -> None:
-    """The answer quotes what the user said, and when."""
+    """The answer says it in a word, and quotes what the user said, and when."""
     desk.add("My dog is called Luna.", days_ago=366)
-    assert await say("What is my dog called?") == 'You told me on 8 May 2022: "My dog is called Luna."'
+    assert await say("What is my dog called?") == 'Luna. You told me on 8 May 2022: "My dog is called Luna."'
 
 
 async def test_a_speaker_is_named(desk: Any, say: Any) -> None:
     """A memory of somebody's words names them."""
     desk.add("I moved here from Sweden.", speaker="Caroline", days_ago=1)
     assert await say("Where did Caroline move from, Sweden?") == (
-        'Caroline said yesterday, 8 May 2023: "I moved here from Sweden."'
+        'Sweden. Caroline said yesterday, 8 May 2023: "I moved here from Sweden."'
     )
 
 
 async def test_today_is_said_with_its_date(desk: Any, say: Any) -> None:
     """What was told on the same day says so, and the date as well."""
     desk.add("My dog is called Luna.", days_ago=0.1)
-    assert (await say("what is my dog called")).startswith("You told me today, 9 May 2023: ")
+    assert (await say("what is my dog called")).startswith("Luna. You told me today, 9 May 2023: ")
 
 
 async def test_a_quote_is_whole_and_unchanged(desk: Any, say: Any) -> None:
@@ -124,7 +124,7 @@ async def test_pieces_join_to_the_answer(desk: Any, say: Any) -> None:
     desk.add("I have a dog.")
     desk.add("I have a dog and a cat.")
     pieces = await say("Do I have a dog?").pieces()
-    assert len(pieces) == 2
+    assert len(pieces) == 3
     assert "".join(pieces) == await say("Do I have a dog?")
 
 

@@ -8,7 +8,8 @@ from alejo.errors import InvalidArgument, NotFound, PluginFailed
 from alejo.roles import Turn
 from alejo.types import Appraisal
 
-from .choosing import RELATED, answers, best, told
+from .answering import reply
+from .choosing import RELATED, told
 from .phrases import quoted, sentence, source, when
 from .reading import Call, asks, call, courtesy, tells
 from .words import bare
@@ -17,6 +18,7 @@ NOTHING = (
     "I remember nothing about that, but I can keep what you tell me, recall it, list it or forget it, and tell the "
     "time; say help for more."
 )
+UNTOLD = "I know nothing of that about {name}."
 UNSEEING = "I cannot see pictures at the moment."
 UNREADABLE = "A picture could not be read."
 NO_MEMORY = "My memory is not available at the moment, so I cannot say what you told me."
@@ -65,7 +67,7 @@ class Mind:
         polite = courtesy(text)
         if polite:
             return [*seen, COURTESIES[polite]]
-        return [*seen, *(_answer(turn, seen=bool(seen)) if asks(text) else _acknowledge(turn, text))]
+        return [*seen, *(await _answer(turn, seen=bool(seen)) if asks(text) else _acknowledge(turn, text))]
 
 
 async def _run(wanted: Call, turn: Turn) -> str:
@@ -83,10 +85,14 @@ def _memory_is_missing(turn: Turn) -> bool:
     return any(missing.role == "memory" for missing in turn.degraded)
 
 
-def _answer(turn: Turn, *, seen: bool) -> list[str]:
-    hits = best(answers(turn.recalled, turn.message.text, turn.message.id))
-    if hits:
-        return [sentence(hit.memory, turn.now) for hit in hits]
+async def _answer(turn: Turn, *, seen: bool) -> list[str]:
+    """A few plain words where they are sure, and what they are from; else what nothing is known of."""
+    found = await reply(turn)
+    quotes = [sentence(hit.memory, turn.now) for hit in found.hits]
+    if found.about:
+        return [UNTOLD.format(name=found.about), *quotes]
+    if quotes:
+        return [f"{found.said.rstrip('.!')}.", *quotes] if found.said else quotes
     if _memory_is_missing(turn):
         return [NO_MEMORY]
     if seen:

@@ -1,0 +1,129 @@
+"""What a question is answered with: a few plain words where they are sure, and the memories they are from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from alejo.roles import Turn
+from alejo.types import Hit
+
+from .asked import Asked, read
+from .choosing import answers, best, told
+from .dating import dated
+from .extracting import Found, found, sentences, split
+from .tongues import Tongue
+
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
+# By how much what another said may fit better before it is theirs that was told, and not of who is asked about: the
+# share of refused questions about the other one over that of answered ones, see docs/benchmarks.md.
+MARGIN = 1.0
+SURE = 0.05  # of the shares of all candidates; below it the whole sentence is as good an answer, and reads better
+LISTED = 4
+NEARLY = 0.5  # of the best answer's share, in a list
+WIDE = 12  # memories that a list is made of
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer: `said`, "" where only quotes answer, and the memories to be quoted, best first.
+
+    `about` is who is asked about where nothing of the kind was told of them; `hits` then are of somebody else.
+    """
+
+    said: str = ""
+    hits: tuple[Hit, ...] = ()
+    about: str = ""
+
+    @property
+    def knows(self) -> bool:
+        """Whether it answers the question."""
+        return bool(self.hits) and not self.about
+
+
+async def reply(turn: Turn) -> Reply:
+    """The answer to a turn's message."""
+    asked = read(turn.message.text)
+    hits, speaker = await about(asked, turn)
+    if speaker is not None:
+        theirs = [hit for hit in hits if hit.memory.speaker == speaker]
+        others = [hit for hit in hits if hit.memory.speaker not in ("", speaker)]
+        if others and (not theirs or _bare(theirs[0]) < _bare(others[0]) - MARGIN):
+            return Reply("", tuple(others[:1]), speaker)
+    else:
+        hits = list(answers(hits, turn.message.text, turn.message.id))
+    if not hits:
+        return Reply()
+    if asked.kind == "when":
+        chosen = dated(asked, hits, await turn.desk.times([hit.memory for hit in hits[:3]]))
+        spans = [chosen] if chosen else []
+    elif asked.kind == "whether":
+        return Reply(_whether(asked, hits[0]), tuple(best(hits)))
+    else:
+        spans = found(asked, hits, speaker)
+    return _composed(asked, hits, spans)
+
+
+async def about(asked: Asked, turn: Turn) -> tuple[list[Hit], str | None]:
+    """What is remembered that may answer, best first, and the one speaker who is asked about, None for none."""
+    hits = list(told(turn.recalled, turn.message.id))
+    speaker = _speaker(asked, hits)
+    if hits and (asked.several or (asked.capitals and speaker is None)):
+        hits = list(told(await turn.desk.recall(turn.message.text, WIDE), turn.message.id)) or hits
+        speaker = _speaker(asked, hits)
+    return hits, speaker
+
+
+def _whether(asked: Asked, hit: Hit) -> str:
+    """Yes or no, where a sentence says all of what is asked or denies it; "" for neither."""
+    for sentence in sentences(hit.memory.text):
+        words = split(sentence, asked.tongue)
+        if not sentence.endswith("?") and asked.stems and asked.stems <= {word.stem for word in words}:
+            denied = not asked.tongue.negations.isdisjoint(word.low for word in words)
+            return asked.tongue.answers["no" if denied != asked.denied else "yes"]
+    return ""
+
+
+def _composed(asked: Asked, hits: Sequence[Hit], spans: Sequence[Found]) -> Reply:
+    """The answer of the best words, or of several where several are asked for, and what they are from."""
+    chosen = _listed(spans) if asked.several else list(spans[:1])
+    if spans and spans[0].share < SURE:
+        whole = len(sentences(spans[0].hit.memory.text)) > 1
+        chosen = [spans[0]._replace(text=spans[0].sentence if whole else "")]
+    said = ", ".join(dict.fromkeys(_turned(each, asked.tongue) for each in chosen))
+    quoted = dict.fromkeys(each.hit.memory.id for each in chosen)
+    by_id = {hit.memory.id: hit for hit in hits}
+    first = [by_id[each] for each in quoted]
+    rest = [hit for hit in best(hits) if hit.memory.id not in quoted]
+    return Reply(said[:1].upper() + said[1:], tuple([*first, *rest][: max(3, len(first))]))
+
+
+def _listed(spans: Sequence[Found]) -> list[Found]:
+    """The best words of each memory, as far as they are nearly as good as the best."""
+    chosen: dict[str, Found] = {}
+    for each in spans:
+        if each.share >= NEARLY * spans[0].share:
+            chosen.setdefault(each.hit.memory.id, each)
+    return list(chosen.values())[:LISTED]
+
+
+def _turned(words: Found, tongue: Tongue) -> str:
+    """Words as they are said to the user: what they said of themselves in the second person."""
+    turned = tongue.turned["other" if words.hit.memory.speaker else "user"]
+
+    def other(match: re.Match[str]) -> str:
+        return turned.get(match[0].lower().replace("\u2019", "'"), match[0])
+
+    return _WORD.sub(other, words.text)
+
+
+def _speaker(asked: Asked, hits: Sequence[Hit]) -> str | None:
+    """The one speaker whom a question names, None for none or several."""
+    named = {hit.memory.speaker for hit in hits if hit.memory.speaker.split(" ")[0] in asked.capitals}
+    return named.pop() if len(named) == 1 else None
+
+
+def _bare(hit: Hit) -> float:
+    """A score without what it owes to who spoke."""
+    return hit.score - sum(each.share for each in hit.evidence if each.name == "speaker")

@@ -1,0 +1,56 @@
+"""When something happened: the times that memories name, as dates, or the day something was said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from alejo.types import Hit, Mention
+
+from .asked import Asked, plain
+from .extracting import Found, sentences, split
+from .phrases import moment
+from .tongues import Tongue
+
+_LOOKED_AT = 3  # memories
+_TIMED = 0.25  # what a time in it is worth, of the score of the best
+_DAY = 86_400_000_000
+
+
+def dated(asked: Asked, hits: Sequence[Hit], times: Sequence[Sequence[Mention]]) -> Found | None:
+    """The time that answers when, of the memories that fit best; `times` are what each of them names."""
+    best = max((hit.score for hit in hits), default=0.0) or 1.0
+    found: list[Found] = []
+    for hit, named in zip(hits, times, strict=False):
+        relative = hit.score / best
+        found.append(Found(_day(asked.tongue, hit.memory.sent_at), "", hit, relative, relative))
+        for mention in named:
+            sentence = next((each for each in sentences(hit.memory.text) if mention.words in each), "")
+            shared = asked.stems.intersection(word.stem for word in split(plain(sentence), asked.tongue))
+            worth = relative + _TIMED + len(shared) / max(1, len(asked.stems)) / 2
+            found.append(Found(said(asked.tongue, mention, hit.memory.sent_at), sentence, hit, worth, relative))
+    return max(found, key=lambda each: each.weight, default=None)
+
+
+def said(tongue: Tongue, mention: Mention, at: int) -> str:
+    """A time that was named in what was said `at` a moment, as one that anybody understands at any time."""
+    if not mention.date:
+        return mention.words
+    first, last = moment(mention.start), moment(mention.end - 1)
+    days = (mention.end - mention.start) // _DAY
+    day = first.date()
+    if days == 7 and mention.end <= at + _DAY:
+        return tongue.dates["week"].format(date=_day(tongue, at))
+    if days == 2 and day.weekday() == 5 and mention.end <= at + _DAY:
+        return tongue.dates["weekend"].format(date=_day(tongue, at))
+    if first.date() == (last - timedelta(microseconds=1)).date():
+        weekday = tongue.dates["days"].split()[day.weekday()]
+        date = _day(tongue, mention.start)
+        return tongue.dates["weekday"].format(weekday=weekday, date=date) if weekday in mention.words else date
+    return mention.date
+
+
+def _day(tongue: Tongue, at: int) -> str:
+    when = moment(at)
+    month = tongue.dates["months"].split()[when.month - 1]
+    return tongue.dates["day"].format(day=when.day, month=month, year=when.year)
