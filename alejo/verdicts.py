@@ -39,7 +39,10 @@ class Matter(Value, frozen=True):
 
 
 class Verdict(Value, frozen=True):
-    """A ruling, by which rule and why. `severity` is 0 to 1; `text` is what stands in the place of what was judged."""
+    """A ruling, by which rule and why. `severity` is 0 to 1; `text` is what stands in the place of what was judged.
+
+    `words` are those that weighed most, where it was words.
+    """
 
     ruling: Ruling = Ruling.ALLOW
     rule: str = ""
@@ -47,6 +50,7 @@ class Verdict(Value, frozen=True):
     reason: str = ""
     severity: float = 0.0
     text: str = ""
+    words: tuple[str, ...] = ()
 
 
 class Replacement(Value, frozen=True):

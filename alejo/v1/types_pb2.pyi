@@ -960,6 +960,7 @@ class Verdict(_message.Message):
     CATEGORY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
     ruling: _builtins.str
     """What becomes of it: "transform" (goes on in other words), "ask" (for confirmation), "support" (is answered with help)
     or "refuse".
@@ -972,6 +973,10 @@ class Verdict(_message.Message):
     """Why, in words."""
     severity: _builtins.float
     """How much it weighs, from 0 to 1."""
+    @_builtins.property
+    def words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The words that weighed most, where the rule went by words: a learned one, "learned.violence"."""
+
     def __init__(
         self,
         *,
@@ -980,10 +985,11 @@ class Verdict(_message.Message):
         category: _builtins.str = ...,
         reason: _builtins.str = ...,
         severity: _builtins.float = ...,
+        words: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "reason", b"reason", "rule", b"rule", "ruling", b"ruling", "severity", b"severity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "reason", b"reason", "rule", b"rule", "ruling", b"ruling", "severity", b"severity", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

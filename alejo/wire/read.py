@@ -448,7 +448,7 @@ def verdict(proto: types_pb2.Verdict) -> Verdict:
     """What the conscience ruled; a ruling that is not known here stands for a refusal."""
     known = {ruling.value: ruling for ruling in Ruling}
     ruling = known.get(proto.ruling, Ruling.REFUSE)
-    return Verdict(ruling, proto.rule, proto.category, proto.reason, proto.severity)
+    return Verdict(ruling, proto.rule, proto.category, proto.reason, proto.severity, words=tuple(proto.words))
 
 
 def answer(proto: chat_pb2.ChatResponse) -> Answer:

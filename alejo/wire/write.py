@@ -494,6 +494,7 @@ def verdict(value: Verdict) -> types_pb2.Verdict:
         category=value.category,
         reason=value.reason,
         severity=value.severity,
+        words=value.words,
     )
 
 

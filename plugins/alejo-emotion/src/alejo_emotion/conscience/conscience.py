@@ -12,13 +12,20 @@ from alejo.types import Matter, Ruling, Verdict
 
 from .rules import SHIPPED, Rule, Rules
 from .secrets import redacted
+from .shades import Shade, shades
 
 _QUOTED = re.compile(r'"[^"]*"|\u201c[^\u201d]*\u201d|\u00ab[^\u00bb]*\u00bb')
 _FOUND = Verdict(Ruling.TRANSFORM, "secrets.found", "secrets", "it holds a secret", 0.6)
+# What comes of what is only likely. Where no ruling stands, it is to ask, and to refuse once that is sure.
+_LIKELY = {"self_harm": Ruling.SUPPORT, "secrets": Ruling.TRANSFORM, "irreversible": Ruling.ASK}
+_SEVERITY = {False: 0.4, True: 0.7}
 
 
 class Conscience:
-    """Goes by a file of rules and takes out secrets; what it says is in the language it was spoken to in."""
+    """Goes by a file of rules, takes out secrets, and where no rule holds by what a text is likely about.
+
+    What it says is in the language it was spoken to in.
+    """
 
     def __init__(self, rules: Path = SHIPPED, off: Collection[str] = (), support: str = "") -> None:
         """`off` are categories that are not judged; `support` is said to somebody in danger. Raises StartupError."""
@@ -38,20 +45,50 @@ class Conscience:
         stopped = next((rule for rule in held if rule.verdict is not Ruling.TRANSFORM), None)
         if stopped is not None:
             return self._verdict(stopped, matter)
+        likely = self._likely(said, matter)
+        if likely.ruling not in {Ruling.ALLOW, Ruling.TRANSFORM}:
+            return likely
         shown = matter.text if "secrets" in self._off else redacted(matter.text)
         if shown != matter.text:
             return msgspec.structs.replace(_FOUND, text=shown)
-        return self._verdict(held[0], matter) if held else Verdict()
+        return self._verdict(held[0], matter) if held else likely
+
+    def _likely(self, said: str, matter: Matter) -> Verdict:
+        """What the learned part says of a text that no rule stops. Of answers it must be sure."""
+        for shade in shades().found(said) if self._rules.learned else ():
+            ruling = _LIKELY.get(shade.category, Ruling.REFUSE if shade.sure else Ruling.ASK)
+            if (
+                shade.category in self._off
+                or shade.category not in self._rules.learned
+                or (matter.about == "answer" and not shade.sure)
+                or (matter.confirmed and ruling is Ruling.ASK)
+                or (shade.category == "irreversible" and matter.effects == ("reads",))
+            ):
+                continue
+            return self._shaded(shade, ruling, matter)
+        return Verdict()
+
+    def _shaded(self, shade: Shade, ruling: Ruling, matter: Matter) -> Verdict:
+        rule = f"learned.{shade.category}"
+        words = shades().because(shade)
+        reason = self._rules.learned[shade.category]
+        text = self._words(ruling, shade.category, reason, matter, doubted=True)
+        return Verdict(ruling, rule, shade.category, reason, _SEVERITY[shade.sure], text, words)
 
     def _verdict(self, rule: Rule, matter: Matter) -> Verdict:
-        tongue = self._rules.tongue(matter.text)
-        match rule.verdict:
-            case Ruling.TRANSFORM:
-                text = tongue.withheld if matter.about == "answer" else matter.text
-            case Ruling.SUPPORT:
-                text = self._support or tongue.support
-            case Ruling.ASK:
-                text = tongue.ask.format(reason=rule.reason)
-            case _:
-                text = (tongue.injected if rule.category == "injection" else tongue.refuse).format(reason=rule.reason)
+        text = self._words(rule.verdict, rule.category, rule.reason, matter)
         return Verdict(rule.verdict, rule.name, rule.category, rule.reason, rule.severity, text)
+
+    def _words(self, ruling: Ruling, category: str, reason: str, matter: Matter, *, doubted: bool = False) -> str:
+        """What stands in the place of what was judged."""
+        tongue = self._rules.tongue(matter.text)
+        match ruling:
+            case Ruling.TRANSFORM:
+                return tongue.withheld if matter.about == "answer" else matter.text
+            case Ruling.SUPPORT:
+                return self._support or tongue.support
+            case Ruling.ASK:
+                known = not doubted or category == "irreversible"
+                return (tongue.ask if known else tongue.doubt or tongue.ask).format(reason=reason)
+            case _:
+                return (tongue.injected if category == "injection" else tongue.refuse).format(reason=reason)

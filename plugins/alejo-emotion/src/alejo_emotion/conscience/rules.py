@@ -53,12 +53,14 @@ class Tongue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     injected: str
     ask: str
     withheld: str
+    doubt: str = ""
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     words: dict[str, str]
     rule: list[Rule]
     languages: Annotated[dict[str, Tongue], msgspec.Meta(min_length=1)]
+    learned: dict[str, str] = {}
 
 
 class _Patterns:
@@ -89,6 +91,7 @@ class Rules:
         try:
             file = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
             self.rules: tuple[Rule, ...] = tuple(file.rule)
+            self.learned = file.learned
             self.languages = list(file.languages.values())
             self._signs = [frozenset(_words(each.words)) for each in self.languages]
             self._yes = frozenset(_plain(yes) for each in self.languages for yes in each.yes.split(","))
@@ -96,6 +99,7 @@ class Rules:
             self._sparing = [_Patterns(rule.unless, file.words) for rule in file.rule]
             for each in self.languages:
                 each.ask.format(reason="")
+                each.doubt.format(reason="")
                 each.refuse.format(reason="")
                 each.injected.format(reason="")
         except (OSError, ValueError, KeyError, IndexError, re2.error) as error:
