@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -52,6 +53,17 @@ class Answer:
 def desk() -> ListDesk:
     """An empty desk that offers the brain's own commands and one more."""
     return ListDesk(*COMMANDS, Dice())
+
+
+@pytest.fixture
+def run(desk: ListDesk) -> Callable[..., Awaitable[str]]:
+    """Runs a command at this desk with arguments by their names; `said` is what the user said, `fields` the turn's."""
+
+    async def running(command: str, said: str = "…", fields: dict[str, Any] | None = None, /, **arguments: str) -> str:
+        desk.turn = turn(said, desk, preferences=desk.preferences, **(fields or {}))
+        return await desk.run(command, msgspec.json.encode(arguments).decode())
+
+    return running
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The six commands, through the brain as a user says them."""
+"""The commands, through the brain as a user says them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ async def test_remember_keeps_the_words(desk: Any, say: Any) -> None:
     assert [(memory.text, memory.kind, memory.message_id) for memory in desk.kept] == [
         ("My dog is called Luna", "note", "now")
     ]
-    assert desk.ran == [("remember", "my dog is called Luna")]
+    assert desk.ran == [("remember", '{"text":"my dog is called Luna"}')]
 
 
 async def test_what_was_remembered_answers_the_next_question(desk: Any, say: Any) -> None:
@@ -87,7 +87,7 @@ async def test_list_names_the_newest(desk: Any, say: Any) -> None:
 
 
 async def test_help_names_every_command(desk: Any, say: Any) -> None:
-    """Help lists the six and those of other plugins, one line each way."""
+    """Help lists the brain's own and those of other plugins, one line each way."""
     answer = await say("what can you do?")
     for usage in (
         "remember that",
@@ -95,7 +95,8 @@ async def test_help_names_every_command(desk: Any, say: Any) -> None:
         "forget that",
         "list memories",
         "help (",
-        "what time is it?",
+        "remind me",
+        "what day is in 45 days?",
         "dice 2d6 (Rolls dice)",
     ):
         assert usage in answer

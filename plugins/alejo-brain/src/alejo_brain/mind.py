@@ -10,6 +10,7 @@ from alejo.types import Appraisal
 
 from .answering import reply
 from .choosing import RELATED, told
+from .commands import whole
 from .phrases import quoted, sentence, source, when
 from .reading import Call, asks, call, courtesy, tells
 from .words import bare
@@ -71,8 +72,10 @@ class Mind:
 
 
 async def _run(wanted: Call, turn: Turn) -> str:
+    spec = next((spec for spec in turn.commands if spec.name == wanted.name), None)
+    arguments = whole(spec, wanted.arguments) if spec is not None else wanted.arguments
     try:
-        return await turn.desk.run(wanted.name, wanted.arguments)
+        return await turn.desk.run(wanted.name, arguments)
     except NotFound:
         return f"I know no command {wanted.name}; say help to see those I know."
     except PluginFailed:

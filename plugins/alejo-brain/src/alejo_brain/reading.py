@@ -39,7 +39,7 @@ _SPOKEN: tuple[tuple[str, re.Pattern[str]], ...] = (
         _pattern(r"(?:help(?:\s+me)?|what\s+(?:can|do)\s+you\s+do|what\s+commands\b.*|how\s+do\s+you\s+work)" + _END),
     ),
     (
-        "time",
+        "date",
         _pattern(
             r"(?:(?:tell\s+me\s+)?what(?:'?s|\s+is)?\s+(?:the\s+)?(?:current\s+)?(?:time|date|day)"
             r"(?:\s+(?:is\s+it|it\s+is|is\s+today))?(?:\s+(?:now|today))?|what(?:'?s|\s+is)\s+today(?:'?s\s+date)?|time|date)"
@@ -87,7 +87,7 @@ _SPOKEN: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
 )
 _FIRST = re.compile(r"(?P<slash>/?)(?P<name>[A-Za-z][\w-]*)(?:\s(?P<rest>.*))?$", re.DOTALL)
-_ALIASES = {"memories": "list", "note": "remember", "search": "recall", "date": "time"}
+_ALIASES = {"memories": "list", "note": "remember", "search": "recall", "time": "date"}
 # "Weather was lovely" tells something of the weather; "weather Bonn" wants the command.
 _TELLING = frozenset(
     {

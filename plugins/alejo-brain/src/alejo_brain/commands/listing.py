@@ -1,0 +1,63 @@
+"""Lists of what there is."""
+
+from __future__ import annotations
+
+from alejo.roles import Turn
+
+from ..phrases import numbered
+from .describing import described, given
+from .memories import SEEN, told
+from .person import preferences
+from .remind import agenda
+from .replies import Voice
+
+LISTED = 10
+_KINDS = ("memories", "facts", "sessions", "preferences", "reminders")
+
+
+class List:
+    """Names what there is of a kind."""
+
+    spec = described(
+        "list",
+        "lists memories, facts, sessions, preferences or reminders",
+        "list memories",
+        ("list {kind}", "show me my {kind}", "show all {kind}"),
+        kind={"type": "string", "enum": list(_KINDS), "description": "What to list; memories if it is left out."},
+    )
+
+    async def run(self, arguments: str, turn: Turn) -> str:
+        """Up to ten of them, and how many more there are."""
+        voice = Voice(turn)
+        match given(arguments).get("kind", "memories"):
+            case "facts":
+                return await _facts(turn, voice)
+            case "sessions":
+                return await _sessions(turn, voice)
+            case "preferences":
+                listed = preferences(turn.preferences)
+                return voice.say("preferences", listed="; ".join(listed)) if listed else voice.say("preferences_none")
+            case "reminders":
+                found = await turn.desk.reminders()
+                if not found:
+                    return voice.say("reminders_none")
+                return voice.say("reminders", listed=numbered(agenda(found, voice)))
+        newest = told(await turn.desk.memories(SEEN), turn)
+        if not newest:
+            return voice.say("list_none")
+        return voice.say("listed", **voice.more([voice.dated(memory) for memory in newest], LISTED))
+
+
+async def _facts(turn: Turn, voice: Voice) -> str:
+    found = told(await turn.desk.facts(SEEN), turn)
+    if not found:
+        return voice.say("facts_none")
+    return voice.say("facts", **voice.more([voice.dated(memory) for memory in found], LISTED))
+
+
+async def _sessions(turn: Turn, voice: Voice) -> str:
+    found = [
+        voice.say("session", date=voice.day(voice.local(each.created_at)), count=each.message_count)
+        for each in await turn.desk.sessions(SEEN)
+    ]
+    return voice.say("sessions", **voice.more(found, LISTED))
