@@ -35,6 +35,7 @@ MODULES = {
     "learn": "learn",
     "learning": "learning",
     "memories": "memories",
+    "mood": "mood",
     "plugins": "plugins",
     "preferences": "preferences",
     "reflect": "reflecting",

@@ -10,6 +10,7 @@ from alejo.errors import InvalidArgument
 from alejo.types import Page, Session
 
 from . import output, why
+from .mood import picture
 from .talk import Talk
 
 Show = Callable[[str], None]
@@ -124,6 +125,11 @@ async def _jobs(talk: Talk, _: str, show: Show) -> None:
         show(f"  {job.from_seq}-{job.to_seq}  {job.state.name.lower()}  {job.id}")
 
 
+async def _mood(talk: Talk, _: str, show: Show) -> None:
+    for line in picture(await talk.link.client.moods.get()):
+        show(line)
+
+
 async def _quit(_: Talk, __: str, ___: Show) -> None:
     raise Quit
 
@@ -152,6 +158,7 @@ COMMANDS = {
     "memories": Slash("/memories [WORDS]", "Lists the newest memories, or those that match.", _memories),
     "facts": Slash("/facts [NAME]", "Lists the newest facts, or those about somebody.", _facts),
     "jobs": Slash("/jobs", "Shows what of this session is still to be worked through.", _jobs),
+    "mood": Slash("/mood", "Shows how you feel, as far as it is kept, and what that rests on.", _mood),
     "forget": Slash("/forget NUMBER…", "Forgets memories of the last list and redacts their messages.", _forget),
     "session": Slash("/session [show | list | switch NUMBER | new]", "Shows or changes the session.", _session),
     "quit": Slash("/quit", "Leaves.", _quit),

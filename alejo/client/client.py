@@ -43,6 +43,7 @@ from alejo.v1 import (
     admin_pb2_grpc,
     chat_pb2,
     chat_pb2_grpc,
+    emotion_pb2_grpc,
     facts_pb2,
     facts_pb2_grpc,
     jobs_pb2,
@@ -63,6 +64,7 @@ from alejo.v1 import (
 from alejo.wire import jobs, lessons, read, write
 
 from .errors import error_of, failure
+from .moods import Moods
 from .reminders import Reminders
 from .requests import chat, new_request_id
 from .talk import Talk
@@ -87,7 +89,7 @@ _FIRST, _TEN, _ANY = Page(), Page(10), Filter()
 class Client:
     """The calls of one server for one user. Every method raises the errors of `alejo.errors`.
 
-    `reminders` has those about reminders.
+    `reminders` has those about reminders, `moods` those about how the user feels.
     """
 
     def __init__(self, channel: grpc.aio.Channel, target: str, metadata: Sequence[tuple[str, str]], timeout: float):
@@ -99,6 +101,7 @@ class Client:
         self._memory = memory_pb2_grpc.MemoryServiceStub(channel)
         self._ownership = ownership_pb2_grpc.OwnershipServiceStub(channel)
         self._facts = facts_pb2_grpc.FactsServiceStub(channel)
+        self.moods = Moods(self._call, emotion_pb2_grpc.EmotionServiceStub(channel))
         self.reminders = Reminders(self._call, reminders_pb2_grpc.RemindersServiceStub(channel), target, self._metadata)
         self._jobs = jobs_pb2_grpc.JobsServiceStub(channel)
         self._learning = learning_pb2_grpc.LearningServiceStub(channel)

@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from alejo.v1 import (
     admin_pb2,
     chat_pb2,
+    emotion_pb2,
     facts_pb2,
     jobs_pb2,
     learning_pb2,
@@ -83,6 +84,15 @@ ACCESS = {
     "alejo.v1.SessionsService/UpdateSession": Access.BOTH,
     "alejo.v1.SessionsService/DeleteSession": Access.WRITE,
     "alejo.v1.SessionsService/ListMessages": Access.READ,
+    "alejo.v1.EmotionService/GetMood": Access.READ,
+    "alejo.v1.EmotionService/GetTrajectory": Access.READ,
+    "alejo.v1.EmotionService/GetRelationship": Access.READ,
+    # Both answer with how things stand.
+    "alejo.v1.EmotionService/CorrectMood": Access.BOTH,
+    "alejo.v1.EmotionService/UpdateRelationship": Access.BOTH,
+    # Each tells whether something was there.
+    "alejo.v1.EmotionService/ForgetTrigger": Access.BOTH,
+    "alejo.v1.EmotionService/ResetEmotions": Access.BOTH,
     "alejo.v1.RemindersService/CreateReminder": Access.WRITE,
     "alejo.v1.RemindersService/ListReminders": Access.READ,
     "alejo.v1.RemindersService/WatchReminders": Access.READ,
@@ -140,6 +150,7 @@ OWN = (
     facts_pb2,
     sessions_pb2,
     reminders_pb2,
+    emotion_pb2,
     jobs_pb2,
     learning_pb2,
     ownership_pb2,

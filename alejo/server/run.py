@@ -34,6 +34,7 @@ from .learning import LearningCalls
 from .limits import Limits
 from .memory import MemoryCalls
 from .methods import HEALTH, OWN_SERVICES, REFLECTION, Method, methods
+from .moods import MoodsCalls
 from .ownership import OwnershipCalls
 from .plugins import PluginsCalls
 from .reflection import Reflection
@@ -356,6 +357,7 @@ def services(assistant: Assistant) -> dict[str, object]:
         "alejo.v1.OwnershipService": OwnershipCalls(assistant),
         "alejo.v1.FactsService": FactsCalls(assistant.facts),
         "alejo.v1.SessionsService": SessionsCalls(assistant.sessions),
+        "alejo.v1.EmotionService": MoodsCalls(assistant.moods),
         "alejo.v1.RemindersService": RemindersCalls(assistant.reminders),
         "alejo.v1.LearningService": LearningCalls(assistant.learning),
         "alejo.v1.JobsService": JobsCalls(assistant.reflection, assistant.clock),

@@ -466,6 +466,18 @@ TABLE: dict[str, Rules] = {
     "WatchRemindersRequest": Rules({}),
     "AcknowledgeReminderRequest": Rules({"reminder_id": identifier, "due_at": moment}, required=("reminder_id",)),
     "DismissReminderRequest": Rules({"reminder_id": identifier}, required=("reminder_id",)),
+    # emotions
+    "GetMoodRequest": Rules({}),
+    "GetTrajectoryRequest": Rules({}),
+    "GetRelationshipRequest": Rules({}),
+    "CorrectMoodRequest": Rules(
+        {"request_id": _REQUEST_ID, "valence": number(-1, 1), "arousal": number(0, 1)}, either=("valence", "arousal")
+    ),
+    "UpdateRelationshipRequest": Rules(
+        {"request_id": _REQUEST_ID, "trust": number(0, 1), "familiarity": number(0, 1)}, either=("trust", "familiarity")
+    ),
+    "ForgetTriggerRequest": Rules({"request_id": _REQUEST_ID, "topic": text(64)}, required=("topic",)),
+    "ResetEmotionsRequest": Rules({"request_id": _REQUEST_ID}),
     # jobs
     "ListJobsRequest": Rules(_PAGE | _KIND | {"states": items(32, _JOB_STATE), "session_id": identifier}),
     "GetJobRequest": Rules({"job_id": identifier}, required=("job_id",)),

@@ -56,6 +56,7 @@ CALLS = {
     "memories history": ["0" * 32],
     "memories list": [],
     "memories tidy": [],
+    "mood": [],
     "plugins check": ["{}"],
     "plugins disable": ["vision"],
     "plugins enable": ["vision"],
@@ -114,7 +115,7 @@ MAKING |= {"compact", "erase", "export", "forget", "memories history", "memories
 MAKING |= {"jobs discard", "jobs list", "jobs pause", "jobs requeue", "jobs resume", "jobs show", "jobs status"}
 MAKING |= {"jobs watch", "facts add", "facts around", "facts correct", "facts list", "facts restore"}
 MAKING |= {"feedback", "learn", "learning export", "learning log", "learning stats"}
-MAKING |= {"why"}
+MAKING |= {"mood", "why"}
 MAKING |= {"reminders dismiss", "reminders list"}
 MAKING |= {"learning weights list", "learning weights rollback"}
 SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]

@@ -18,6 +18,7 @@ from alejo.server.methods import Access, Method, methods
 from alejo.v1 import (
     admin_pb2,
     chat_pb2,
+    emotion_pb2,
     facts_pb2,
     jobs_pb2,
     learning_pb2,
@@ -123,6 +124,13 @@ ROWS = {
     "SessionsService/ListMessages": Row(
         lambda ana: sessions_pb2.ListMessagesRequest(session_id=ana.session), Code.NOT_FOUND
     ),
+    "EmotionService/GetMood": Row(lambda _: emotion_pb2.GetMoodRequest()),
+    "EmotionService/GetTrajectory": Row(lambda _: emotion_pb2.GetTrajectoryRequest()),
+    "EmotionService/GetRelationship": Row(lambda _: emotion_pb2.GetRelationshipRequest()),
+    "EmotionService/CorrectMood": Row(lambda _: emotion_pb2.CorrectMoodRequest(valence=0.5)),
+    "EmotionService/UpdateRelationship": Row(lambda _: emotion_pb2.UpdateRelationshipRequest(trust=0.5)),
+    "EmotionService/ForgetTrigger": Row(lambda _: emotion_pb2.ForgetTriggerRequest(topic=CANARY)),
+    "EmotionService/ResetEmotions": Row(lambda _: emotion_pb2.ResetEmotionsRequest()),
     "RemindersService/CreateReminder": Row(lambda _: reminders_pb2.CreateReminderRequest(text="tea", due_at=LATER)),
     "RemindersService/ListReminders": Row(
         lambda ana: reminders_pb2.ListRemindersRequest(page_size=1, page_token=ana.reminders)

@@ -13,26 +13,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alejo.errors import InvalidArgument
+from alejo.server.methods import OWN
 from alejo.v1 import (
     admin_pb2,
     chat_pb2,
     facts_pb2,
     jobs_pb2,
-    learning_pb2,
     memory_pb2,
-    ownership_pb2,
     plugins_pb2,
     sessions_pb2,
     types_pb2,
 )
 from alejo.wire import rules
 
-FILES = (chat_pb2, memory_pb2, facts_pb2, sessions_pb2, jobs_pb2, learning_pb2, ownership_pb2, plugins_pb2, admin_pb2)
 ID = "0123456789abcdef" * 2
 
 
 def requests() -> Iterator[Descriptor]:
-    for file in FILES:
+    for file in OWN:
         for service in file.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
                 yield method.input_type
