@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import msgspec
 
 from alejo.errors import InvalidArgument, PluginFailed
-from alejo.plugins import PluginHost, Slot
+from alejo.plugins import PluginHost, Slot, spoken
 from alejo.types import CommandSpec, Degraded, Matter, Replacement, Ruling, Verdict
 
 SEGMENT = 200  # characters
@@ -47,9 +47,8 @@ class Review:
 
     async def command(self, spec: CommandSpec, arguments: str) -> Verdict:
         """What is to become of a command before it runs."""
-        return await self._judge(
-            Matter("command", f"/{spec.name} {arguments}", "user", spec.name, spec.effects, confirmed=self.confirmed)
-        )
+        said = f"/{spec.name} {spoken(spec, arguments)}".rstrip()
+        return await self._judge(Matter("command", said, "user", spec.name, spec.effects, confirmed=self.confirmed))
 
     async def answer(self, pieces: AsyncIterator[str]) -> AsyncGenerator[str | Replacement, None]:
         """The answer as it may be given out; a Replacement ends it, and stands for all of it."""

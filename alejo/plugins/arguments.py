@@ -43,6 +43,21 @@ def check_arguments(spec: CommandSpec, text: str) -> str:
     return text
 
 
+def spoken(spec: CommandSpec, text: str) -> str:
+    """The arguments as a person would type them: of a JSON object its values, one behind the other."""
+    if not spec.schema:
+        return text
+    words: list[str] = []
+    waiting: list[Any] = [msgspec.json.decode(text)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            waiting += reversed(list(value.values()) if isinstance(value, dict) else value)
+        elif value is not None:
+            words.append(str(value))
+    return " ".join(words)
+
+
 def check_schema(spec: CommandSpec) -> None:
     """Raises Refusal when a spec's schema is not one of an object, or its phrases do not fit it."""
     names = None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alejo import testing
 from alejo.errors import InvalidArgument
 from alejo.hooks import hookimpl
-from alejo.plugins import check_arguments
+from alejo.plugins import check_arguments, spoken
 from alejo.plugins.arguments import check_schema
 from alejo.plugins.states import Refusal
 from alejo.roles import Command, Turn
@@ -140,3 +140,10 @@ async def test_a_plugin_with_a_wrong_schema_is_rejected() -> None:
     async with testing.host(Odd) as host:
         assert host.status().state is PluginState.REJECTED
         assert host.status().reason.startswith("The schema of the command odd is none: properties: ")
+
+
+def test_arguments_are_judged_as_they_would_be_typed() -> None:
+    """Of an object the values are told in their order, without JSON around them; words as they are."""
+    given = {"text": "burn it", "count": 2, "colours": ["red", "blue"], "day": None}
+    assert spoken(PAINT, json.dumps(given)) == "burn it 2 red blue"
+    assert spoken(CommandSpec("say", "Says it."), '{"a": 1}') == '{"a": 1}'
