@@ -404,20 +404,21 @@ class StaticEmbedder:
 
 @final
 class TokenNet:
-    """A network over the rows of a table: a convolution of width 3, then the greatest and the mean of each channel.
+    """A network over the rows of a table: convolutions of width 3, then the greatest and the mean of each channel.
 
     Trained elsewhere, on that very table. The same scores on every machine; many threads may use one.
     """
 
     def __new__(
-        cls, table: StaticEmbedder, *, kernel: bytes, scales: bytes, biases: bytes, heads: bytes, offsets: bytes
+        cls, table: StaticEmbedder, layers: Sequence[tuple[bytes, bytes, bytes]], heads: bytes, offsets: bytes
     ) -> TokenNet:
-        """The network of such numbers, all float32 but the kernel.
+        """The network of such layers, the lowest first, each a kernel (int8), its scales and its biases (float32).
 
-        `kernel`: int8, a row of the table's dimensions for each channel of what a token adds to the next one, then to
-        itself, then to the one before; `scales` has a factor for each of these rows, `biases` a number for each
-        channel. `heads`: a row of classes for the greatest of each channel, then for the mean of each; `offsets` has a
-        number for each class. Raises InvalidValue if they do not fit each other or the table, or one is not finite.
+        A kernel has a row for each channel of what a token adds to the next one, then to itself, then to the one
+        before, as wide as the table or as the layer below has channels; `scales` has a factor for each row, `biases` a
+        number for each channel. What is below 0 goes on as 0. `heads`, float32: of each layer a row of classes for the
+        greatest of each channel, then for the mean of each; `offsets` has a number for each class. Raises InvalidValue
+        if they do not fit each other or the table, or one is not finite.
         """
 
     def scores(self, text: str) -> list[float]:

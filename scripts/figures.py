@@ -209,13 +209,18 @@ def plain(*files: str) -> Callable[[Path], str]:
             "|---|---|---|---|---|---|---|",
         ]
         lines += [
-            f"| {one['bench']} | {one['case']} | {one['metric']} | **{_digits(one['value'])}** | {_spread(one)} "
+            f"| {one['bench']} | {_of(one)} | {one['metric']} | **{_digits(one['value'])}** | {_spread(one)} "
             f"| {one['unit']} | {one['n']:,} |"
             for one in found
         ]
         return "\n".join(lines)
 
     return table
+
+
+def _of(row: Row) -> str:
+    """The case, and whose it is if not ours."""
+    return str(row["case"]) if row["system"] == "alejo" else f"{row['case']}, {row['system']}"
 
 
 def _spread(row: Row) -> str:

@@ -2,6 +2,8 @@
 //!
 //! Each has a kernel for AVX-512 and one for AVX2, chosen at run time; all equal the plain one to the bit.
 
+use crate::lines::Lines;
+
 /// The dot product of two vectors of one length, summed in 64 lanes and these by halves: the same on every machine.
 pub(crate) fn dot(one: &[f32], other: &[f32]) -> f32 {
     #[cfg(target_arch = "x86_64")]
@@ -71,6 +73,13 @@ impl ByteDot {
         Self::Plain
     }
 
+    fn is_vnni(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self, Self::Vnni);
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
     /// The products of rows that follow each other.
     pub(crate) fn each(self, rows: &[u8], query: &[i8], products: &mut [i32]) {
         match self {
@@ -94,6 +103,62 @@ impl ByteDot {
             // SAFETY: as above.
             Self::Avx2 => unsafe { x86::avx2(row, query) },
             Self::Plain => row.iter().zip(query).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum(),
+        }
+    }
+}
+
+/// Rows of bytes that are multiplied by many queries, laid out so that no product has to be summed by itself.
+pub(crate) struct Matrix {
+    dot: ByteDot,
+    /// [`ABREAST`] rows in each; for VNNI four bytes of each of them, then the next four.
+    blocks: Lines<u8, BLOCK>,
+    width: usize,
+}
+
+/// Rows of a matrix are multiplied this many at a time: of some hundred bytes they stay in the nearest cache meanwhile.
+const ABREAST: usize = 128;
+
+impl Matrix {
+    /// The matrix of rows of `width` bytes, a multiple of [`BLOCK`]; filled up by rows of 0 to a multiple of [`ABREAST`].
+    pub(crate) fn of(rows: &[u8], width: usize) -> Self {
+        let dot = ByteDot::detect();
+        let mut blocks = Lines::new(ABREAST * width);
+        for rows in rows.chunks(ABREAST * width) {
+            let block = blocks.push(0);
+            for (row, bytes) in rows.chunks_exact(width).enumerate() {
+                for (at, bytes) in bytes.as_chunks::<4>().0.iter().enumerate() {
+                    let place = if dot.is_vnni() { at * ABREAST + row } else { row * width / 4 + at };
+                    block[4 * place..][..4].copy_from_slice(bytes);
+                }
+            }
+        }
+        Self { dot, blocks, width }
+    }
+
+    /// How many rows it has, those that fill it up included.
+    pub(crate) fn rows(&self) -> usize {
+        self.blocks.len() * ABREAST
+    }
+
+    /// How wide a row is.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The products of all rows with the first query, then with the next.
+    pub(crate) fn times(&self, queries: &[i8], products: &mut [i32]) {
+        for at in 0..self.blocks.len() {
+            let block = self.blocks.row(at);
+            let each = queries.chunks_exact(self.width).zip(products.chunks_exact_mut(self.rows()));
+            for (query, products) in each {
+                let products = &mut products.as_chunks_mut().0[at];
+                match self.dot {
+                    #[cfg(target_arch = "x86_64")]
+                    // SAFETY: only `detect` makes this value, and only where the processor has the features.
+                    ByteDot::Vnni => unsafe { x86::abreast_vnni(block, query, products) },
+                    dot => dot.each(block, query, products),
+                }
+            }
         }
     }
 }
@@ -130,7 +195,7 @@ pub(crate) fn fetch<T>(row: &[T]) {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{BLOCK, add_plain, dot_plain};
+    use super::{ABREAST, BLOCK, add_plain, dot_plain};
 
     #[target_feature(enable = "avx2")]
     pub(super) fn add_avx2(sum: &mut [f32], row: &[u8], zero: u8, scale: f32) {
@@ -171,6 +236,24 @@ mod x86 {
         }
         for (row, product) in rows.chunks_exact(width).zip(products).skip(4 * fours) {
             *product = vnni(row, query);
+        }
+    }
+
+    /// A block of a `Matrix`.
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    pub(super) fn abreast_vnni(block: &[u8], query: &[i8], products: &mut [i32; ABREAST]) {
+        const LINES: usize = 4 * ABREAST / BLOCK;
+        let mut sums = [_mm512_setzero_si512(); LINES];
+        let lines = block.as_chunks::<BLOCK>().0.as_chunks::<LINES>().0;
+        for (four, lines) in query.as_chunks::<4>().0.iter().zip(lines) {
+            let four = _mm512_set1_epi32(i32::from_ne_bytes(four.map(i8::cast_unsigned)));
+            for (sum, line) in sums.iter_mut().zip(lines) {
+                *sum = _mm512_dpbusd_epi32(*sum, load(line), four);
+            }
+        }
+        for (sum, products) in sums.iter().zip(products.as_chunks_mut::<16>().0) {
+            // SAFETY: sixteen numbers are 64 bytes, and the store asks for no alignment.
+            unsafe { _mm512_storeu_si512(products.as_mut_ptr().cast(), *sum) };
         }
     }
 
@@ -248,6 +331,21 @@ mod tests {
             ByteDot::detect().each(&rows, &query, &mut products);
             let plain: Vec<i32> = rows.chunks_exact(query.len()).map(|row| ByteDot::Plain.of(row, &query)).collect();
             prop_assert_eq!(products, plain);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_matrix_has_the_products_of_its_rows(rows in prop::collection::vec(any::<[u8; 32]>(), 0..200), query in any::<[i8; 32]>()) {
+            let rows: Vec<u8> = rows.iter().flat_map(|row| row.repeat(2 * BLOCK / row.len())).collect();
+            let query = query.repeat(2 * BLOCK / query.len());
+            let matrix = Matrix::of(&rows, query.len());
+            let mut products = vec![0; 2 * matrix.rows()];
+            matrix.times(&query.repeat(2), &mut products);
+            for (at, row) in rows.chunks_exact(query.len()).enumerate() {
+                prop_assert_eq!(products[at], ByteDot::Plain.of(row, &query));
+                prop_assert_eq!(products[matrix.rows() + at], products[at]);
+            }
         }
     }
 

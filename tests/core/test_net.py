@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alejo import TokenNet, shipped_table
 from alejo._core import InvalidValue
 
-CHANNELS, CLASSES = 5, 3
+CHANNELS, CLASSES = (5, 4), 3
 TABLE = shipped_table()
 
 
@@ -20,19 +20,15 @@ def floats(count: int, step: float = 1.0) -> bytes:
     return array("f", [step * ((7 * number) % 11 - 5) for number in range(count)]).tobytes()
 
 
-def weights(**changed: bytes) -> dict[str, bytes]:
-    kernel = bytes(number * 37 % 256 for number in range(3 * CHANNELS * TABLE.dimensions))
-    right = {
-        "kernel": kernel,
-        "scales": floats(3 * CHANNELS, 0.01),
-        "biases": floats(CHANNELS),
-        "heads": floats(2 * CHANNELS * CLASSES, 0.1),
-        "offsets": array("f", [0.5, 0.0, -0.5]).tobytes(),
-    }
-    return {**right, **changed}
+def layer(width: int, channels: int) -> tuple[bytes, bytes, bytes]:
+    kernel = bytes(number * 37 % 256 for number in range(3 * channels * width))
+    return kernel, floats(3 * channels, 0.01), floats(channels)
 
 
-NET = TokenNet(TABLE, **weights())
+LAYERS = [layer(TABLE.dimensions, CHANNELS[0]), layer(CHANNELS[0], CHANNELS[1])]
+HEADS = floats(2 * sum(CHANNELS) * CLASSES, 0.1)
+OFFSETS = array("f", [0.5, 0.0, -0.5]).tobytes()
+NET = TokenNet(TABLE, LAYERS, HEADS, OFFSETS)
 
 
 @given(st.text(max_size=80))
@@ -52,17 +48,21 @@ def test_the_order_of_words_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("layers", "heads", "offsets"),
     [
-        {"kernel": b"\0"},
-        {"scales": floats(1)},
-        {"biases": b"\0\0\0"},
-        {"heads": floats(1)},
-        {"offsets": b""},
-        {"offsets": array("f", [float("nan")] * CLASSES).tobytes()},
+        ([], b"", OFFSETS),
+        (LAYERS[:1], HEADS, OFFSETS),
+        (LAYERS[1:], HEADS, OFFSETS),
+        ([(b"\0", *LAYERS[0][1:]), LAYERS[1]], HEADS, OFFSETS),
+        ([LAYERS[0], (*LAYERS[1][:2], b"\0\0\0")], HEADS, OFFSETS),
+        (LAYERS, HEADS[4:], OFFSETS),
+        (LAYERS, HEADS, b""),
+        (LAYERS, HEADS, array("f", [float("nan")] * CLASSES).tobytes()),
     ],
 )
-def test_weights_that_do_not_fit_are_refused(wrong: dict[str, bytes]) -> None:
+def test_weights_that_do_not_fit_are_refused(
+    layers: list[tuple[bytes, bytes, bytes]], heads: bytes, offsets: bytes
+) -> None:
     """Whatever number is missing, too many, or none."""
     with pytest.raises(InvalidValue):
-        TokenNet(TABLE, **weights(**wrong))
+        TokenNet(TABLE, layers, heads, offsets)

@@ -2,17 +2,20 @@
 
     macro_f1     the mean F1 of 28 labels, of Ekman's 7 groups, of 4 sentiments; in its interval lie 95 of 100 resamples
     micro_f1     the F1 of all labels together
-    texts_s      texts per second and core
+    texts_s      texts per second and core, of all labels
     appraise_us  one appraisal of a text of 20 words, words that carried it included, in µs
     size_mb      the weights as they ship
 
-Published on the test split: BERT-base, 430 MB: 46 / 64 / 69 (the data's paper) and 50.3 / 62.4 / 70.1 (its best known
-reimplementation).
+Beside them stands what is published of BERT-base on the test split: by the data's paper (D. Demszky et al., ACL 2020,
+tables 4 to 6), and by its best known reimplementation (github.com/monologg/GoEmotions-pytorch); and with `--peers` what
+VADER (C. Hutto and E. Gilbert, ICWSM 2014) makes of the same file: positive from a compound of 0.05 on, negative from
+-0.05 down, neutral between; it knows no ambiguous texts.
 """
 
 from __future__ import annotations
 
 import asyncio
+from importlib.metadata import version
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -26,12 +29,18 @@ from numpy.typing import NDArray
 
 from alejo import __version__
 
-from . import goemotions
-from .goemotions import GROUPS
+from . import goemotions, peers
+from .goemotions import GROUPS, SENTIMENT, of_groups
 from .report import Row, figures, row
 
 __all__ = ["run"]
 
+_OURS = "alejo", __version__
+_PUBLISHED = {
+    ("BERT-base (paper)", "2020"): (0.46, 0.64, 0.69),
+    ("BERT-base (reimplemented)", "2020"): (0.503, 0.624, 0.701),
+}
+_LEAST = 0.05  # the compound that its makers have for a sentiment
 _DRAWS = 1000
 _TWENTY = "I really did not expect that at all , but thank you so much for coming to my birthday party yesterday !"
 _TIMES = 2000
@@ -50,15 +59,19 @@ def run(options: Any) -> list[Row]:
     probabilities = [known.probabilities(text) for text in texts]
     speed = len(texts) / (process_time() - began)
     cases = {"28": (np.array(probabilities) >= np.array(known.thresholds), labels)}
+    evidence = [known.evidence(text) for text in texts]
     for case, groups in GROUPS.items():
         named = known.groups[case]
-        scores = np.array([known.grouped(each, named) for each in probabilities])
-        truth = np.stack([labels[:, list(members)].any(axis=1) for members in groups.values()], axis=1)
-        cases[case] = scores >= np.array([group.threshold for group in named]), truth
-    rows = [each for case, (found, truth) in cases.items() for each in _quality(case, found, truth)]
+        scores = np.array([known.grouped(each, named) for each in evidence])
+        found = scores >= np.array([group.threshold for group in named])
+        cases[case] = found, of_groups(labels, groups.values())
+    rows = [each for case, (found, truth) in cases.items() for each in _quality(_OURS, case, found, truth)]
+    if options.peers:
+        rows += _vader(texts, cases["sentiment"][1])
     size = (Path(alejo_emotion.__file__).parent / WEIGHTS).stat().st_size / 1e6
     return [
         *rows,
+        *_published(),
         row("emotion", "all", "alejo", __version__, "texts_s", "1/s", [speed]),
         row("emotion", "all", "alejo", __version__, "appraise_us", "µs", asyncio.run(_appraise())),
         row("emotion", "all", "alejo", __version__, "size_mb", "MB", [size]),
@@ -70,7 +83,7 @@ def _f1(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float6
     return both / np.maximum(1, found.sum(axis=0) + truth.sum(axis=0))  # type: ignore[no-any-return]
 
 
-def _quality(case: str, found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> list[Row]:
+def _quality(system: tuple[str, str], case: str, found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> list[Row]:
     chance = np.random.default_rng(1)
     drawn = [chance.integers(0, len(truth), len(truth)) for _ in range(_DRAWS)]
     resampled = [_f1(found[rows], truth[rows]).mean() for rows in drawn]
@@ -78,9 +91,35 @@ def _quality(case: str, found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> l
     macro = float(_f1(found, truth).mean()), float(low), float(high)
     micro = float(_f1(found.reshape(-1, 1), truth.reshape(-1, 1))[0])
     return [
-        figures("emotion", case, "alejo", __version__, "macro_f1", "share", macro, len(truth)),
-        row("emotion", case, "alejo", __version__, "micro_f1", "share", [micro]),
+        figures("emotion", case, *system, "macro_f1", "share", macro, len(truth)),
+        row("emotion", case, *system, "micro_f1", "share", [micro]),
     ]
+
+
+def _published() -> list[Row]:
+    """What others tell of themselves; it is not measured here."""
+    return [
+        row("emotion", case, system, year, "macro_f1", "share", [value])
+        for (system, year), values in _PUBLISHED.items()
+        for case, value in zip(("28", "ekman", "sentiment"), values, strict=True)
+    ]
+
+
+def _vader(texts: list[str], truth: NDArray[np.bool_]) -> list[Row]:
+    """The sentiment that VADER finds."""
+    peers.attach("emotion")
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # noqa: PLC0415 - a peer
+
+    analyzer = SentimentIntensityAnalyzer()
+    system = "vaderSentiment", version("vaderSentiment")
+    began = process_time()
+    compounds = np.array([analyzer.polarity_scores(text)["compound"] for text in texts])
+    speed = len(texts) / (process_time() - began)
+    named = {"positive": compounds >= _LEAST, "negative": compounds <= -_LEAST, "neutral": np.abs(compounds) < _LEAST}
+    none = np.zeros(len(texts), bool)
+    found = np.stack([named.get(sentiment, none) for sentiment in SENTIMENT], axis=1)
+    speeds = row("emotion", "all", *system, "texts_s", "1/s", [speed])
+    return [*_quality(system, "sentiment", found, truth), speeds]
 
 
 async def _appraise() -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -33,6 +34,13 @@ GROUPS = {
     case: {name: tuple(LABELS.index(label) for label in labels.split()) for name, labels in groups.items()}
     for case, groups in (("ekman", EKMAN), ("sentiment", SENTIMENT))
 }
+# The labels of each group that has several, each once.
+WHOLES = tuple(dict.fromkeys(labels for groups in GROUPS.values() for labels in groups.values() if len(labels) > 1))
+
+
+def of_groups(labels: NDArray[np.bool_], groups: Iterable[tuple[int, ...]]) -> NDArray[np.bool_]:
+    """Which texts have one of the labels of each group."""
+    return np.stack([labels[:, list(members)].any(axis=1) for members in groups], axis=1)
 
 
 def read(path: Path) -> tuple[list[str], NDArray[np.bool_]]:

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::PyBytes;
 
-use crate::embed::net::{Net, Weights};
+use crate::embed::net::{Layer, Net};
 use crate::embed::{self, Embedder};
 use crate::error::{Error, caught};
 
@@ -62,23 +62,19 @@ pub(super) struct TokenNet {
 #[pymethods]
 impl TokenNet {
     #[new]
-    #[pyo3(signature = (table, *, kernel, scales, biases, heads, offsets))]
     fn new(
         table: Bound<'_, StaticEmbedder>,
-        kernel: &[u8],
-        scales: &[u8],
-        biases: &[u8],
+        layers: Vec<(PyBackedBytes, PyBackedBytes, PyBackedBytes)>,
         heads: &[u8],
         offsets: &[u8],
     ) -> PyResult<Self> {
-        let weights = Weights {
-            kernel: kernel.iter().map(|&byte| byte.cast_signed()).collect(),
-            scales: floats(scales)?,
-            biases: floats(biases)?,
-            heads: floats(heads)?,
-            offsets: floats(offsets)?,
+        let layer = |(kernel, scales, biases): (PyBackedBytes, PyBackedBytes, PyBackedBytes)| {
+            let kernel = kernel.iter().map(|&byte| byte.cast_signed()).collect();
+            Ok(Layer { kernel, scales: floats(&scales)?, biases: floats(&biases)? })
         };
-        Ok(Self { net: caught(|| Net::new(Arc::clone(&table.get().embedder), weights))? })
+        let layers = layers.into_iter().map(layer).collect::<Result<_, Error>>()?;
+        let (heads, offsets) = (floats(heads)?, floats(offsets)?);
+        Ok(Self { net: caught(|| Net::new(Arc::clone(&table.get().embedder), layers, heads, offsets))? })
     }
 
     /// The score of each class.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from importlib.resources import files
+from operator import itemgetter
 
+import msgspec
 import pytest
 from alejo_emotion import Feeling
-from alejo_emotion.classifier import NEUTRAL, WEIGHTS, classifier
+from alejo_emotion.classifier import NEUTRAL, WEIGHTS, Weights, classifier
 from hypothesis import given
 from hypothesis import strategies as st
+
+from alejo.embedding import table_name
 
 TOLD = [
     ("what do you mean by that? I don't get it", "confusion"),
@@ -26,14 +31,17 @@ def test_it_names_what_a_text_shows(text: str, emotion: str) -> None:
 
 @given(st.text(max_size=300))
 async def test_any_text_has_probabilities(text: str) -> None:
-    """Each from 0 to 1; a group is at least as likely as each of its emotions; being neutral is never felt."""
+    """Each from 0 to 1, groups too, of the same evidence; being neutral is never felt."""
     known = classifier()
     probabilities = known.probabilities(text)
     assert len(probabilities) == len(known.labels) == 28
     assert all(0 <= p <= 1 for p in probabilities)
+    evidence = known.evidence(text)
+    assert [1 / (1 + math.exp(-logit)) for logit in evidence[:28]] == pytest.approx(probabilities)
     for groups in known.groups.values():
-        for group, p in zip(groups, known.grouped(probabilities, groups), strict=True):
-            assert p >= max(probabilities[label] for label in group.labels) - 1e-9
+        found = known.grouped(evidence, groups)
+        assert len(found) == len(groups)
+        assert all(0 <= p <= 1 for p in found)
     appraisal = await Feeling().appraise(text)
     assert NEUTRAL not in [emotion.name for emotion in appraisal.emotions]
     assert -1 <= appraisal.valence <= 1
@@ -41,12 +49,23 @@ async def test_any_text_has_probabilities(text: str) -> None:
 
 
 def test_words_say_why() -> None:
-    """Those that say most alone, and no other."""
+    """Those that say most alone and that the others would miss, and no other."""
     words = ["where", "did", "you", "hear", "thankful"]
     assert classifier().because(words, "gratitude") == ("thankful",)
     assert classifier().because([], "gratitude") == ()
 
 
-def test_the_weights_are_small() -> None:
-    """Less than 5 MB ship."""
-    assert len(files("alejo_emotion").joinpath(WEIGHTS).read_bytes()) < 5_000_000
+def test_groups_tell_good_from_bad() -> None:
+    """The likeliest sentiment is the one a reader would name."""
+    known = classifier()
+    sentiments = known.groups["sentiment"]
+    for text, name in (("this made me so happy", "positive"), ("I hate this awful place", "negative")):
+        found = known.grouped(known.evidence(text), sentiments)
+        assert max(zip(found, sentiments, strict=True), key=itemgetter(0))[1].name == name
+
+
+def test_the_weights_fit_what_they_are_read_with() -> None:
+    """Less than 5 MB ship, for the table of tokens that ships."""
+    file = files("alejo_emotion").joinpath(WEIGHTS).read_bytes()
+    assert len(file) < 5_000_000
+    assert msgspec.msgpack.decode(file, type=Weights).network.table == table_name()
