@@ -40,7 +40,7 @@ from alejo.types import (
 
 _MOST = 200
 _SENTENCES = re.compile(r"(?<=[.!?\u2026\u3002\uff01\uff1f\u061f\u0964])\s+|\n+")
-_SENTENCE = 24  # characters of a sentence that is known again as a quote of its message
+_SENTENCE = 12  # characters of a sentence that is known again as a quote of its message
 
 
 class Earlier(Protocol):
@@ -158,8 +158,12 @@ class TurnDesk:
             self.handed[memory.id] = memory.text
             self.versions[memory.id] = memory.version
 
-    def _show(self, messages: Iterable[Message]) -> None:
+    def _show(self, messages: Iterable[Message], *, in_part: bool = False) -> None:
+        """Hands messages out; `in_part`: an answer may quote a sentence of them."""
         for message in messages:
+            if in_part:
+                parts = (part.strip() for part in _SENTENCES.split(message.text))
+                self._sentences[message.id] = [part for part in parts if len(part) >= _SENTENCE]
             if message.id not in self.handed:
                 self.shown.append(message)
                 self.handed[message.id] = message.text
@@ -210,10 +214,7 @@ class TurnDesk:
     async def said(self, limit: int = 50) -> Sequence[Message]:
         """The last messages of this session before this one, newest last."""
         found = await self._rooms.earlier.said(self._scope, self._message, _few(limit))
-        self._show(found)
-        for message in found:
-            parts = (part.strip() for part in _SENTENCES.split(message.text))
-            self._sentences[message.id] = [part for part in parts if len(part) >= _SENTENCE]
+        self._show(found, in_part=True)
         return found
 
     async def facts(self, limit: int = 50) -> Sequence[Memory]:
@@ -227,7 +228,7 @@ class TurnDesk:
         """The last turn of this session that is over."""
         told = await self._rooms.earlier.told(self._scope, self._earlier)
         if told is not None:
-            self._show((told.question, told.answer))
+            self._show((told.question, told.answer), in_part=True)
             self._hand(hit.memory for hit in told.recalled)
         return told
 

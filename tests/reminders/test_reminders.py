@@ -155,7 +155,8 @@ async def asked(assistant: Assistant) -> tuple[alejo.types.Answer, Reminder]:
 async def test_forgetting_takes_it_along(assistant: Assistant) -> None:
     """With the words of the message that asked for it go the reminder, its places, and an answer that quoted it."""
     answer, reminder = await asked(assistant)
-    listed = await assistant.conversation.chat(ADA, Ask("list my reminders", answer.session_id))
+    listed = await assistant.conversation.chat(ADA, Ask("/list reminders", answer.session_id))
+    assert reminder.text in listed.message.text
     memories, _ = await assistant.memories.list(ADA, Page(10))
     await assistant.memories.forget(ADA, [each.id for each in memories if each.message_id == answer.user_message.id])
     for table in (REMINDERS, REMINDERS_BY_TIME, REMINDERS_OF):

@@ -14,8 +14,9 @@ from alejo.roles import Turn
 from .days import add, day
 from .describing import described, given
 from .lexicon import UNITS, WORDS, Unread, fold
-from .replies import Voice, zone
+from .replies import Manner, zone
 
+_LONGEST = 300  # characters of a question
 _LEAD = re.compile(
     r"^(?:(?:please|hey|alejo|ok|so|and|can you|could you|tell me|do you know|i wonder|wat|what)[\s,]+)*(?=\S)"
 )
@@ -70,24 +71,26 @@ class Date:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The answer, or that the question was not understood."""
-        voice = Voice(turn)
+        manner = Manner(turn)
+        if len(given(arguments).get("question", "")) > _LONGEST:
+            return manner.say("date_unread")
         question = fold(given(arguments).get("question", "")).strip(" ?.!\u00bf\u00a1")
         asked = _LEAD.sub("", question.replace("'s ", " is ").replace("today's", "todays"))
         for answer in (_time, _leap, _clocks, _week, _left, _born, _between, _until, _since, _day):
             try:
-                said = answer(asked, voice)
+                said = answer(asked, manner)
             except (Unread, ValueError, OverflowError):
                 continue
             if said:
                 return said
-        return voice.say("date_unread")
+        return manner.say("date_unread")
 
 
-def _time(asked: str, voice: Voice) -> str:
-    here = voice.now
+def _time(asked: str, manner: Manner) -> str:
+    here = manner.now
     if not asked or _TIME.match(asked) or _TIME.match(f"what {asked}"):
-        return voice.say(
-            "now_utc", clock=f"{here:%H:%M}", zone=str(voice.zone), weekday=voice.weekday(here), date=voice.day(here)
+        return manner.say(
+            "now_utc", clock=f"{here:%H:%M}", zone=str(manner.zone), weekday=manner.weekday(here), date=manner.day(here)
         )
     match = _PLACE.search(asked)
     if match is None:
@@ -95,9 +98,11 @@ def _time(asked: str, voice: Voice) -> str:
     place = match["place"].strip()
     there = _zone_of(place)
     if there is None:
-        return voice.say("place_unknown", place=place)
-    at = here.replace(tzinfo=voice.zone).astimezone(there)
-    return voice.say("now_at", clock=f"{at:%H:%M}", place=place.title(), weekday=voice.weekday(at), date=voice.day(at))
+        return manner.say("place_unknown", place=place)
+    at = here.replace(tzinfo=manner.zone).astimezone(there)
+    return manner.say(
+        "now_at", clock=f"{at:%H:%M}", place=place.title(), weekday=manner.weekday(at), date=manner.day(at)
+    )
 
 
 @cache
@@ -111,33 +116,35 @@ def _zone_of(place: str) -> ZoneInfo | None:
     return zone(_zones().get(place, "")) if place in _zones() else None
 
 
-def _leap(asked: str, voice: Voice) -> str:
+def _leap(asked: str, manner: Manner) -> str:
     match = _LEAP.search(asked)
     if match is None:
         return ""
     year = int(match[1] or match[2])
-    return voice.say("leap" if isleap(year) else "no_leap", year=year)
+    return manner.say("leap" if isleap(year) else "no_leap", year=year)
 
 
-def _clocks(asked: str, voice: Voice) -> str:
+def _clocks(asked: str, manner: Manner) -> str:
     """When the zone's distance from UTC changes next, within a year and a half."""
     if not _CLOCKS.search(asked):
         return ""
-    start = voice.now.replace(tzinfo=voice.zone).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    hours, offset = 0, start.astimezone(voice.zone).utcoffset()
+    start = manner.now.replace(tzinfo=manner.zone).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    hours, offset = 0, start.astimezone(manner.zone).utcoffset()
     for days in range(1, 550):
-        if (start + timedelta(days=days)).astimezone(voice.zone).utcoffset() != offset:
+        if (start + timedelta(days=days)).astimezone(manner.zone).utcoffset() != offset:
             hours = 24 * (days - 1)
             break
     else:
-        return voice.say("no_clocks", zone=str(voice.zone))
-    while (start + timedelta(hours=hours)).astimezone(voice.zone).utcoffset() == offset:
+        return manner.say("no_clocks", zone=str(manner.zone))
+    while (start + timedelta(hours=hours)).astimezone(manner.zone).utcoffset() == offset:
         hours += 1
-    at = (start + timedelta(hours=hours)).astimezone(voice.zone)
-    return voice.say("clocks", zone=str(voice.zone), weekday=voice.weekday(at), date=voice.day(at), clock=f"{at:%H:%M}")
+    at = (start + timedelta(hours=hours)).astimezone(manner.zone)
+    return manner.say(
+        "clocks", zone=str(manner.zone), weekday=manner.weekday(at), date=manner.day(at), clock=f"{at:%H:%M}"
+    )
 
 
-def _week(asked: str, voice: Voice) -> str:
+def _week(asked: str, manner: Manner) -> str:
     match = _WEEK.search(asked)
     if match is None:
         return ""
@@ -145,63 +152,63 @@ def _week(asked: str, voice: Voice) -> str:
         r"^\s*(?:are we in|is it|is|haben wir|ist|de|of|es)?\s*(?:now|today|heute|hoy)?\s*", "", match["rest"]
     )
     if not rest:
-        year, week, _ = voice.now.isocalendar()
-        return voice.say("week", week=week, year=year)
-    found = day(rest, voice.now)
+        year, week, _ = manner.now.isocalendar()
+        return manner.say("week", week=week, year=year)
+    found = day(rest, manner.now)
     year, week, _ = found.isocalendar()
-    return voice.say("week_of", date=voice.day(found), week=week, year=year)
+    return manner.say("week_of", date=manner.day(found), week=week, year=year)
 
 
-def _left(asked: str, voice: Voice) -> str:
+def _left(asked: str, manner: Manner) -> str:
     match = _LEFT.search(asked)
     if match is None:
         return ""
-    today = voice.now.date()
+    today = manner.now.date()
     starts: dict[str, Callable[[], date]] = {
         "year": lambda: date(today.year + 1, 1, 1),
         "month": lambda: add(datetime(today.year, today.month, 1), 1, "month").date(),
         "week": lambda: today - timedelta(days=today.weekday()) + timedelta(days=7),
     }
-    return _counted("until", match["unit"], today, starts[match["whole"]]() - timedelta(days=1), voice)
+    return _counted("until", match["unit"], today, starts[match["whole"]]() - timedelta(days=1), manner)
 
 
-def _born(asked: str, voice: Voice) -> str:
+def _born(asked: str, manner: Manner) -> str:
     match = _BORN.search(asked)
     if match is None:
         return ""
-    born, today = day(match["when"], voice.now, back=True), voice.now.date()
-    return voice.say("old", count=today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
+    born, today = day(match["when"], manner.now, back=True), manner.now.date()
+    return manner.say("old", count=today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
 
 
-def _between(asked: str, voice: Voice) -> str:
+def _between(asked: str, manner: Manner) -> str:
     match = _BETWEEN.search(asked)
     if match is None:
         return ""
-    first = day(match["first"], voice.now)
-    last = day(match["last"], datetime.combine(first, voice.now.time()))
-    return _counted("between", match["unit"] or "days", first, last, voice)
+    first = day(match["first"], manner.now)
+    last = day(match["last"], datetime.combine(first, manner.now.time()))
+    return _counted("between", match["unit"] or "days", first, last, manner)
 
 
-def _until(asked: str, voice: Voice) -> str:
+def _until(asked: str, manner: Manner) -> str:
     match = _UNTIL.search(asked)
     if match is None:
         return ""
-    last, unit = day(match["when"], voice.now), _unit(asked)
-    return _counted("until", unit, voice.now.date(), last, voice)
+    last, unit = day(match["when"], manner.now), _unit(asked)
+    return _counted("until", unit, manner.now.date(), last, manner)
 
 
-def _since(asked: str, voice: Voice) -> str:
+def _since(asked: str, manner: Manner) -> str:
     match = _SINCE.search(asked)
     if match is None:
         return ""
-    return _counted("ago", _unit(asked), day(match["when"], voice.now, back=True), voice.now.date(), voice)
+    return _counted("ago", _unit(asked), day(match["when"], manner.now, back=True), manner.now.date(), manner)
 
 
 def _unit(asked: str) -> str:
     return next((word for word in asked.split() if word in UNITS), "days")
 
 
-def _counted(key: str, word: str, first: date, last: date, voice: Voice) -> str:
+def _counted(key: str, word: str, first: date, last: date, manner: Manner) -> str:
     """How many units there are from one day to another; whole ones, of weeks and more."""
     unit = UNITS.get(word, "day")
     days = (last - first).days
@@ -209,18 +216,18 @@ def _counted(key: str, word: str, first: date, last: date, voice: Voice) -> str:
         key, first, last, days = "ago", last, first, -days
     count = _units(unit, first, last, days)
     if key == "until" and unit in {"hour", "minute"}:  # until that day begins
-        left = datetime.combine(last, time()) - voice.now
+        left = datetime.combine(last, time()) - manner.now
         count = max(0, left // timedelta(**{f"{unit}s": 1}))
-    name = voice.say(f"{unit}s") if count != 1 else voice.say("day" if unit == "day" else f"{unit}_unit")
+    name = manner.say(f"{unit}s") if count != 1 else manner.say("day" if unit == "day" else f"{unit}_unit")
     told = last if key == "until" else first
-    return voice.say(
+    return manner.say(
         key,
         count=count,
         unit=name,
-        date=voice.day(told),
-        weekday=voice.weekday(told),
-        first=voice.day(first),
-        last=voice.day(last),
+        date=manner.day(told),
+        weekday=manner.weekday(told),
+        first=manner.day(first),
+        last=manner.day(last),
     )
 
 
@@ -241,12 +248,12 @@ def _bare(asked: str) -> str:
     return " ".join(words)
 
 
-def _day(asked: str, voice: Voice) -> str:
+def _day(asked: str, manner: Manner) -> str:
     """A day that is named, with its date and weekday."""
-    when, today = _bare(asked), voice.now.date()
+    when, today = _bare(asked), manner.now.date()
     if when in _TODAY:
-        return voice.say("today", weekday=voice.weekday(today), date=voice.day(today))
+        return manner.say("today", weekday=manner.weekday(today), date=manner.day(today))
     back = bool(re.search(r"\b(?:was|were|war|fue|era)\b", asked)) or bool(WORDS["last"] & set(asked.split()))
-    found = day(when, voice.now, back=back)
+    found = day(when, manner.now, back=back)
     key = "was_day" if found < today else "is_day"
-    return voice.say(key, date=voice.day(found), weekday=voice.weekday(found))
+    return manner.say(key, date=manner.day(found), weekday=manner.weekday(found))

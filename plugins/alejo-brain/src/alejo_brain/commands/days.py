@@ -20,6 +20,7 @@ NINE = time(9)
 _ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)(?:[t ](\d\d):(\d\d))?\b")
 _DOTTED = re.compile(r"\b(\d{1,2})\.\s?(\d{1,2})\.(?:\s?(\d{4}))?(?!\d)")
 _MOST = 100_000  # of a unit
+_LONGEST = 300  # characters
 _FIXED = {
     "christmas": (12, 25),
     "eve": (12, 24),
@@ -40,6 +41,8 @@ class Moment(NamedTuple):
 
 def moment(text: str, now: datetime) -> Moment:
     """The time that is meant by a text, to come. Raises Unread where it has other words, or names none."""
+    if len(text) > _LONGEST:
+        raise Unread
     try:
         return _Reader(text, now).moment()
     except (ValueError, OverflowError):

@@ -9,7 +9,7 @@ from .describing import described, given
 from .memories import SEEN, told
 from .person import preferences
 from .remind import agenda
-from .replies import Voice
+from .replies import Manner
 
 LISTED = 10
 _KINDS = ("memories", "facts", "sessions", "preferences", "reminders")
@@ -28,36 +28,36 @@ class List:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Up to ten of them, and how many more there are."""
-        voice = Voice(turn)
+        manner = Manner(turn)
         match given(arguments).get("kind", "memories"):
             case "facts":
-                return await _facts(turn, voice)
+                return await _facts(turn, manner)
             case "sessions":
-                return await _sessions(turn, voice)
+                return await _sessions(turn, manner)
             case "preferences":
                 listed = preferences(turn.preferences)
-                return voice.say("preferences", listed="; ".join(listed)) if listed else voice.say("preferences_none")
+                return manner.say("preferences", listed="; ".join(listed)) if listed else manner.say("preferences_none")
             case "reminders":
                 found = await turn.desk.reminders()
                 if not found:
-                    return voice.say("reminders_none")
-                return voice.say("reminders", listed=numbered(agenda(found, voice)))
+                    return manner.say("reminders_none")
+                return manner.say("reminders", listed=numbered(agenda(found, manner)))
         newest = told(await turn.desk.memories(SEEN), turn)
         if not newest:
-            return voice.say("list_none")
-        return voice.say("listed", **voice.more([voice.dated(memory) for memory in newest], LISTED))
+            return manner.say("list_none")
+        return manner.say("listed", **manner.more([manner.dated(memory) for memory in newest], LISTED))
 
 
-async def _facts(turn: Turn, voice: Voice) -> str:
+async def _facts(turn: Turn, manner: Manner) -> str:
     found = told(await turn.desk.facts(SEEN), turn)
     if not found:
-        return voice.say("facts_none")
-    return voice.say("facts", **voice.more([voice.dated(memory) for memory in found], LISTED))
+        return manner.say("facts_none")
+    return manner.say("facts", **manner.more([manner.dated(memory) for memory in found], LISTED))
 
 
-async def _sessions(turn: Turn, voice: Voice) -> str:
+async def _sessions(turn: Turn, manner: Manner) -> str:
     found = [
-        voice.say("session", date=voice.day(voice.local(each.created_at)), count=each.message_count)
+        manner.say("session", date=manner.day(manner.local(each.created_at)), count=each.message_count)
         for each in await turn.desk.sessions(SEEN)
     ]
-    return voice.say("sessions", **voice.more(found, LISTED))
+    return manner.say("sessions", **manner.more(found, LISTED))

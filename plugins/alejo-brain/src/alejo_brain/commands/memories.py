@@ -13,7 +13,7 @@ from ..choosing import answers, clear
 from ..phrases import numbered, quoted, sentence
 from ..words import bare
 from .describing import described, given
-from .replies import Voice
+from .replies import Manner
 
 RECALLED = 5
 SEEN = 200  # memories that are looked through for words
@@ -34,16 +34,16 @@ class Remember:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Remembers the words as they are, with a capital at the beginning."""
-        words, voice = given(arguments).get("text", ""), Voice(turn)
+        words, manner = given(arguments).get("text", ""), Manner(turn)
         if not words:
-            return voice.say("remember_what")
+            return manner.say("remember_what")
         if words.lower().startswith("to "):
             words = f"remember {words}"
         text = words[0].upper() + words[1:]
         memory = await turn.desk.remember(
             MemoryDraft(text=text, session_id=turn.session.id, message_id=turn.message.id, sent_at=turn.message.sent_at)
         )
-        return voice.say("remembered", quote=quoted(memory))
+        return manner.say("remembered", quote=quoted(memory))
 
 
 class Recall:
@@ -59,13 +59,13 @@ class Recall:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Up to five memories, best first, with source and date."""
-        query, voice = given(arguments).get("query", ""), Voice(turn)
+        query, manner = given(arguments).get("query", ""), Manner(turn)
         if not query:
-            return voice.say("recall_what")
+            return manner.say("recall_what")
         found = await turn.desk.recall(query, 2 * RECALLED)
         hits = list(answers(found, query, turn.message.id))[:RECALLED]
         if not hits:
-            return voice.say("recall_none", query=query)
+            return manner.say("recall_none", query=query)
         return "; ".join(sentence(hit.memory, turn.now) for hit in hits)
 
 
@@ -83,19 +83,19 @@ class Forget:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Forgets the one clear match; otherwise names the candidates and forgets nothing."""
-        words, voice = given(arguments).get("query", "").strip('"'), Voice(turn)
+        words, manner = given(arguments).get("query", "").strip('"'), Manner(turn)
         if _VAGUE.match(words):
-            return voice.say("forget_what")
+            return manner.say("forget_what")
         found = await turn.desk.recall(words, 4 * RECALLED)
         hits = [hit for hit in found if hit.memory.kind != "question" and hit.memory.message_id != turn.message.id]
         meant = clear(hits, words)
         if meant:
             await turn.desk.forget([hit.memory.id for hit in meant])
-            return voice.say("forgot", quote=voice.dated(meant[0].memory))
+            return manner.say("forgot", quote=manner.dated(meant[0].memory))
         candidates = list(answers(hits, words))[:RECALLED]
         if not candidates:
-            return voice.say("forget_none", query=words)
-        return voice.say("forget_which", listed=numbered([voice.dated(hit.memory) for hit in candidates]))
+            return manner.say("forget_none", query=words)
+        return manner.say("forget_which", listed=numbered([manner.dated(hit.memory) for hit in candidates]))
 
 
 class Correct:
@@ -113,21 +113,21 @@ class Correct:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Replaces the words in the one memory that has them; otherwise names the candidates and changes nothing."""
-        wanted, voice = given(arguments), Voice(turn)
+        wanted, manner = given(arguments), Manner(turn)
         old, new = wanted.get("old", "").strip('"'), wanted.get("new", "").strip('"')
         if not old or not new:
-            return voice.say("correct_what")
+            return manner.say("correct_what")
         having = await _having(old, new, turn)
         if not having:
-            return voice.say("correct_none", old=old)
+            return manner.say("correct_none", old=old)
         if len({bare(memory.text) for memory in having}) > 1:
-            listed = numbered([voice.dated(memory) for memory in having[:RECALLED]])
-            return voice.say("correct_which", listed=listed)
+            listed = numbered([manner.dated(memory) for memory in having[:RECALLED]])
+            return manner.say("correct_which", listed=listed)
         try:
             corrected = [await turn.desk.correct(memory.id, _replaced(memory.text, old, new)) for memory in having]
         except InvalidArgument as refused:
-            return voice.say("correct_refused", why=refused.message)
-        return voice.say("corrected", quote=quoted(corrected[0]))
+            return manner.say("correct_refused", why=refused.message)
+        return manner.say("corrected", quote=quoted(corrected[0]))
 
 
 async def _having(old: str, new: str, turn: Turn) -> Sequence[Memory]:

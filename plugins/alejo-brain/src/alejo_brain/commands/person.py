@@ -13,7 +13,7 @@ from alejo.types import Memory, Preferences
 from ..phrases import numbered, quoted
 from .describing import described, given
 from .memories import told
-from .replies import Voice
+from .replies import Manner
 
 SEEN = 50
 SAID = 10
@@ -79,24 +79,24 @@ class Prefer:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Changes one preference."""
-        wanted, voice = given(arguments), Voice(turn)
+        wanted, manner = given(arguments), Manner(turn)
         name = re.sub(r"\W+", "_", wanted.get("name", "").lower()).strip("_")
         value = wanted.get("value", "")
         if not name:
-            return voice.say("prefer_what")
+            return manner.say("prefer_what")
         kept = _LANGUAGES.get(value.lower(), value) if name == "language" else value
         try:
             await turn.desk.prefer({name: kept})
         except InvalidArgument as refused:
-            return voice.say("prefer_refused", why=refused.message)
+            return manner.say("prefer_refused", why=refused.message)
         if name == "language":
             preferred = msgspec.structs.replace(turn.preferences, language=kept)
-            voice = Voice(msgspec.structs.replace(turn, preferences=preferred))
+            manner = Manner(msgspec.structs.replace(turn, preferences=preferred))
         told_name = name.replace("_", " ")
         return (
-            voice.say("preferred", name=told_name, value=value)
+            manner.say("preferred", name=told_name, value=value)
             if value
-            else voice.say("preference_gone", name=told_name)
+            else manner.say("preference_gone", name=told_name)
         )
 
 
@@ -120,39 +120,39 @@ class AboutMe:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The facts that hold, in groups, each with how it is known; without any, what the user said last."""
-        voice = Voice(turn)
+        manner = Manner(turn)
         facts = told(await turn.desk.facts(SEEN), turn)
         if facts:
-            return voice.say("about", listed=". ".join(_grouped(facts, voice)))
+            return manner.say("about", listed=". ".join(_grouped(facts, manner)))
         said = [memory for memory in told(await turn.desk.memories(SEEN), turn) if not memory.speaker]
         if not said:
-            return voice.say("about_none")
-        return voice.say("about_said", listed=numbered([voice.dated(memory) for memory in said[:SAID]]))
+            return manner.say("about_none")
+        return manner.say("about_said", listed=numbered([manner.dated(memory) for memory in said[:SAID]]))
 
 
-def _grouped(facts: list[Memory], voice: Voice) -> list[str]:
+def _grouped(facts: list[Memory], manner: Manner) -> list[str]:
     groups: dict[str, list[str]] = {name: [] for name, _ in _GROUPS}
     for memory in facts:
         relation = memory.fact.relation.lower() if memory.fact else ""
         group = next(name for name, pattern in _GROUPS if pattern.search(relation))
         groups[group].append(
-            voice.say("fact", quote=quoted(memory), how=_how(memory, voice), date=_dates(memory, voice))
+            manner.say("fact", quote=quoted(memory), how=_how(memory, manner), date=_dates(memory, manner))
         )
-    return [f"{voice.say(name)}: {'; '.join(found)}" for name, found in groups.items() if found]
+    return [f"{manner.say(name)}: {'; '.join(found)}" for name, found in groups.items() if found]
 
 
-def _how(memory: Memory, voice: Voice) -> str:
+def _how(memory: Memory, manner: Manner) -> str:
     """How a fact is known: told, gathered from several things, or entered; and whether it is sure."""
-    perhaps = voice.say("probably") if memory.fact and memory.fact.confidence < _SURE else ""
+    perhaps = manner.say("probably") if memory.fact and memory.fact.confidence < _SURE else ""
     if len(memory.sources) > 1:
-        return perhaps + voice.say("fact_seen", count=len(memory.sources))
-    return perhaps + voice.say("fact_told" if memory.session_id or memory.sources else "fact_entered")
+        return perhaps + manner.say("fact_seen", count=len(memory.sources))
+    return perhaps + manner.say("fact_told" if memory.session_id or memory.sources else "fact_entered")
 
 
-def _dates(memory: Memory, voice: Voice) -> str:
+def _dates(memory: Memory, manner: Manner) -> str:
     """When it was said, and since when it holds if that is another day."""
     since = memory.fact.valid_from if memory.fact else None
-    day = voice.said_on(memory)
-    if since is None or voice.day(voice.local(since)) == day:
+    day = manner.said_on(memory)
+    if since is None or manner.day(manner.local(since)) == day:
         return day
-    return day + voice.say("since", date=voice.day(voice.local(since)))
+    return day + manner.say("since", date=manner.day(manner.local(since)))

@@ -15,7 +15,7 @@ from .days import moment
 from .describing import described, given
 from .lexicon import Unread
 from .repeats import CODES
-from .replies import Voice
+from .replies import Manner
 
 _RULE = re.compile(r"FREQ=(\w+)(?:;INTERVAL=(\d+))?(?:;BYDAY=([\w,]+))?")
 _UNITS = {"DAILY": "days", "WEEKLY": "weeks", "MONTHLY": "months", "YEARLY": "years"}
@@ -36,24 +36,24 @@ class Remind:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Makes it, or asks for what is missing."""
-        wanted, voice = given(arguments), Voice(turn)
+        wanted, manner = given(arguments), Manner(turn)
         text, when = wanted.get("text", ""), wanted.get("when", "")
         if not text:
-            return voice.say("remind_what")
+            return manner.say("remind_what")
         if not when:
-            return voice.say("remind_when", quote=f'"{text}"')
+            return manner.say("remind_when", quote=f'"{text}"')
         try:
-            due = moment(when, voice.now)
+            due = moment(when, manner.now)
         except Unread:
-            return voice.say("remind_unread", words=f'"{when}"')
-        if due.at <= voice.now:
-            return voice.say("remind_over", when=voice.when(due.at))
+            return manner.say("remind_unread", words=f'"{when}"')
+        if due.at <= manner.now:
+            return manner.say("remind_over", when=manner.when(due.at))
         try:
-            made = await turn.desk.remind(text, voice.moment(due.at), recurrence=due.rule)
+            made = await turn.desk.remind(text, manner.moment(due.at), recurrence=due.rule)
         except (InvalidArgument, FailedPrecondition) as refused:
-            return voice.say("remind_full", why=refused.message)
-        at = voice.local(made.due)
-        return voice.say("reminded", when=voice.when(at), again=_again(made, voice), quote=f'"{made.text}"')
+            return manner.say("remind_full", why=refused.message)
+        at = manner.local(made.due)
+        return manner.say("reminded", when=manner.when(at), again=_again(made, manner), quote=f'"{made.text}"')
 
 
 class Dismiss:
@@ -70,15 +70,15 @@ class Dismiss:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Takes back the one that is meant; otherwise lists them and takes none."""
-        which, voice = given(arguments).get("which", ""), Voice(turn)
+        which, manner = given(arguments).get("which", ""), Manner(turn)
         pending = await turn.desk.reminders()
         if not pending:
-            return voice.say("reminders_none")
+            return manner.say("reminders_none")
         meant = _meant(which, pending)
         if len(meant) != 1:
-            return voice.say("dismiss_which", listed=numbered(agenda(meant or pending, voice)))
+            return manner.say("dismiss_which", listed=numbered(agenda(meant or pending, manner)))
         await turn.desk.dismiss(meant[0].id)
-        return voice.say("dismissed", quote=f'"{meant[0].text}"')
+        return manner.say("dismissed", quote=f'"{meant[0].text}"')
 
 
 def _meant(which: str, pending: Sequence[Reminder]) -> Sequence[Reminder]:
@@ -92,25 +92,27 @@ def _meant(which: str, pending: Sequence[Reminder]) -> Sequence[Reminder]:
     return exact or [each for each in pending if words <= set(bare(each.text).split())]
 
 
-def agenda(reminders: Sequence[Reminder], voice: Voice) -> list[str]:
+def agenda(reminders: Sequence[Reminder], manner: Manner) -> list[str]:
     """Reminders as they stand in a list."""
     return [
-        voice.say("reminder", quote=f'"{each.text}"', when=voice.when(voice.local(each.due)), again=_again(each, voice))
+        manner.say(
+            "reminder", quote=f'"{each.text}"', when=manner.when(manner.local(each.due)), again=_again(each, manner)
+        )
         for each in reminders
     ]
 
 
-def _again(reminder: Reminder, voice: Voice) -> str:
+def _again(reminder: Reminder, manner: Manner) -> str:
     """How it recurs, in words; nothing if it does not."""
     match = _RULE.fullmatch(reminder.recurrence)
     if match is None:
         return ""
     frequency, interval, days = match.groups()
     if days:
-        names = voice.say("weekday_names").split()
-        rule = voice.say("on_days", days=", ".join(names[CODES.index(day)] for day in days.split(",")))
+        names = manner.say("weekday_names").split()
+        rule = manner.say("on_days", days=", ".join(names[CODES.index(day)] for day in days.split(",")))
     elif interval:
-        rule = voice.say("every", count=interval, unit=voice.say(_UNITS[frequency]))
+        rule = manner.say("every", count=interval, unit=manner.say(_UNITS[frequency]))
     else:
-        rule = voice.say(frequency)
-    return voice.say("again", rule=rule)
+        rule = manner.say(frequency)
+    return manner.say("again", rule=rule)

@@ -31,7 +31,7 @@ _COMMON = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Voice:
+class Manner:
     """How one turn is answered: its language, its time zone, and the time there."""
 
     def __init__(self, turn: Turn) -> None:

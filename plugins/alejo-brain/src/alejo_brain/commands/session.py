@@ -14,7 +14,7 @@ from ..phrases import numbered, quoted
 from ..reading import asks
 from ..words import content
 from .describing import described
-from .replies import Voice
+from .replies import Manner
 
 LOOKED = 200  # messages
 TOLD = 5  # sentences of each sort
@@ -33,20 +33,21 @@ _COMMAND = re.compile(
 # What the evidence of a recalled memory means, in words.
 _EVIDENCE = {
     "lexical": "it shares words with what you asked",
+    "lexical_own": "it shares words with what you asked",
+    "lexical_wide": "what was said beside it shares words",
+    "pieces": "its words are much like yours",
+    "pieces_asked": "the question before it is much like yours",
     "dense": "it means much the same",
-    "recency": "it is recent",
-    "importance": "it matters to you",
+    "dense_around": "what was said beside it means much the same",
     "speaker": "you asked about who said it",
-    "kind": "it is of the kind you asked for",
+    "date": "it is from the time you named",
     "time": "it is from the time you named",
-    "temporal": "it is from the time you named",
-    "entity": "it is about who or what you named",
-    "entities": "it is about who or what you named",
-    "neighbour": "what was said beside it fits",
-    "neighbours": "what was said beside it fits",
-    "emotion": "it was said with feeling",
-    "session": "it is from this conversation",
-    "fact": "it is a fact about what you asked",
+    "names": "it names somebody or some place",
+    "question": "it is a question too",
+    "length": "it tells much",
+    "importance": "it matters to you",
+    "recency": "it is recent",
+    "kind": "it is of the kind you asked for",
 }
 
 
@@ -62,15 +63,15 @@ class Summarize:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The user's own sentences that tell most, in the order they were said."""
-        voice = Voice(turn)
+        manner = Manner(turn)
         messages = await turn.desk.said(LOOKED)
         parts = _sorted(messages)
         if not any(parts):
-            return voice.say("summary_none")
-        lines = [voice.say("summary_count", count=len(messages))]
+            return manner.say("summary_none")
+        lines = [manner.say("summary_count", count=len(messages))]
         for key, sentences in zip(("summary_said", "summary_asked", "summary_decided"), parts, strict=True):
             if sentences:
-                lines.append(voice.say(key, listed="; ".join(f'"{each}"' for each in _chosen(sentences))) + ".")
+                lines.append(manner.say(key, listed="; ".join(f'"{each}"' for each in _chosen(sentences))) + ".")
         return " ".join(lines)
 
 
@@ -130,28 +131,35 @@ class Why:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The sources of the last turn with their evidence in words, and all else that had a part in it."""
-        voice, last = Voice(turn), await turn.desk.last()
+        manner, last = Manner(turn), await turn.desk.last()
         if last is None:
-            return voice.say("why_none")
-        return "; ".join([_sources(last, voice), *_beside(last, voice)]) + "."
+            return manner.say("why_none")
+        return "; ".join([_sources(last, manner), *_beside(last, manner)]) + "."
 
 
-def _sources(last: Told, voice: Voice) -> str:
-    answer = f'"{last.answer.text}"'
+def _sources(last: Told, manner: Manner) -> str:
+    answer = _quoted(last.answer.text)
     used = [hit for hit in last.recalled if hit.memory.text in last.answer.text]
     if not used and last.commands:
-        return voice.say("why_nothing", quote=answer)
+        return manner.say("why_nothing", quote=answer)
     shown = used or list(last.recalled[:1] if not last.commands else ())
     if not shown:
-        return voice.say("why_nothing", quote=answer)
+        return manner.say("why_nothing", quote=answer)
     rest = len(last.recalled) - len(shown)
-    also = "; " + voice.say("why_also", count=rest) if rest > 0 else ""
-    return voice.say("why_recalled", quote=answer, listed=numbered([_source(hit, voice) for hit in shown])) + also
+    also = "; " + manner.say("why_also", count=rest) if rest > 0 else ""
+    return manner.say("why_recalled", quote=answer, listed=numbered([_source(hit, manner) for hit in shown])) + also
 
 
-def _source(hit: Hit, voice: Voice) -> str:
+def _quoted(answer: str) -> str:
+    """An answer, whole, or of a long one the first sentence: the host knows quotes by these."""
+    first = _SENTENCE.split(answer)[0].strip()
+    shown = answer if len(answer) <= _LONG else first
+    return f'"{shown}"' if len(shown) <= _LONG else "\u2026"
+
+
+def _source(hit: Hit, manner: Manner) -> str:
     reasons = sorted((each for each in hit.evidence if each.share > 0), key=lambda each: -each.share)[:REASONS]
-    said = ", ".join([voice.said_on(hit.memory), *map(_reason, reasons)])
+    said = ", ".join([manner.said_on(hit.memory), *map(_reason, reasons)])
     return f"{quoted(hit.memory)} ({said})"
 
 
@@ -159,17 +167,17 @@ def _reason(evidence: Evidence) -> str:
     return _EVIDENCE.get(evidence.name, evidence.name.replace("_", " "))
 
 
-def _beside(last: Told, voice: Voice) -> list[str]:
+def _beside(last: Told, manner: Manner) -> list[str]:
     """What else had a part: commands, rulings, the model, and what was missing."""
     told = []
     if last.commands:
-        told.append(voice.say("why_command", commands=", ".join(last.commands)))
+        told.append(manner.say("why_command", commands=", ".join(last.commands)))
     told += [
-        voice.say("why_verdict", ruling=verdict.ruling, why=verdict.reason or verdict.category, rule=verdict.rule)
+        manner.say("why_verdict", ruling=verdict.ruling, why=verdict.reason or verdict.category, rule=verdict.rule)
         for verdict in last.verdicts
     ]
     if last.model is not None:
-        told.append(voice.say("why_model", model=last.model.model, why=last.model.reason))
+        told.append(manner.say("why_model", model=last.model.model, why=last.model.reason))
     if last.degraded:
-        told.append(voice.say("why_missing", roles=", ".join(sorted({each.role for each in last.degraded}))))
+        told.append(manner.say("why_missing", roles=", ".join(sorted({each.role for each in last.degraded}))))
     return told
