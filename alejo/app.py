@@ -37,6 +37,7 @@ from alejo.memory.context import QUOTAS
 from alejo.memory.indexes import Indexes
 from alejo.memory.keeper import Keeper
 from alejo.memory.layers import Layers
+from alejo.memory.prediction import Prediction
 from alejo.memory.remember import Remember
 from alejo.memory.weights import Weights
 from alejo.models import Accounts, LanguageModels, Policy
@@ -192,6 +193,7 @@ class Assistant:
         turns = Turns(store, journal, self.sessions, requests, remembering, promises, self.moods, ids, clock)
         correcting = Correcting(store, journal, self.indexes, self.memories, self.facts, clock)
         self.reminders = Reminders(store, journal, requests, ids, clock)
+        self.prediction = Prediction(store, self.indexes, clock, enabled=settings["prediction.enabled"])
         self.attention = Attention(turns, self.memories, plugins, self.events, AttentionPolicy.of(settings), clock)
         self.conversation = Conversation(
             turns,
@@ -205,6 +207,7 @@ class Assistant:
             self.reflection,
             self.attention,
             self.moods,
+            self.prediction,
         )
         self.asked_to_leave = asyncio.Event()  # by the server of the folder, see `work`
         self._layers = layers
@@ -289,6 +292,7 @@ class Assistant:
         receipt = await self.erasures.erase(scope, token)
         self.activity.take(scope)
         self._journal.cool(0)
+        self.prediction.forget(scope)
         self.indexes.drop(scope)
         await self._blobs.sweep()
         if vault is not None:
@@ -323,6 +327,7 @@ class Assistant:
             await asyncio.wait(self._clearing)
         await self.reminders.bell.close()
         await self.conversation.close()
+        await self.prediction.close()
         await self.reflection.close()
         await self.events.close()
         await self.plugins.close()

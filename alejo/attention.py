@@ -40,12 +40,14 @@ class Focus(Value, frozen=True):
 class Workspace(Value, frozen=True):
     """What was attended to in a turn: all that asked for it, strongest first.
 
+    `surprise` is how little what was recalled first was expected, 0 to 1, 0 where nothing was expected.
     `missing` says by the name of a drive why nothing is known of what it would have proposed.
     """
 
     turn_id: str
     foci: tuple[Focus, ...] = ()
     missing: dict[str, str] = {}
+    surprise: Part = 0.0
 
     @property
     def winners(self) -> tuple[Focus, ...]:

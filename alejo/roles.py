@@ -447,8 +447,8 @@ class Reflector(Protocol):
 class Situation(msgspec.Struct, frozen=True):
     """What a drive knows once a turn is done; `now` is in microseconds.
 
-    `memories` were kept of the question. `times` are those that recalled memories name, by their ids, seen from when
-    each was said: only for a drive that wants "times".
+    `memories` were kept of the question. `times` are those that recalled memories name, by their ids, without the
+    words, seen from when each was said: only for a drive that wants "times".
     """
 
     session: Session

@@ -189,6 +189,12 @@ OPTIONS = (
     Option("attention.places_per_source", 3, "Of these, so many of one source, such as recall or one drive."),
     Option("attention.decay", 0.6, "What is left of the strength of what got attention a turn later, from 0 to 1."),
     Option("attention.refractory", 3, "For so many turns it gains nothing by being proposed again."),
+    Option(
+        "prediction.enabled",
+        True,
+        "Expect what a user will need next, from what they needed before and when, and have it at hand; a surprise "
+        "raises how much something matters.",
+    ),
     Option("memory.layers.immediate_messages", 10, "The last messages of a session that are always in context."),
     Option("memory.layers.immediate_idle_seconds", 300.0, "After so long without a word they leave memory."),
     Option(

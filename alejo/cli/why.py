@@ -92,6 +92,7 @@ def attended(answer: Answer) -> list[str]:
         age = f", {focus.turns} turn{'' if focus.turns == 1 else 's'} ago" if focus.turns else ""
         told.append(f"Attended to, {focus.strength:.2f}: {what} ({candidate.source}: {candidate.why}{age}).")
     others = len(answer.workspace.foci) - len(told)
+    told += [f"Surprise: {answer.workspace.surprise:.2f}."] if answer.workspace.surprise else []
     told += [f"Asked for attention and got none: {others}."] if others else []
     return told + [f"Without the drive {name} ({why})." for name, why in answer.workspace.missing.items()]
 

@@ -25,6 +25,7 @@ from alejo.conversation.workspace import Attention
 from alejo.errors import PluginFailed, Unavailable
 from alejo.events import Events
 from alejo.ids import Ids
+from alejo.memory.prediction import Prediction
 from alejo.models import LanguageModels
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
@@ -58,6 +59,11 @@ class _Flight:
         self.answer = answer
         self.turn: Underway | None = None
 
+    @property
+    def session_id(self) -> str:
+        """The session it is in, once that is known."""
+        return self.turn.session.id if self.turn is not None else self.ask.session_id
+
 
 class Conversation:
     """Answers turns. `budget` is the token budget of a brain's context."""
@@ -75,6 +81,7 @@ class Conversation:
         reflecting: Reflecting,
         attention: Attention,
         moods: Moods,
+        prediction: Prediction,
     ) -> None:
         self._turns = turns
         self._rooms = rooms
@@ -90,6 +97,7 @@ class Conversation:
         self._reflecting = reflecting
         self._attention = attention
         self._moods = moods
+        self._prediction = prediction
         self._live: dict[tuple[Scope, str], _Flight] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -124,6 +132,7 @@ class Conversation:
                 yield event
             return
         flight = self._live[place] = _Flight(ask, asyncio.get_running_loop().create_future(), fresh=fresh)
+        self._prediction.began()
         try:
             known = None if fresh else await self._turns.find(scope, ask)
             if isinstance(known, Answer):
@@ -148,6 +157,7 @@ class Conversation:
         finally:
             del self._live[place]
             flight.answer.cancel()
+            self._prediction.ended(scope, flight.session_id)
         for event in events:
             yield event
 
@@ -165,9 +175,11 @@ class Conversation:
             await asyncio.shield(turn.committed)
         if before is None:
             self._heard(turn)
-        senses.workspace = await self._attention.attend(turn, senses)
         preferences = await self._profiles.get(scope)
         await self._moods.live(scope, turn.message, turn.memories, senses, preferences)
+        zone = self._memories.zone_of(turn.session, preferences)
+        senses.surprise = self._prediction.came(scope, turn.session.id, senses.recalled, turn.memories, zone)
+        senses.workspace = await self._attention.attend(turn, senses)
         desk = TurnDesk(
             scope,
             turn.message,
@@ -181,7 +193,7 @@ class Conversation:
             review,
         )
         desk.preferences = preferences
-        desk.zone = self._memories.zone_of(turn.session, preferences)
+        desk.zone = zone
         return turn, desk, senses
 
     def _heard(self, turn: Underway) -> None:

@@ -31,6 +31,7 @@ class Senses(msgspec.Struct):
     disclosed: int = 0
     degraded: list[Degraded] = msgspec.field(default_factory=list)
     workspace: Workspace | None = None
+    surprise: float = 0.0
 
 
 async def sense(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, tzinfo
+from datetime import UTC
 
 import msgspec
 
@@ -21,17 +21,18 @@ from alejo.conversation.turns import Turns, Underway
 from alejo.errors import InvalidArgument, PluginFailed, StartupError
 from alejo.events import Events
 from alejo.memory import Memories
-from alejo.memory.lines import absolute
 from alejo.memory.when import resolve
 from alejo.metrics import Metrics
 from alejo.plugins import PluginHost
 from alejo.roles import Situation
 from alejo.settings import Settings
-from alejo.types import Answer, Appraisal, Candidate, Focus, Hit, Mention, Message, Percept, Scope, Workspace
+from alejo.types import Answer, Appraisal, Candidate, Focus, Hit, Memory, Mention, Message, Percept, Scope, Workspace
 
 DRIVE_SECONDS = 1.0
 FAINT = 0.1  # what is weaker gets no attention
 _SESSIONS = 1024
+_MEMORIES = 4096
+_SURPRISE = 0.3  # of what is wanting to the salience of what nobody expected, this much is added at most
 _PICTURE, _READ = 0.5, 0.7  # the salience of what was seen, and of what words could be found for
 
 
@@ -115,6 +116,9 @@ def _joined(one: Candidate, other: Candidate) -> Candidate:
 def sensed(message: Message, senses: Senses) -> list[Candidate]:
     """What of the senses of a turn asks for attention."""
     found = [_recalled(hit) for hit in senses.recalled]
+    if senses.surprise:
+        salience = found[0].salience
+        found[0] = msgspec.structs.replace(found[0], salience=salience + _SURPRISE * senses.surprise * (1 - salience))
     if senses.appraisal is not None:
         found.append(_felt(message, senses.appraisal))
     found += [_seen(message, percept) for percept in senses.percepts]
@@ -164,6 +168,7 @@ class Attention:
         self._held: OrderedDict[tuple[Scope, str], _Held] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: Counter[str] = Counter()
+        self._times = _Times()
         self.integration = Integration()
 
     async def attend(self, turn: Underway, senses: Senses) -> Workspace | None:
@@ -179,7 +184,7 @@ class Attention:
 
         before = [focus for focus in held.foci if stands(focus.candidate)]
         asking = sensed(turn.message, senses) + [each for each in held.proposed if stands(each)]
-        return Workspace(turn.turn.id, compete(asking, before, self._policy), held.missing)
+        return Workspace(turn.turn.id, compete(asking, before, self._policy), held.missing, senses.surprise)
 
     async def _before(self, turn: Underway) -> _Held:
         last = turn.earlier[-1] if turn.earlier else None
@@ -222,7 +227,7 @@ class Attention:
         )
         drives = self._plugins.every("drive")
         if any("times" in slot.object.wants for slot in drives):
-            timed = msgspec.structs.replace(situation, times=_times(answer.recalled, time_zone(zone) or UTC))
+            timed = msgspec.structs.replace(situation, times=self._times.of(answer.recalled, zone))
         for slot in drives:
             name = slot.object.name
             given = timed if "times" in slot.object.wants else situation
@@ -250,10 +255,23 @@ class Attention:
             await asyncio.wait(self._tasks)
 
 
-def _times(hits: Sequence[Hit], zone: tzinfo) -> dict[str, tuple[Mention, ...]]:
-    found = {}
-    for hit in hits:
-        spans = resolve(hit.memory.text, hit.memory.sent_at, zone)
-        if spans:
-            found[hit.memory.id] = tuple(Mention(s.text, s.start, s.end, absolute(s, zone)) for s in spans)
-    return found
+class _Times:
+    """The times that memories name, without the words: those of the memories that were asked for last."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, int, str], tuple[Mention, ...]] = OrderedDict()
+
+    def of(self, hits: Sequence[Hit], zone: str) -> dict[str, tuple[Mention, ...]]:
+        """The times by the ids of memories, where there are any."""
+        found = {hit.memory.id: self._named(hit.memory, zone) for hit in hits}
+        return {memory_id: times for memory_id, times in found.items() if times}
+
+    def _named(self, memory: Memory, zone: str) -> tuple[Mention, ...]:
+        place = (memory.id, memory.version, zone)
+        times = self._known.get(place)
+        if times is None:
+            spans = resolve(memory.text, memory.sent_at, time_zone(zone) or UTC)
+            times = self._known[place] = tuple(Mention("", span.start, span.end) for span in spans)
+            if len(self._known) > _MEMORIES:
+                self._known.popitem(last=False)
+        return times

@@ -23,6 +23,7 @@ from alejo.memory import signs, vectors
 from alejo.memory.embedders import Embedder
 from alejo.memory.entities import FactIndex
 from alejo.memory.timeline import Stated
+from alejo.storage.store import Row
 from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory, RecallPlan
 
 _ENTRY = 480  # bytes of an entry with its ids and its places in dictionaries, measured
@@ -173,6 +174,7 @@ class Index:
         self.stale: set[str] = set()  # what was derived from something that has other words since
         self.facts = FactIndex()
         self.version = b""  # the last change it has followed
+        self.held: dict[str, Row[Memory]] = {}  # memories as they are by that change
         self._docs: dict[str, int] = {}
         self._sessions: dict[str, int] = {}
         self._next = 0
@@ -343,8 +345,13 @@ class Index:
         self.recall = Recall.load(self.recall.dump(), self.lexical, self._scan(), shipped())
         self.pending = dict.fromkeys(self.entries)
 
+    def hold(self, rows: Iterable[Row[Memory]]) -> None:
+        """Has these memories at hand, and no others, each until it changes."""
+        self.held = {row.value.id: row for row in rows if row.value.id in self._docs}
+
     def put(self, memory: Memory) -> bool:
         """Makes a memory findable; whether it is new."""
+        self.held.pop(memory.id, None)
         doc = self._docs.get(memory.id)
         new = doc is None
         if doc is None:
@@ -385,6 +392,7 @@ class Index:
 
     def remove(self, memory_id: str) -> None:
         """Makes a memory unfindable, there or not."""
+        self.held.pop(memory_id, None)
         doc = self._docs.pop(memory_id, None)
         if doc is not None:
             self._hear(self.entries.pop(doc).speaker.casefold(), -1)

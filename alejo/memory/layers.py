@@ -24,8 +24,8 @@ _CONFIGURATION = 78  # EX_CONFIG of sysexits(3)
 class Signals(msgspec.Struct, frozen=True):
     """How something was said, each from 0 to 1 but for `times`: how often it was said.
 
-    `emotion` is the strength of what was felt in its turn; `surprise` how far it is from all that was known; `wished`
-    whether somebody asked to have it remembered.
+    `emotion` is the strength of what was felt in its turn; `surprise` how far it is from all that was known, or
+    how little was expected what its turn recalled; `wished` whether somebody asked to have it remembered.
     """
 
     emotion: float = 0.0

@@ -150,7 +150,7 @@ async def read(
     docs = [each.doc for each in chosen]
     # Only words of their own: what their neighbours said must not outlive these in what is told of them.
     explained = index.lexical.explain(docs, index.also(query), own=True)
-    rows = await store.many(scope, MEMORIES, [bytes.fromhex(index.entries[doc].id) for doc in docs])
+    rows = await _rows(store, scope, index, [index.entries[doc].id for doc in docs])
     units = None if weights is None else [weights.get(name, 0.0) for name in EVIDENCE]
     return [
         Hit(
@@ -163,6 +163,15 @@ async def read(
         for (_, score, coverage, shares), words, row in zip(chosen, explained, rows, strict=True)
         if row is not None
     ]
+
+
+async def _rows(store: Store, scope: Scope, index: Index, ids: Sequence[str]) -> list[Row[Memory] | None]:
+    """The rows of memories: those that are at hand, and the others from storage."""
+    held = {each: index.held[each] for each in ids if each in index.held}
+    missing = [each for each in ids if each not in held]
+    found = await store.many(scope, MEMORIES, [*map(bytes.fromhex, missing)]) if missing else []
+    read = dict(zip(missing, found, strict=True))
+    return [held.get(each) or read.get(each) for each in ids]
 
 
 def evidence(shares: Sequence[float], words: str) -> tuple[Evidence, ...]:

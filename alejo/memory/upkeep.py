@@ -179,7 +179,8 @@ class Visit:
         closest = max((cosine for _, cosine in near), default=0.0)
         new = max(0.0, 1.0 - closest) if near and len(index.entries) >= _FEW else 0.0
         times = memory.repetitions + sum(other.repetitions for _, other in same)
-        signals = Signals(await self._emotion(memory), new, times, memory.kind == "note")
+        emotion, surprise = await self._turn(memory)
+        signals = Signals(emotion, max(new, surprise), times, memory.kind == "note")
         importance = self._layers.importance(memory.importance, signals)
         for place, earlier in same:
             importance = max(importance, earlier.importance)
@@ -210,15 +211,18 @@ class Visit:
         )
         return (place, other) if alike else None
 
-    async def _emotion(self, memory: Memory) -> float:
-        """How strong what was felt in its turn was."""
+    async def _turn(self, memory: Memory) -> tuple[float, float]:
+        """How strong what was felt in its turn was, and how surprising what came."""
         try:
             message = await self._journal.message(self._scope, memory.session_id, memory.sent_at, memory.message_seq)
             turn = await self._store.get(self._scope, TURNS, message.request_key) if message is not None else None
         except DataLoss:
-            return 0.0
-        appraisal = turn.value.appraisal if turn is not None else None
-        return max(abs(appraisal.valence), appraisal.arousal) if appraisal is not None else 0.0
+            return 0.0, 0.0
+        if turn is None:
+            return 0.0, 0.0
+        appraisal, workspace = turn.value.appraisal, turn.value.workspace
+        felt = max(abs(appraisal.valence), appraisal.arousal) if appraisal is not None else 0.0
+        return felt, workspace.surprise if workspace is not None else 0.0
 
     async def _renew(self) -> bool:
         """What is stale and was made here: summaries are made anew, what was merged stands for itself again."""

@@ -196,6 +196,7 @@ class Server:
         assistant.reflection.status.observe(self.metrics)
         assistant.models.observe(self.metrics)
         assistant.attention.observe(self.metrics)
+        assistant.prediction.observe(self.metrics)
         text = "Events that observers of a plugin missed."
         self.metrics.counter("alejo_events_dropped", text, "plugin", assistant.events.dropped)
         answers = services(assistant) | {HEALTH: self._health}

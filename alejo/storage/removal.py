@@ -16,11 +16,12 @@ from alejo.errors import DataLoss
 from alejo.storage import audit
 from alejo.storage.rows import remove_memory
 from alejo.storage.store import Row, Store, Writer
-from alejo.storage.tables import DERIVED, MEMORIES
+from alejo.storage.tables import DERIVED, EXPECTATIONS, MEMORIES, Expectations
 from alejo.storage.versions import Versions
 from alejo.types import Memory, Scope
 
 _STEP = 256
+_ONE = b"\0"
 
 
 class Removal:
@@ -31,6 +32,7 @@ class Removal:
         self._versions = versions
         self._scope = scope
         self._writer = writer
+        self._expected: Expectations | None = None
 
     async def family(self, rows: Iterable[Row[Memory]], *, whole: bool) -> list[Row[Memory]]:
         """The memories, and behind them those that go with them. `whole`: the messages they came from go too."""
@@ -80,4 +82,16 @@ class Removal:
             for each in rows:
                 self._writer.delete(DERIVED, each.key)
             after = rows[-1].key
+        await self._unexpect(memory.id)
         audit.record(self._writer, "memory.forget", memory.id, at)
+
+    async def _unexpect(self, memory_id: str) -> None:
+        """Takes a memory out of what its user is expected to need."""
+        if self._expected is None:
+            row = await self._store.get(self._scope, EXPECTATIONS, _ONE)
+            self._writer.expect(EXPECTATIONS, _ONE, None if row is None else row.version)
+            self._expected = Expectations() if row is None else row.value
+        left = self._expected.without({memory_id})
+        if left != self._expected:
+            self._expected = left
+            self._writer.put(EXPECTATIONS, _ONE, left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Generic, TypeVar
 
 import msgspec
@@ -155,6 +156,29 @@ class RecallCount(Value, frozen=True):
     at: int
 
 
+class Expectations(Value, frozen=True):
+    """What a user was found to need: by memory what was recalled after it, by hour and weekday what was recalled then.
+
+    Counts by the ids of memories; "h7" is the hour from 7 to 8, "d0" Monday, where the user is.
+    """
+
+    after: dict[str, dict[str, float]] = {}
+    at: dict[str, dict[str, float]] = {}
+
+    def without(self, gone: Set[str]) -> Expectations:
+        """This without memories that are gone."""
+
+        def kept(table: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+            rows = {
+                name: {each: count for each, count in counts.items() if each not in gone}
+                for name, counts in table.items()
+                if name not in gone
+            }
+            return {name: counts for name, counts in rows.items() if counts}
+
+        return Expectations(kept(self.after), kept(self.at))
+
+
 class SessionLog(Value, frozen=True):
     """What was said in a session: messages and characters of the user and of the assistant; times in µs."""
 
@@ -263,6 +287,7 @@ DERIVED = Table("derived", bytes)  # memory id (16), written anew with every der
 VERSIONS = Table("memory_version", Version)  # memory id (16) ‖ number (8)
 RECALLS = Table("recall", RecallCount)  # memory id (16)
 PREFERENCES = Table("preferences", Preferences)  # one
+EXPECTATIONS = Table("expectations", Expectations)  # one
 UPKEEP = Table("upkeep", Upkeep)  # one
 FACTS = Table("facts", int)  # one row, written anew whenever facts change
 EPISODES = Table("episode", LastEpisode)  # session id (16) ‖ name of the processor

@@ -27,7 +27,7 @@ from alejo.v1 import types_pb2 as alejo_dot_v1_dot_types__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x61lejo/v1/chat.proto\x12\x08\x61lejo.v1\x1a\x18\x61lejo/v1/reminders.proto\x1a\x14\x61lejo/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x01\n\x0b\x43hatRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x1d\n\x05parts\x18\x04 \x03(\x0b\x32\x0e.alejo.v1.Part\x12+\n\x07sent_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x08metadata\x18\x06 \x03(\x0b\x32#.alejo.v1.ChatRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8b\x04\n\x0c\x43hatResponse\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\'\n\x0cuser_message\x18\x04 \x01(\x0b\x32\x11.alejo.v1.Message\x12\"\n\x07message\x18\x05 \x01(\x0b\x32\x11.alejo.v1.Message\x12\x1f\n\x08recalled\x18\x06 \x03(\x0b\x32\r.alejo.v1.Hit\x12&\n\tappraisal\x18\x07 \x01(\x0b\x32\x13.alejo.v1.Appraisal\x12#\n\x08percepts\x18\x08 \x03(\x0b\x32\x11.alejo.v1.Percept\x12$\n\x08\x64\x65graded\x18\t \x03(\x0b\x32\x12.alejo.v1.Degraded\x12\x10\n\x08\x63ommands\x18\n \x03(\t\x12\x10\n\x08replayed\x18\x0b \x01(\x08\x12&\n\nreflection\x18\x0c \x01(\x0e\x32\x12.alejo.v1.JobState\x12!\n\x05model\x18\r \x01(\x0b\x32\x12.alejo.v1.ModelUse\x12#\n\x08verdicts\x18\x0e \x03(\x0b\x32\x11.alejo.v1.Verdict\x12&\n\tworkspace\x18\x0f \x01(\x0b\x32\x13.alejo.v1.Workspace\x12%\n\treminders\x18\x10 \x03(\x0b\x32\x12.alejo.v1.Reminder\"\x9e\x01\n\tWorkspace\x12\x1d\n\x04\x66oci\x18\x01 \x03(\x0b\x32\x0f.alejo.v1.Focus\x12\x31\n\x07missing\x18\x02 \x03(\x0b\x32 .alejo.v1.Workspace.MissingEntry\x12\x0f\n\x07turn_id\x18\x03 \x01(\t\x1a.\n\x0cMissingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8a\x01\n\x05\x46ocus\x12\r\n\x05\x61\x62out\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x10\n\x08salience\x18\x04 \x01(\x01\x12\x0b\n\x03why\x18\x05 \x01(\t\x12\x10\n\x08strength\x18\x06 \x01(\x01\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\r\n\x05turns\x18\x08 \x01(\x05\"V\n\x08ModelUse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x14\n\x0cinput_tokens\x18\x03 \x01(\x03\x12\x15\n\routput_tokens\x18\x04 \x01(\x03\"$\n\x0eGetTurnRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"7\n\x0fGetTurnResponse\x12$\n\x04turn\x18\x01 \x01(\x0b\x32\x16.alejo.v1.ChatResponse\"8\n\x11\x43hatStreamRequest\x12#\n\x04\x63hat\x18\x01 \x01(\x0b\x32\x15.alejo.v1.ChatRequest\"\xbd\x01\n\x12\x43hatStreamResponse\x12&\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32\x12.alejo.v1.AcceptedH\x00\x12\x0f\n\x05\x64\x65lta\x18\x02 \x01(\tH\x00\x12&\n\x04\x64one\x18\x03 \x01(\x0b\x32\x16.alejo.v1.ChatResponseH\x00\x12&\n\x08\x64raining\x18\x04 \x01(\x0b\x32\x12.alejo.v1.DrainingH\x00\x12\x15\n\x0breplacement\x18\x05 \x01(\tH\x00\x42\x07\n\x05\x66rame\"l\n\x08\x41\x63\x63\x65pted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\'\n\x0cuser_message\x18\x04 \x01(\x0b\x32\x11.alejo.v1.Message\"e\n\x0f\x43onverseRequest\x12%\n\x04\x63hat\x18\x01 \x01(\x0b\x32\x15.alejo.v1.ChatRequestH\x00\x12\"\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x10.alejo.v1.CancelH\x00\x42\x07\n\x05\x66rame\"\x1c\n\x06\x43\x61ncel\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"\x9d\x02\n\x10\x43onverseResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12&\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x0b\x32\x12.alejo.v1.AcceptedH\x00\x12\x0f\n\x05\x64\x65lta\x18\x03 \x01(\tH\x00\x12&\n\x04\x64one\x18\x04 \x01(\x0b\x32\x16.alejo.v1.ChatResponseH\x00\x12$\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x11.alejo.v1.FailureH\x00\x12&\n\x08\x64raining\x18\x06 \x01(\x0b\x32\x12.alejo.v1.DrainingH\x00\x12\x15\n\x0breplacement\x18\x07 \x01(\tH\x00\x12&\n\x08reminder\x18\x08 \x01(\x0b\x32\x12.alejo.v1.ReminderH\x00\x42\x07\n\x05\x66rame2\x96\x02\n\x0b\x43hatService\x12\x35\n\x04\x43hat\x12\x15.alejo.v1.ChatRequest\x1a\x16.alejo.v1.ChatResponse\x12I\n\nChatStream\x12\x1b.alejo.v1.ChatStreamRequest\x1a\x1c.alejo.v1.ChatStreamResponse0\x01\x12\x45\n\x08\x43onverse\x12\x19.alejo.v1.ConverseRequest\x1a\x1a.alejo.v1.ConverseResponse(\x01\x30\x01\x12>\n\x07GetTurn\x12\x18.alejo.v1.GetTurnRequest\x1a\x19.alejo.v1.GetTurnResponseB:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x61lejo/v1/chat.proto\x12\x08\x61lejo.v1\x1a\x18\x61lejo/v1/reminders.proto\x1a\x14\x61lejo/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x01\n\x0b\x43hatRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x1d\n\x05parts\x18\x04 \x03(\x0b\x32\x0e.alejo.v1.Part\x12+\n\x07sent_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x08metadata\x18\x06 \x03(\x0b\x32#.alejo.v1.ChatRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8b\x04\n\x0c\x43hatResponse\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\'\n\x0cuser_message\x18\x04 \x01(\x0b\x32\x11.alejo.v1.Message\x12\"\n\x07message\x18\x05 \x01(\x0b\x32\x11.alejo.v1.Message\x12\x1f\n\x08recalled\x18\x06 \x03(\x0b\x32\r.alejo.v1.Hit\x12&\n\tappraisal\x18\x07 \x01(\x0b\x32\x13.alejo.v1.Appraisal\x12#\n\x08percepts\x18\x08 \x03(\x0b\x32\x11.alejo.v1.Percept\x12$\n\x08\x64\x65graded\x18\t \x03(\x0b\x32\x12.alejo.v1.Degraded\x12\x10\n\x08\x63ommands\x18\n \x03(\t\x12\x10\n\x08replayed\x18\x0b \x01(\x08\x12&\n\nreflection\x18\x0c \x01(\x0e\x32\x12.alejo.v1.JobState\x12!\n\x05model\x18\r \x01(\x0b\x32\x12.alejo.v1.ModelUse\x12#\n\x08verdicts\x18\x0e \x03(\x0b\x32\x11.alejo.v1.Verdict\x12&\n\tworkspace\x18\x0f \x01(\x0b\x32\x13.alejo.v1.Workspace\x12%\n\treminders\x18\x10 \x03(\x0b\x32\x12.alejo.v1.Reminder\"\xb0\x01\n\tWorkspace\x12\x1d\n\x04\x66oci\x18\x01 \x03(\x0b\x32\x0f.alejo.v1.Focus\x12\x31\n\x07missing\x18\x02 \x03(\x0b\x32 .alejo.v1.Workspace.MissingEntry\x12\x0f\n\x07turn_id\x18\x03 \x01(\t\x12\x10\n\x08surprise\x18\x04 \x01(\x01\x1a.\n\x0cMissingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8a\x01\n\x05\x46ocus\x12\r\n\x05\x61\x62out\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x10\n\x08salience\x18\x04 \x01(\x01\x12\x0b\n\x03why\x18\x05 \x01(\t\x12\x10\n\x08strength\x18\x06 \x01(\x01\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\r\n\x05turns\x18\x08 \x01(\x05\"V\n\x08ModelUse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x14\n\x0cinput_tokens\x18\x03 \x01(\x03\x12\x15\n\routput_tokens\x18\x04 \x01(\x03\"$\n\x0eGetTurnRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"7\n\x0fGetTurnResponse\x12$\n\x04turn\x18\x01 \x01(\x0b\x32\x16.alejo.v1.ChatResponse\"8\n\x11\x43hatStreamRequest\x12#\n\x04\x63hat\x18\x01 \x01(\x0b\x32\x15.alejo.v1.ChatRequest\"\xbd\x01\n\x12\x43hatStreamResponse\x12&\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32\x12.alejo.v1.AcceptedH\x00\x12\x0f\n\x05\x64\x65lta\x18\x02 \x01(\tH\x00\x12&\n\x04\x64one\x18\x03 \x01(\x0b\x32\x16.alejo.v1.ChatResponseH\x00\x12&\n\x08\x64raining\x18\x04 \x01(\x0b\x32\x12.alejo.v1.DrainingH\x00\x12\x15\n\x0breplacement\x18\x05 \x01(\tH\x00\x42\x07\n\x05\x66rame\"l\n\x08\x41\x63\x63\x65pted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\'\n\x0cuser_message\x18\x04 \x01(\x0b\x32\x11.alejo.v1.Message\"e\n\x0f\x43onverseRequest\x12%\n\x04\x63hat\x18\x01 \x01(\x0b\x32\x15.alejo.v1.ChatRequestH\x00\x12\"\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x10.alejo.v1.CancelH\x00\x42\x07\n\x05\x66rame\"\x1c\n\x06\x43\x61ncel\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"\x9d\x02\n\x10\x43onverseResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12&\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x0b\x32\x12.alejo.v1.AcceptedH\x00\x12\x0f\n\x05\x64\x65lta\x18\x03 \x01(\tH\x00\x12&\n\x04\x64one\x18\x04 \x01(\x0b\x32\x16.alejo.v1.ChatResponseH\x00\x12$\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x11.alejo.v1.FailureH\x00\x12&\n\x08\x64raining\x18\x06 \x01(\x0b\x32\x12.alejo.v1.DrainingH\x00\x12\x15\n\x0breplacement\x18\x07 \x01(\tH\x00\x12&\n\x08reminder\x18\x08 \x01(\x0b\x32\x12.alejo.v1.ReminderH\x00\x42\x07\n\x05\x66rame2\x96\x02\n\x0b\x43hatService\x12\x35\n\x04\x43hat\x12\x15.alejo.v1.ChatRequest\x1a\x16.alejo.v1.ChatResponse\x12I\n\nChatStream\x12\x1b.alejo.v1.ChatStreamRequest\x1a\x1c.alejo.v1.ChatStreamResponse0\x01\x12\x45\n\x08\x43onverse\x12\x19.alejo.v1.ConverseRequest\x1a\x1a.alejo.v1.ConverseResponse(\x01\x30\x01\x12>\n\x07GetTurn\x12\x18.alejo.v1.GetTurnRequest\x1a\x19.alejo.v1.GetTurnResponseB:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,29 +46,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHATRESPONSE']._serialized_start=365
   _globals['_CHATRESPONSE']._serialized_end=888
   _globals['_WORKSPACE']._serialized_start=891
-  _globals['_WORKSPACE']._serialized_end=1049
-  _globals['_WORKSPACE_MISSINGENTRY']._serialized_start=1003
-  _globals['_WORKSPACE_MISSINGENTRY']._serialized_end=1049
-  _globals['_FOCUS']._serialized_start=1052
-  _globals['_FOCUS']._serialized_end=1190
-  _globals['_MODELUSE']._serialized_start=1192
-  _globals['_MODELUSE']._serialized_end=1278
-  _globals['_GETTURNREQUEST']._serialized_start=1280
-  _globals['_GETTURNREQUEST']._serialized_end=1316
-  _globals['_GETTURNRESPONSE']._serialized_start=1318
-  _globals['_GETTURNRESPONSE']._serialized_end=1373
-  _globals['_CHATSTREAMREQUEST']._serialized_start=1375
-  _globals['_CHATSTREAMREQUEST']._serialized_end=1431
-  _globals['_CHATSTREAMRESPONSE']._serialized_start=1434
-  _globals['_CHATSTREAMRESPONSE']._serialized_end=1623
-  _globals['_ACCEPTED']._serialized_start=1625
-  _globals['_ACCEPTED']._serialized_end=1733
-  _globals['_CONVERSEREQUEST']._serialized_start=1735
-  _globals['_CONVERSEREQUEST']._serialized_end=1836
-  _globals['_CANCEL']._serialized_start=1838
-  _globals['_CANCEL']._serialized_end=1866
-  _globals['_CONVERSERESPONSE']._serialized_start=1869
-  _globals['_CONVERSERESPONSE']._serialized_end=2154
-  _globals['_CHATSERVICE']._serialized_start=2157
-  _globals['_CHATSERVICE']._serialized_end=2435
+  _globals['_WORKSPACE']._serialized_end=1067
+  _globals['_WORKSPACE_MISSINGENTRY']._serialized_start=1021
+  _globals['_WORKSPACE_MISSINGENTRY']._serialized_end=1067
+  _globals['_FOCUS']._serialized_start=1070
+  _globals['_FOCUS']._serialized_end=1208
+  _globals['_MODELUSE']._serialized_start=1210
+  _globals['_MODELUSE']._serialized_end=1296
+  _globals['_GETTURNREQUEST']._serialized_start=1298
+  _globals['_GETTURNREQUEST']._serialized_end=1334
+  _globals['_GETTURNRESPONSE']._serialized_start=1336
+  _globals['_GETTURNRESPONSE']._serialized_end=1391
+  _globals['_CHATSTREAMREQUEST']._serialized_start=1393
+  _globals['_CHATSTREAMREQUEST']._serialized_end=1449
+  _globals['_CHATSTREAMRESPONSE']._serialized_start=1452
+  _globals['_CHATSTREAMRESPONSE']._serialized_end=1641
+  _globals['_ACCEPTED']._serialized_start=1643
+  _globals['_ACCEPTED']._serialized_end=1751
+  _globals['_CONVERSEREQUEST']._serialized_start=1753
+  _globals['_CONVERSEREQUEST']._serialized_end=1854
+  _globals['_CANCEL']._serialized_start=1856
+  _globals['_CANCEL']._serialized_end=1884
+  _globals['_CONVERSERESPONSE']._serialized_start=1887
+  _globals['_CONVERSERESPONSE']._serialized_end=2172
+  _globals['_CHATSERVICE']._serialized_start=2175
+  _globals['_CHATSERVICE']._serialized_end=2453
 # @@protoc_insertion_point(module_scope)

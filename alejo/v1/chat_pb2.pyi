@@ -224,8 +224,11 @@ class Workspace(_message.Message):
     FOCI_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
     TURN_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     """The turn's identifier."""
+    surprise: _builtins.float
+    """How little what was recalled first was expected, 0 to 1; 0 where nothing was expected."""
     @_builtins.property
     def foci(self) -> _containers.RepeatedCompositeFieldContainer[Global___Focus]:
         """Strongest first."""
@@ -240,10 +243,11 @@ class Workspace(_message.Message):
         foci: _abc.Iterable[Global___Focus] | None = ...,
         missing: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         turn_id: _builtins.str = ...,
+        surprise: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["foci", b"foci", "missing", b"missing", "turn_id", b"turn_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["foci", b"foci", "missing", b"missing", "surprise", b"surprise", "turn_id", b"turn_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

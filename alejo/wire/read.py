@@ -500,7 +500,7 @@ def workspace(proto: chat_pb2.Workspace) -> Workspace:
         )
         for each in proto.foci
     )
-    return Workspace(proto.turn_id, foci, dict(proto.missing))
+    return Workspace(proto.turn_id, foci, dict(proto.missing), proto.surprise)
 
 
 def model_use(proto: chat_pb2.ModelUse) -> ModelUse:

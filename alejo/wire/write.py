@@ -551,7 +551,7 @@ def workspace(value: Workspace) -> chat_pb2.Workspace:
         )
         for focus in value.foci
     ]
-    return chat_pb2.Workspace(foci=foci, missing=value.missing, turn_id=value.turn_id)
+    return chat_pb2.Workspace(foci=foci, missing=value.missing, turn_id=value.turn_id, surprise=value.surprise)
 
 
 def model_use(value: ModelUse) -> chat_pb2.ModelUse:

@@ -290,6 +290,7 @@ MADE_AGAIN = {
     "episode",
     "model_usage",
     "felt",
+    "expectations",
 }
 NOBODYS = {"api_key", "erasing", "erasure", "scope"}
 
