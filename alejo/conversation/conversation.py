@@ -92,7 +92,7 @@ class Conversation:
         self._clock = clock
         self._budget = budget
         self._models = models
-        self._looking = Looking(plugins, models)
+        self._looking = Looking(plugins, models, self._memories)
         self._events = events
         self._reflecting = reflecting
         self._attention = attention
@@ -148,6 +148,8 @@ class Conversation:
                 await self._reflecting.keep_up(scope, known.session_id)
                 events = (known,)
                 if not known.replayed:
+                    for memory in turn.formed:
+                        self._events.tell("memory_formed", known.session_id, memory)
                     self._events.tell("response_generated", known.session_id, known.user_message, known.message)
                     self._attention.attended(turn, senses, known, desk.zone)
             flight.answer.set_result(known)
@@ -175,6 +177,8 @@ class Conversation:
             await asyncio.shield(turn.committed)
         if before is None:
             self._heard(turn)
+        if review is not None:
+            senses.percepts = await review.seen(senses.percepts)
         preferences = await self._profiles.get(scope)
         await self._moods.live(scope, turn.message, turn.memories, senses, preferences)
         zone = self._memories.zone_of(turn.session, preferences)

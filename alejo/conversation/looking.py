@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from alejo.errors import InvalidArgument, PluginFailed
+from alejo.memory import Memories
+from alejo.memory.pictures import HASH, PERCEPT, hash_of
 from alejo.models import LanguageModels
 from alejo.plugins import PluginHost, Slot
 from alejo.types import Degraded, Image, Percept, Scope, Unseen
@@ -18,9 +20,10 @@ ROLE = "vision"
 class Looking:
     """Looks at pictures for whoever they belong to."""
 
-    def __init__(self, plugins: PluginHost, models: LanguageModels) -> None:
+    def __init__(self, plugins: PluginHost, models: LanguageModels, memories: Memories) -> None:
         self._plugins = plugins
         self._models = models
+        self._memories = memories
 
     async def all(self, scope: Scope, images: Sequence[Image]) -> tuple[tuple[Percept, ...], list[Degraded]]:
         """The percepts of those pictures that could be looked at, and why others could not."""
@@ -50,8 +53,16 @@ class Looking:
         finally:
             captioning.cancel()
         if isinstance(caption, Unseen):
-            return msgspec.structs.replace(percept, missing=(*percept.missing, caption))
-        return msgspec.structs.replace(percept, caption=caption) if caption else percept
+            percept = msgspec.structs.replace(percept, missing=(*percept.missing, caption))
+        elif caption:
+            percept = msgspec.structs.replace(percept, caption=caption)
+        return msgspec.structs.replace(percept, similar=await self._similar(scope, percept))
+
+    async def _similar(self, scope: Scope, percept: Percept) -> tuple[str, ...]:
+        known = hash_of(PERCEPT, {HASH: percept.perceptual_hash})
+        if known is None:
+            return ()
+        return tuple(memory.id for memory, _ in await self._memories.alike(scope, known))
 
     async def _caption(self, scope: Scope, slot: Slot, image: Image) -> str | Unseen:
         if not hasattr(slot.object, "caption"):

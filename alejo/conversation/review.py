@@ -7,19 +7,20 @@ conscience nothing is judged; one that fails is named in `degraded`, and the tur
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import msgspec
 
 from alejo.errors import InvalidArgument, PluginFailed
 from alejo.plugins import PluginHost, Slot, spoken
-from alejo.types import CommandSpec, Degraded, Matter, Replacement, Ruling, Verdict
+from alejo.types import CommandSpec, Degraded, Matter, Percept, Replacement, Ruling, Unseen, Verdict
 
 SEGMENT = 200  # characters
 # The end of a sentence, with what closes it, before a space; or of a line.
 _END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u0964][\"'\u201d\u2019)\]]*\s|\n")
 _GAP = re.compile(r"(?<=\S)\s(?!\d)")  # a number in groups is not cut
 STOPS = frozenset({Ruling.ASK, Ruling.SUPPORT, Ruling.REFUSE})
+_WITHHOLDS = frozenset({Ruling.TRANSFORM, Ruling.REFUSE})
 _ALLOWED = Verdict()
 
 
@@ -44,6 +45,19 @@ class Review:
         """Judges what the user says."""
         verdict = self.asked = await self._judge(Matter("request", text, pending=self._pending))
         self.confirmed = bool(self._pending) and verdict.ruling is Ruling.ALLOW and verdict.text == self._pending
+
+    async def seen(self, percepts: Sequence[Percept]) -> tuple[Percept, ...]:
+        """Judges what pictures say, which nobody asked for: what is refused is withheld, and the turn goes on."""
+        return tuple([await self._seen(percept) for percept in percepts])
+
+    async def _seen(self, percept: Percept) -> Percept:
+        words = "\n".join(filter(None, (percept.caption, percept.text, *(each.text for each in percept.barcodes))))
+        verdict = await self._judge(Matter("request", words, "image")) if words else _ALLOWED
+        if verdict.ruling not in _WITHHOLDS:
+            return percept
+        text = verdict.text if verdict.ruling is Ruling.TRANSFORM else ""
+        missing = percept.missing if text else (*percept.missing, Unseen("text", "withheld"))
+        return msgspec.structs.replace(percept, text=text, caption="", barcodes=(), missing=missing)
 
     async def command(self, spec: CommandSpec, arguments: str) -> Verdict:
         """What is to become of a command before it runs."""

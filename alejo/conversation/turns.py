@@ -33,6 +33,7 @@ from alejo.types import (
     JobState,
     Memory,
     Message,
+    Percept,
     Role,
     Ruling,
     Scope,
@@ -41,6 +42,7 @@ from alejo.types import (
 )
 
 _TRIES = 8
+_QUOTE = 8  # characters of a picture that are known again in an answer
 _PRUNE_EVERY = 64
 DONE = "done"
 
@@ -52,6 +54,7 @@ class Underway:
         "ask",
         "committed",
         "earlier",
+        "formed",
         "memories",
         "message",
         "missing",
@@ -73,6 +76,7 @@ class Underway:
         self.ask = ask
         self.earlier: tuple[Message, ...] = ()
         self.memories: tuple[Memory, ...] = ()
+        self.formed: tuple[Memory, ...] = ()  # with the answer: what was seen
         self.missing: list[Degraded] = []
         self.committed: asyncio.Future[None] | None = None
         self.version = 0  # of the turn's row, so that nobody else's word on it is overwritten
@@ -342,7 +346,12 @@ class Turns:
         )
         writer.put(SESSIONS, row.key, session)
         writer.put(TURNS, place, _done(underway, senses, desk, answer))
+        underway.formed = self._remember.seen(writer, underway.message, senses.percepts)
         self._account(writer, desk, answer)
+        for words in {each for percept in senses.percepts for each in _shown(percept)}:
+            if words in answer.text:
+                note_quote(writer, underway.message.id, answer)
+                break
         if not desk.forgotten:  # else what it was about may be what was forgotten
             self._moods.keep(writer, place, senses, desk.commands)
         audit.record(writer, "turn", turn.id, answer.recorded_at)
@@ -462,6 +471,12 @@ def _done(underway: Underway, senses: Senses, desk: TurnDesk, answer: Message) -
         verdicts=tuple(desk.review.verdicts),
         workspace=senses.workspace,
     )
+
+
+def _shown(percept: Percept) -> list[str]:
+    """The words of a picture that an answer may quote."""
+    words = (percept.caption, *percept.text.splitlines(), *(each.text for each in percept.barcodes))
+    return [each for each in words if len(each) >= _QUOTE]
 
 
 def _degraded(underway: Underway, senses: Senses) -> tuple[Degraded, ...]:

@@ -19,7 +19,7 @@ import msgspec
 
 from alejo._core import LexicalIndex, Recall, VectorScan, estimate_tokens, tokens
 from alejo.embedding import shipped
-from alejo.memory import signs, vectors
+from alejo.memory import pictures, signs, vectors
 from alejo.memory.embedders import Embedder
 from alejo.memory.entities import FactIndex
 from alejo.memory.timeline import Stated
@@ -172,6 +172,7 @@ class Index:
         self.procedural: set[str] = set()  # how the user wants things done
         self.hidden: set[str] = set()  # what is archived or outdated
         self.stale: set[str] = set()  # what was derived from something that has other words since
+        self.pictures: dict[str, int] = {}  # the perceptual hashes of those that are remembered
         self.facts = FactIndex()
         self.version = b""  # the last change it has followed
         self.held: dict[str, Row[Memory]] = {}  # memories as they are by that change
@@ -259,6 +260,15 @@ class Index:
             return []
         found = [(self.entries[doc].id, cosine) for doc, cosine in self.vectors.search(meaning, limit + 1)]
         return [each for each in found if each[0] != memory_id][:limit]
+
+    def alike(self, known: int, most: int, limit: int) -> list[tuple[str, int]]:
+        """The memories of pictures whose hashes differ from one in at most so many bits, with these, nearest first.
+
+        Of those that are equally near the newest comes first.
+        """
+        far = ((pictures.distance(known, other), each) for each, other in self.pictures.items())
+        near = sorted(((bits, each) for bits, each in far if bits <= most), key=lambda one: one[1], reverse=True)
+        return [(each, bits) for bits, each in sorted(near, key=lambda one: one[0])[:limit]]
 
     def passing(self, wanted: Filter) -> Container[str]:
         """The ids of all memories a filter lets through."""
@@ -423,6 +433,8 @@ class Index:
             self.pinned[entry.id] = doc
         elif entry.layer is Layer.PROCEDURAL:
             self.procedural.add(entry.id)
+        if (known := pictures.hash_of(entry.kind, entry.metadata)) is not None:
+            self.pictures[entry.id] = known
         if entry.fact is not None:
             self.facts.put(Stated(entry.id, entry.fact, entry.superseded_by), entry.recorded_at)
 
@@ -431,6 +443,7 @@ class Index:
         self.procedural.discard(memory_id)
         self.hidden.discard(memory_id)
         self.stale.discard(memory_id)
+        self.pictures.pop(memory_id, None)
         self.facts.remove(memory_id)
 
 

@@ -21,7 +21,7 @@ HEADINGS = {
     "immediate": "Last messages:",
 }
 _SPEAKERS = {Role.ASSISTANT: "Assistant", Role.SYSTEM: "System", Role.TOOL: "Tool"}
-_TOLD = frozenset({"episode", "summary"})
+_TOLD = {"episode": "Episode", "percept": "Picture", "summary": "Summary"}
 _EMOTIONS = 3
 
 
@@ -72,8 +72,7 @@ def absolute(span: Span, zone: tzinfo) -> str:
 
 def said(memory: Memory, words: str) -> str:
     """A memory's line; what stands for what several have said begins with what it is."""
-    told = memory.kind.capitalize() if memory.kind in _TOLD else "User"
-    return f"{_name(memory.speaker) or told}: {words}"
+    return f"{_name(memory.speaker) or _TOLD.get(memory.kind, 'User')}: {words}"
 
 
 def spoken(message: Message) -> str:

@@ -25,6 +25,7 @@ from alejo.memory.forgetting import Forgetting
 from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
 from alejo.memory.lines import times
+from alejo.memory.pictures import NEAR
 from alejo.memory.remember import Item, Remember
 from alejo.memory.weights import Weights
 from alejo.memory.when import Span, resolve
@@ -341,6 +342,14 @@ class Memories:
         turn = next((message.request_key for message in reversed(messages) if message.request_key), b"")
         row = await self._store.get(scope, TURNS, turn) if turn else None
         return row.value.appraisal if row else None
+
+    async def alike(
+        self, scope: Scope, known: int, most: int = NEAR, limit: int = 10
+    ) -> builtins.list[tuple[Memory, int]]:
+        """The memories of pictures like one, by its perceptual hash, with the bits they differ in, nearest first."""
+        index = await self._indexes.get(scope)
+        near = dict(index.alike(known, most, limit))
+        return [(memory, near[memory.id]) for memory in await self._sound(scope, near)]
 
     async def pinned(self, scope: Scope) -> builtins.list[Memory]:
         """The user's pinned memories."""

@@ -10,6 +10,7 @@ from alejo.clock import Clock
 from alejo.entropy import random_bytes
 from alejo.errors import AlejoError, Conflict, InvalidArgument, PluginFailed
 from alejo.ids import Ids
+from alejo.memory import pictures
 from alejo.memory.activity import Activity
 from alejo.memory.facts import Facts
 from alejo.memory.recall import versioned
@@ -22,7 +23,7 @@ from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import find_origin, put_memory, put_origin
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MEMORIES, SESSIONS, Origin
-from alejo.types import Degraded, Kept, Layer, Memory, MemoryDraft, Message, MessageDraft, Role, Scope, Session
+from alejo.types import Degraded, Kept, Layer, Memory, MemoryDraft, Message, MessageDraft, Percept, Role, Scope, Session
 
 Item = MemoryDraft | MessageDraft
 Outcome = Kept | AlejoError
@@ -226,7 +227,18 @@ class Remember:
             return draft
         return completed
 
-    def put(self, writer: Writer, draft: MemoryDraft, message: Message | None = None) -> Memory:
+    def seen(self, writer: Writer, message: Message, percepts: Sequence[Percept]) -> tuple[Memory, ...]:
+        """Adds to a batch the memories of a message's pictures. They are derived from the message, and go with it."""
+        captions = [image.caption for image in message.images]
+        return tuple(
+            self.put(writer, pictures.draft(each, captions[each.part]), message, (message.id,))
+            for each in percepts
+            if each.part < len(captions)
+        )
+
+    def put(
+        self, writer: Writer, draft: MemoryDraft, message: Message | None = None, sources: tuple[str, ...] = ()
+    ) -> Memory:
         """Adds a memory to a batch. One that comes from a message takes its session, time and speaker."""
         now = self._clock.now()
         memory = Memory(
@@ -244,6 +256,7 @@ class Remember:
             False,
             draft.metadata,
             message.seq if message else 0,
+            sources=sources,
         )
         put_memory(writer, memory)
         return memory

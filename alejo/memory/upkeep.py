@@ -24,6 +24,7 @@ from alejo.ids import Ids
 from alejo.memory.index import Entry, Index
 from alejo.memory.indexes import Indexes
 from alejo.memory.layers import DAY, SUMMARY, Layers, Signals
+from alejo.memory.pictures import PERCEPT
 from alejo.memory.restating import Restating
 from alejo.memory.summary import summarise
 from alejo.outcomes import Tidied
@@ -204,7 +205,7 @@ class Visit:
             read[place] = row
         other = changed.get(place, row.value)
         alike = (
-            other.kind == memory.kind
+            other.kind == memory.kind != PERCEPT  # pictures of which the same is told are not the same
             and other.speaker.casefold() == memory.speaker.casefold()
             and not (other.pinned or other.archived or other.outdated or other.fact is not None)
             and _core.tokens(other.text, "") == _core.tokens(memory.text, "")

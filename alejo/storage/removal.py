@@ -2,7 +2,8 @@
 
 The words of a derived memory are those of its sources, so it goes with any of them. The other way round, a memory that
 was derived from another of the very same message takes that one along, as the message loses all its words; what else
-was derived from that one stays.
+was derived from that one stays. The memory of a picture is derived from the message that it came with, and goes when
+that loses its words.
 
 A batch that derives writes a mark anew at each source; a removal expects these marks as they were before it looked for
 what is derived: so whatever is derived in between makes it a conflict.
@@ -38,24 +39,29 @@ class Removal:
         """The memories, and behind them those that go with them. `whole`: the messages they came from go too."""
         found = {row.key: row for row in rows}
         above = [row for each in found.values() async for row in self._said_with(each)] if whole else []
+        if whole:
+            for message_id in {row.value.message_id: None for row in found.values()}:
+                if message_id:  # what pictures of it show goes too
+                    found.update({row.key: row async for row in self.derived(message_id) if row.key not in found})
         waiting = list(found.values())
         while waiting:
-            async for row in self.derived(waiting.pop()):
+            async for row in self.derived(waiting.pop().value.id):
                 if row.key not in found:
                     found[row.key] = row
                     waiting.append(row)
         found.update({row.key: row for row in above if row.key not in found})
         return list(found.values())
 
-    async def derived(self, source: Row[Memory]) -> AsyncIterator[Row[Memory]]:
-        """The memories that were derived from one; the batch expects that there are no more."""
-        mark = await self._store.get(self._scope, DERIVED, source.key)  # before the others: see above
-        self._writer.expect(DERIVED, source.key, mark.version if mark else None)
-        after = source.key
-        while mark and (rows := await self._store.scan(self._scope, DERIVED, source.key, after=after, limit=_STEP)):
+    async def derived(self, source: str) -> AsyncIterator[Row[Memory]]:
+        """The memories that were derived from one, or from a message; the batch expects that there are no more."""
+        place = bytes.fromhex(source)
+        mark = await self._store.get(self._scope, DERIVED, place)  # before the others: see above
+        self._writer.expect(DERIVED, place, mark.version if mark else None)
+        after = place
+        while mark and (rows := await self._store.scan(self._scope, DERIVED, place, after=after, limit=_STEP)):
             for row in rows:
-                memory = await self._sound(row.key[len(source.key) :])
-                if memory is not None and source.value.id in memory.value.sources:
+                memory = await self._sound(row.key[len(place) :])
+                if memory is not None and source in memory.value.sources:
                     yield memory
             after = rows[-1].key
 

@@ -832,7 +832,9 @@ class Unseen(_message.Message):
     what: _builtins.str
     """"text", "barcodes", "faces", "caption", or "picture" where nothing was looked at."""
     why: _builtins.str
-    """Why: "not_installed", "late" (there was no time left), "failed", or of a caption a reason of ModelUse."""
+    """Why: "not_installed", "late" (there was no time left), "failed", "withheld" (the
+    conscience refused it), or of a caption a reason of ModelUse.
+    """
     hint: _builtins.str
     """What helps, for example the command that installs it."""
     def __init__(

@@ -46,6 +46,7 @@ SYMPATHY = {
     "pride": "You can be proud of that!",
     "relief": "What a relief.",
 }
+READ = 200  # characters of a picture's text that are read out, about
 STRONG = 0.5  # valence beyond which a feeling is spoken of
 
 
@@ -126,6 +127,16 @@ def _sympathy(appraisal: Appraisal | None) -> str:
     return spoken if glad == (appraisal.valence > 0) else ""
 
 
+def _beginning(text: str) -> str:
+    """The first lines of what is written in a picture, as far as they fit a sentence."""
+    told = ""
+    for line in text.splitlines():
+        if told and len(told) + len(line) > READ:
+            return f"{told} …"
+        told = f"{told} · {line}" if told else line
+    return told
+
+
 def _seen(turn: Turn) -> list[str]:
     if not turn.message.images:
         return []
@@ -137,6 +148,8 @@ def _seen(turn: Turn) -> list[str]:
             see = f"In picture {percept.part + 1} I see" if several else "I see"
             begins = summary.split(" ", 1)[0] in {"A", "An", "The"}
             sentences.append(f"{see} {summary[0].lower()}{summary[1:]}" if begins else f"{see}: {summary}")
+        if percept.text:
+            sentences.append(f'It says: "{_beginning(percept.text)}"')
     blind = [missing.reason for missing in turn.degraded if missing.role == "vision"]
     sentences.extend(UNREADABLE if reason == "rejected" else UNSEEING for reason in blind)
     return sentences

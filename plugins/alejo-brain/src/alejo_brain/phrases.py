@@ -37,7 +37,8 @@ def when(memory: Memory, now: int) -> str:
 
 def source(memory: Memory, now: int) -> str:
     """Who said it and when: "You told me on 8 May 2023", "Caroline said on 8 May 2023"."""
-    who = f"{memory.speaker} said" if memory.speaker else "You told me"
+    told = "You showed me" if memory.kind == "percept" else "You told me"
+    who = f"{memory.speaker} said" if memory.speaker else told
     return f"{who} {when(memory, now)}"
 
 

@@ -7,6 +7,7 @@ does. Every line that is quoted begins with "> ", and has no line break within i
 from __future__ import annotations
 
 from alejo.roles import Turn
+from alejo.types import Percept
 
 INSTRUCTIONS = """\
 You are ALEJO, the assistant of one person, with a memory of what they told you.
@@ -18,11 +19,18 @@ not know; never make up what the person said or did."""
 _QUOTE = "> "
 
 
+def pictured(percept: Percept) -> list[str]:
+    """What is told of a picture, by lines."""
+    told = [("In the picture", percept.summary), ("Described as", percept.caption), ("It says", percept.text)]
+    told += [(f"Its {each.format} says", each.text) for each in percept.barcodes]
+    return [f"{what}: {line}" for what, said in told for line in said.splitlines() if line.strip()]
+
+
 async def words(turn: Turn) -> str:
     """The user's message with the notes before it."""
     context = await turn.desk.context()
     notes = [line for item in context.items for line in item.text.splitlines() if line.strip()]
-    seen = [f"In the picture: {percept.summary}" for percept in turn.percepts if percept.summary]
+    seen = [line for percept in turn.percepts for line in pictured(percept)]
     quoted = "\n".join(f"{_QUOTE}{' '.join(line.split())}" for line in notes + seen)
     text = turn.message.text.strip() or "(a picture without words)"
     return f"Notes from your memory, quoted:\n{quoted}\n\nMy message:\n{text}" if quoted else text
