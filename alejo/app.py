@@ -22,8 +22,10 @@ from alejo.cache import Cache
 from alejo.clock import Clock, SystemClock, time_zone
 from alejo.conversation import Conversation
 from alejo.conversation.desk import Rooms
+from alejo.conversation.looking import Looking
 from alejo.conversation.moods import Moods
 from alejo.conversation.turns import Turns
+from alejo.conversation.uploads import Uploads
 from alejo.conversation.workspace import Attention
 from alejo.conversation.workspace import Policy as AttentionPolicy
 from alejo.errors import FailedPrecondition, StartupError, StorageFull, Unavailable
@@ -195,6 +197,8 @@ class Assistant:
         self.reminders = Reminders(store, journal, requests, ids, clock)
         self.prediction = Prediction(store, self.indexes, clock, enabled=settings["prediction.enabled"])
         self.attention = Attention(turns, self.memories, plugins, self.events, AttentionPolicy.of(settings), clock)
+        looking = Looking(plugins, self.models, self.memories)
+        self.uploads = Uploads(plugins, looking, self.memories)
         self.conversation = Conversation(
             turns,
             Rooms(self.memories, self.facts, correcting, self.profiles, self.sessions, self.reminders, turns),
@@ -208,6 +212,7 @@ class Assistant:
             self.attention,
             self.moods,
             self.prediction,
+            looking,
         )
         self.asked_to_leave = asyncio.Event()  # by the server of the folder, see `work`
         self._layers = layers

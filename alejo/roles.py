@@ -275,8 +275,12 @@ class Vision(Protocol):
         ...
 
 
-class Captioning(Protocol):
-    """What a vision may do besides."""
+class Studying(Protocol):
+    """What a vision may do besides, either of it."""
+
+    async def study(self, image: Image, seconds: float) -> Percept:
+        """What is in a picture, within as many seconds, which may be more than a call may take else."""
+        ...
 
     async def caption(self, image: Image, models: Models) -> str:
         """What a language model says that a picture shows; "" where none shall be asked. Raises ModelFailed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -72,6 +73,31 @@ def tidy(data: str | None, url: str | None, key: str | None, user: str | None, a
     output.listing([told], list(told), as_json=as_json, empty="")
 
 
+@command.command("similar")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--distance", type=click.IntRange(0, 32), default=10, show_default=True, help="Of 64 bits, how many may differ."
+)
+@click.option("--limit", type=click.IntRange(1, 200), default=10, show_default=True, help="How many at most.")
+@options.as_json
+@options.server
+def similar(
+    file: Path,
+    data: str | None,
+    url: str | None,
+    key: str | None,
+    user: str | None,
+    as_json: bool,
+    distance: int,
+    limit: int,
+) -> None:
+    """Find the memories of pictures that look like FILE, nearest first. Nothing of FILE is kept."""
+    settings = options.settings(data__path=data, client__url=url, client__key=key)
+    found = options.run(_similar(settings, user or "", file, distance, limit))
+    rows = [{"distance": bits, **row(memory)} for memory, bits in found]
+    output.listing(rows, ["distance", "id", "sent_at", "text"], as_json=as_json, empty="No picture is like it.")
+
+
 def row(memory: Memory) -> dict[str, Any]:
     """A memory as listings show it."""
     return {
@@ -105,6 +131,18 @@ async def _list(settings: Settings, user: str, limit: int, everything: bool) -> 
             if not token:
                 break
     return memories
+
+
+async def _similar(settings: Settings, user: str, file: Path, distance: int, limit: int) -> list[tuple[Memory, int]]:
+    from . import link  # noqa: PLC0415 - grpc is not needed to show --help
+    from .seeing import picture  # noqa: PLC0415
+
+    image = picture(file)
+    async with link.reach(settings, user) as reached:
+        percept, _ = await reached.client.pictures.see(image, look_only=True)
+        return await reached.client.pictures.similar(
+            perceptual_hash=percept.perceptual_hash, distance=distance, limit=limit
+        )
 
 
 async def _tidy(settings: Settings, user: str, verify: bool) -> Tidied:

@@ -41,6 +41,7 @@ MODULES = {
     "reflect": "reflecting",
     "reminders": "reminders",
     "restore": "restore",
+    "see": "seeing",
     "serve": "serve",
     "sessions": "sessions",
     "why": "why",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from alejo import ids
@@ -88,6 +89,18 @@ async def _forget(talk: Talk, which: str, show: Show) -> None:
     show(f"Forgotten, with what was made of it: {forgotten}; messages redacted: {redacted}.")
 
 
+async def _image(talk: Talk, words: str, show: Show) -> None:
+    from .seeing import is_file, picture  # noqa: PLC0415 - not needed by a chat without pictures
+
+    whole = is_file(words)  # a name may have spaces
+    name, _, text = (words, "", "") if whole else words.partition(" ")
+    if not name:
+        raise InvalidArgument("Which? Write it as /image FILE, or /image FILE and what you say of it.")
+    said: list[str] = []
+    await talk.ask(text.strip(), said.append, (picture(Path(name)),))
+    show("".join(said))
+
+
 async def _session(talk: Talk, words: str, show: Show) -> None:
     verb, _, which = words.partition(" ")
     if verb in {"", "show"}:
@@ -160,6 +173,7 @@ COMMANDS = {
     "jobs": Slash("/jobs", "Shows what of this session is still to be worked through.", _jobs),
     "mood": Slash("/mood", "Shows how you feel, as far as it is kept, and what that rests on.", _mood),
     "forget": Slash("/forget NUMBER…", "Forgets memories of the last list and redacts their messages.", _forget),
+    "image": Slash("/image FILE [WORDS]", "Shows a picture, and says something of it.", _image),
     "session": Slash("/session [show | list | switch NUMBER | new]", "Shows or changes the session.", _session),
     "quit": Slash("/quit", "Leaves.", _quit),
 }

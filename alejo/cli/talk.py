@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from alejo.client import NOT_REACHABLE, new_request_id
 from alejo.errors import DRAINING, AlejoError, Unavailable
-from alejo.types import Answer, Ask, Memory, Replacement
+from alejo.types import Answer, Ask, Image, Memory, Replacement
 
 from . import output
 from .due import Due
@@ -32,12 +32,12 @@ class Talk:
         self.sessions: list[str] = []
         self.due = Due(link)
 
-    async def ask(self, text: str, show: Callable[[str], None]) -> Answer:
+    async def ask(self, text: str, show: Callable[[str], None], images: tuple[Image, ...] = ()) -> Answer:
         """Asks, shows the answer as it comes, and returns it when it is on disk. Raises AlejoError.
 
         When the server goes away the question is asked again under the same request id, so nothing is done twice.
         """
-        ask = Ask(text, self.session_id, new_request_id())
+        ask = Ask(text, self.session_id, new_request_id(), images)
         self.due.listen()
         for attempt in range(1, _ATTEMPTS + 1):
             try:

@@ -60,11 +60,13 @@ from alejo.v1 import (
     sessions_pb2,
     sessions_pb2_grpc,
     types_pb2,
+    vision_pb2_grpc,
 )
 from alejo.wire import jobs, lessons, read, write
 
 from .errors import error_of, failure
 from .moods import Moods
+from .pictures import Pictures
 from .reminders import Reminders
 from .requests import chat, new_request_id
 from .talk import Talk
@@ -103,6 +105,7 @@ class Client:
         self._facts = facts_pb2_grpc.FactsServiceStub(channel)
         self.moods = Moods(self._call, emotion_pb2_grpc.EmotionServiceStub(channel))
         self.reminders = Reminders(self._call, reminders_pb2_grpc.RemindersServiceStub(channel), target, self._metadata)
+        self.pictures = Pictures(self._call, vision_pb2_grpc.VisionServiceStub(channel))
         self._jobs = jobs_pb2_grpc.JobsServiceStub(channel)
         self._learning = learning_pb2_grpc.LearningServiceStub(channel)
         self._plugins = plugins_pb2_grpc.PluginsServiceStub(channel)

@@ -82,6 +82,7 @@ class Conversation:
         attention: Attention,
         moods: Moods,
         prediction: Prediction,
+        looking: Looking,
     ) -> None:
         self._turns = turns
         self._rooms = rooms
@@ -92,7 +93,7 @@ class Conversation:
         self._clock = clock
         self._budget = budget
         self._models = models
-        self._looking = Looking(plugins, models, self._memories)
+        self._looking = looking
         self._events = events
         self._reflecting = reflecting
         self._attention = attention

@@ -15,6 +15,7 @@ from alejo.plugins import PluginHost, Slot
 from alejo.types import Degraded, Image, Percept, Scope, Unseen
 
 ROLE = "vision"
+_GRACE = 5.0  # seconds beside those of studying
 
 
 class Looking:
@@ -44,11 +45,14 @@ class Looking:
             return Degraded(ROLE, slot.plugin, "rejected")
         return percept if percept.width else Degraded(ROLE, slot.plugin, "timeout")
 
-    async def one(self, scope: Scope, slot: Slot, image: Image) -> Percept:
-        """The percept of one picture. Raises PluginFailed, and InvalidArgument for what is no acceptable picture."""
+    async def one(self, scope: Scope, slot: Slot, image: Image, seconds: float = 0.0) -> Percept:
+        """The percept of one picture, within `seconds` where a plugin may take more time than in a turn.
+
+        Raises PluginFailed, and InvalidArgument for what is no acceptable picture.
+        """
         captioning = asyncio.ensure_future(self._caption(scope, slot, image))
         try:
-            percept: Percept = await self._plugins.call(slot, "perceive", image)
+            percept: Percept = await self._perceive(slot, image, seconds)
             caption = await captioning
         finally:
             captioning.cancel()
@@ -57,6 +61,13 @@ class Looking:
         elif caption:
             percept = msgspec.structs.replace(percept, caption=caption)
         return msgspec.structs.replace(percept, similar=await self._similar(scope, percept))
+
+    async def _perceive(self, slot: Slot, image: Image, seconds: float) -> Percept:
+        if seconds and hasattr(slot.object, "study"):
+            percept: Percept = await self._plugins.call(slot, "study", image, seconds, timeout=seconds + _GRACE)
+        else:
+            percept = await self._plugins.call(slot, "perceive", image)
+        return percept
 
     async def _similar(self, scope: Scope, percept: Percept) -> tuple[str, ...]:
         known = hash_of(PERCEPT, {HASH: percept.perceptual_hash})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from alejo.types import Layer, MemoryDraft, Percept
+from alejo.types import Image, Layer, MemoryDraft, Percept, Value
 
 PERCEPT = "percept"  # the kind of such memories
 HASH, PART = "perceptual_hash", "part"
@@ -13,6 +13,16 @@ NEAR = 10  # bits of 64 by which like pictures differ at most
 _HASH = re.compile(r"[0-9a-f]{16}")
 _WORD = re.compile(r"[^\W\d_]{3}")  # a line without one, a price or a number, says nothing by itself
 _CHARACTERS = 1500
+
+
+class PictureDraft(Value, frozen=True):
+    """A picture to remember, once it was seen. It joins a session's messages where one is named."""
+
+    image: Image
+    percept: Percept | None = None
+    session_id: str = ""
+    sent_at: int | None = None
+    origin: str = ""
 
 
 def draft(percept: Percept, caption: str = "") -> MemoryDraft:

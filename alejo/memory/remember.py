@@ -13,6 +13,7 @@ from alejo.ids import Ids
 from alejo.memory import pictures
 from alejo.memory.activity import Activity
 from alejo.memory.facts import Facts
+from alejo.memory.pictures import PERCEPT, PictureDraft
 from alejo.memory.recall import versioned
 from alejo.memory.stating import Statements
 from alejo.plugins import PluginHost
@@ -25,7 +26,7 @@ from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MEMORIES, SESSIONS, Origin
 from alejo.types import Degraded, Kept, Layer, Memory, MemoryDraft, Message, MessageDraft, Percept, Role, Scope, Session
 
-Item = MemoryDraft | MessageDraft
+Item = MemoryDraft | MessageDraft | PictureDraft
 Outcome = Kept | AlejoError
 _Placed = tuple[int, tuple[str, Item]]
 _TRIES = 8
@@ -128,7 +129,7 @@ class Remember:
     async def _prepare(self, round_: _Round, place: int, request_id: str, item: Item) -> Kept:
         if isinstance(item, MemoryDraft) and not item.text.strip():
             raise InvalidArgument.field("text", "is required")
-        body = digest((type(item).__name__, item))
+        body = _body(item)
         fresh = not request_id
         if fresh:
             request_id = self._ids.new()
@@ -137,13 +138,17 @@ class Remember:
         stale = await find_origin(self._store, round_.scope, item.origin)
         if stale is not None and await self._stands(round_.scope, stale.value):
             return await self._again(round_.scope, request_id, stale.value)
-        if isinstance(item, MessageDraft):
+        if isinstance(item, PictureDraft):
+            message, memories = await self._picture(round_, item)
+            said = saying(memories[-1], message)
+        elif isinstance(item, MessageDraft):
             message, memories = await self._message(round_, item)
             said = message
         else:
             message, memories = None, (await self._memory(round_, item),)
             said = saying(memories[0], round_.source)
-        stated, _ = await self._facts.stated(said)
+        # What is written in a picture is nobody's word.
+        stated = () if memories and memories[-1].kind == PERCEPT else (await self._facts.stated(said))[0]
         facts = round_.facts[place] = await round_.statements.derive(stated, said, memories)
         ids = (*(memory.id for memory in memories), *facts)
         if message is not None:
@@ -186,6 +191,15 @@ class Remember:
         round_.sessions[draft.session_id] = (row, session)
         memories, _ = await self._keep(round_.writer, message)
         return message, memories
+
+    async def _picture(self, round_: _Round, item: PictureDraft) -> tuple[Message | None, tuple[Memory, ...]]:
+        assert item.percept is not None  # noqa: S101  it was seen before
+        if not item.session_id:
+            draft = pictures.draft(item.percept, item.image.caption)
+            return None, (self.put(round_.writer, msgspec.structs.replace(draft, sent_at=item.sent_at)),)
+        shown = MessageDraft(item.session_id, "", images=(item.image,), sent_at=item.sent_at)
+        message, memories = await self._message(round_, shown)
+        return message, (*memories, *self.seen(round_.writer, message, [item.percept]))
 
     async def _memory(self, round_: _Round, draft: MemoryDraft) -> Memory:
         for session_id in {draft.session_id, round_.source.session_id if round_.source else ""} - {""}:
@@ -277,6 +291,12 @@ def saying(memory: Memory, source: Message | None) -> Message:
         memory.speaker,
         metadata=memory.metadata,
     )
+
+
+def _body(item: Item) -> bytes:
+    """What tells an item from another with the same request id. What is seen in a picture may differ with the time."""
+    told = msgspec.structs.replace(item, percept=None) if isinstance(item, PictureDraft) else item
+    return digest((type(item).__name__, told))
 
 
 def _apart(items: Sequence[_Placed]) -> tuple[list[_Placed], list[_Placed]]:

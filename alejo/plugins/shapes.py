@@ -77,6 +77,7 @@ ROLES: dict[str, dict[str, Method]] = {
     "conscience": {"review": Method(1, Verdict)},
     "vision": {
         "perceive": Method(1, Percept),
+        "study": Method(2, Percept, optional=True),
         "caption": Method(2, str, optional=True),
         "close": Method(0, None, optional=True),
     },

@@ -25,6 +25,7 @@ from alejo.v1 import (
     plugins_pb2,
     reminders_pb2,
     sessions_pb2,
+    vision_pb2,
 )
 
 
@@ -119,6 +120,8 @@ ACCESS = {
     "alejo.v1.OwnershipService/ImportUser": Access.WRITE,
     "alejo.v1.OwnershipService/PreviewErase": Access.READ,
     "alejo.v1.OwnershipService/EraseUser": Access.WRITE,
+    "alejo.v1.VisionService/UploadImage": Access.BOTH,  # it tells which pictures are alike
+    "alejo.v1.VisionService/FindSimilar": Access.READ,
     "alejo.v1.PluginsService/ListPlugins": Access.READ,
     "alejo.v1.PluginsService/GetPlugin": Access.READ,
     "alejo.v1.PluginsService/EnablePlugin": Access.OPERATOR,
@@ -154,6 +157,7 @@ OWN = (
     jobs_pb2,
     learning_pb2,
     ownership_pb2,
+    vision_pb2,
     plugins_pb2,
     admin_pb2,
 )

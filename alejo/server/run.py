@@ -40,6 +40,7 @@ from .plugins import PluginsCalls
 from .reflection import Reflection
 from .reminders import RemindersCalls
 from .sessions import SessionsCalls
+from .vision import VisionCalls
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -362,6 +363,7 @@ def services(assistant: Assistant) -> dict[str, object]:
         "alejo.v1.RemindersService": RemindersCalls(assistant.reminders),
         "alejo.v1.LearningService": LearningCalls(assistant.learning),
         "alejo.v1.JobsService": JobsCalls(assistant.reflection, assistant.clock),
+        "alejo.v1.VisionService": VisionCalls(assistant.uploads),
         "alejo.v1.PluginsService": PluginsCalls(assistant.plugins),
         "alejo.v1.AdminService": AdminCalls(assistant),
     }
@@ -377,10 +379,8 @@ def _handler(gate: Gate, method: Method, answers: object) -> grpc.RpcMethodHandl
     answer = getattr(answers, method.attribute)
     # To gRPC every request is a stream, which looks the same on the wire: so the gate reads it, after it has seen who
     # calls, and within limits.first_message_seconds.
-    if method.gives_many:
+    if method.gives_many or method.asks_many:  # nor can a client tell one response from a stream of one
         return grpc.stream_stream_rpc_method_handler(gate.stream(method, answer))
-    if method.asks_many:
-        raise AttributeError(f"{method.label}: the gate has no way for a stream with one response")
     return grpc.stream_unary_rpc_method_handler(gate.unary(method, answer))
 
 

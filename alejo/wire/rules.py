@@ -25,6 +25,7 @@ NAME = 128
 # A status travels in trailers, of which clients accept 8 KiB in all.
 _REPORT_BYTES = 3_000
 _IDENTIFIER = re.compile(r"[0-9a-f]{32}").fullmatch
+_HASH = re.compile(r"[0-9a-f]{16}").fullmatch
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -54,6 +55,11 @@ def identifier(value: str, path: str, found: Found) -> None:
     """An identifier as this server makes them."""
     if _IDENTIFIER(value) is None:
         found.append((path, "is not an identifier of this server"))
+
+
+def _perceptual_hash(value: str, path: str, found: Found) -> None:
+    if _HASH(value) is None:
+        found.append((path, "must be 16 hexadecimal digits"))
 
 
 def data(most: int) -> Check:
@@ -244,6 +250,29 @@ TABLE: dict[str, Rules] = {
     "ConverseRequest": Rules({"chat": nested("ChatRequest"), "cancel": nested("Cancel")}, either=("chat", "cancel")),
     "GetTurnRequest": Rules({"request_id": _REQUEST_ID}, required=("request_id",)),
     "Cancel": Rules({"request_id": _REQUEST_ID}),
+    # vision
+    "UploadImageRequest": Rules({"head": nested("ImageHead"), "data": data(1_048_576)}, either=("head", "data")),
+    "ImageHead": Rules(
+        {
+            "request_id": _REQUEST_ID,
+            "size": number(1, 16_777_216),
+            "session_id": identifier,
+            "media_type": text(NAME),
+            "caption": text(4096),
+            "sent_at": moment,
+            "look_only": anything,
+        },
+        required=("size",),
+    ),
+    "FindSimilarRequest": Rules(
+        {
+            "memory_id": identifier,
+            "perceptual_hash": _perceptual_hash,
+            "distance": number(0, 32),
+            "limit": number(0, 200),
+        },
+        either=("memory_id", "perceptual_hash"),
+    ),
     # sessions
     "CreateSessionRequest": Rules(
         {

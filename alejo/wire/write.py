@@ -41,7 +41,17 @@ from alejo.types import (
     Version,
     Workspace,
 )
-from alejo.v1 import chat_pb2, facts_pb2, memory_pb2, ownership_pb2, plugins_pb2, reminders_pb2, sessions_pb2, types_pb2
+from alejo.v1 import (
+    chat_pb2,
+    facts_pb2,
+    memory_pb2,
+    ownership_pb2,
+    plugins_pb2,
+    reminders_pb2,
+    sessions_pb2,
+    types_pb2,
+    vision_pb2,
+)
 
 _MILLION = 1_000_000
 
@@ -456,6 +466,17 @@ def percept(value: Percept) -> types_pb2.Percept:
         caption=value.caption,
         similar=value.similar,
         missing=[types_pb2.Unseen(what=one.what, why=one.why, hint=one.hint) for one in value.missing],
+    )
+
+
+def uploaded(percept_: Percept, value: Kept) -> vision_pb2.UploadImageResponse:
+    """What was seen in a picture, and what is kept of it."""
+    return vision_pb2.UploadImageResponse(
+        request_id=value.request_id,
+        percept=percept(percept_),
+        memory=memory(value.memories[-1]) if value.memories else None,
+        message=None if value.message is None else message(value.message),
+        existed=value.existed,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pty
@@ -25,6 +26,12 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+# A red picture of nine by nine pixels.
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAJCAIAAABv85FHAAAAEUlEQVR42mP8z4ATMDEMbzkAA+wBEXeSMCcAAAAASUVORK5CYII="
+)
 
 
 class Home:

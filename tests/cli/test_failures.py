@@ -16,7 +16,7 @@ import pytest
 
 from alejo.cli.root import MODULES, alejo
 
-from .home import SECONDS, Home
+from .home import DOT, SECONDS, Home
 
 # How each command is called when nothing is wrong with it; {} is the home's folder.
 CALLS = {
@@ -55,6 +55,7 @@ CALLS = {
     "learning weights rollback": ["0"],
     "memories history": ["0" * 32],
     "memories list": [],
+    "memories similar": ["{}/dot.png"],
     "memories tidy": [],
     "mood": [],
     "plugins check": ["{}"],
@@ -69,6 +70,7 @@ CALLS = {
     "reminders dismiss": ["0" * 32],
     "reminders list": [],
     "restore": ["{}/good.tar"],
+    "see": ["{}/dot.png"],
     "serve": ["--address", "127.0.0.1:0"],
     "sessions list": [],
     "why": ["r"],
@@ -115,7 +117,7 @@ MAKING |= {"compact", "erase", "export", "forget", "memories history", "memories
 MAKING |= {"jobs discard", "jobs list", "jobs pause", "jobs requeue", "jobs resume", "jobs show", "jobs status"}
 MAKING |= {"jobs watch", "facts add", "facts around", "facts correct", "facts list", "facts restore"}
 MAKING |= {"feedback", "learn", "learning export", "learning log", "learning stats"}
-MAKING |= {"mood", "why"}
+MAKING |= {"memories similar", "mood", "see", "why"}
 MAKING |= {"reminders dismiss", "reminders list"}
 MAKING |= {"learning weights list", "learning weights rollback"}
 SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]
@@ -159,6 +161,7 @@ def fail(home: Home, names: list[str], code: int, *words: str, more: tuple[str, 
 @pytest.fixture
 def used(home: Home) -> Home:
     """A home with a key for a program, a backup, and a file to import."""
+    (home.folder / "dot.png").write_bytes(DOT)
     (home.folder / "talk.jsonl").write_text("".join(json.dumps(line) + "\n" for line in TALK))
     home.run("keys", "add", "app")
     home.run("backup", str(home.folder / "good.tar"))

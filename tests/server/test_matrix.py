@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from alejo.v1 import (
     plugins_pb2,
     reminders_pb2,
     sessions_pb2,
+    vision_pb2,
 )
 
 from .house import House, house, within
@@ -51,6 +53,7 @@ class Ana(msgspec.Struct):
     jobs: str = ""
     erase: str = ""
     recalled: str = ""  # a memory that a turn recalled
+    picture: str = ""  # the memory of one
     turn: str = ""  # by its request id
     reminder: str = ""
     reminders: str = ""  # a page token
@@ -68,6 +71,10 @@ def chat(ana: Ana) -> chat_pb2.ChatRequest:
 
 
 DRAFT = memory_pb2.RememberRequest(memory={"text": "The gate is green."})
+# A red picture of nine by nine pixels.
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAJCAIAAABv85FHAAAAEUlEQVR42mP8z4ATMDEMbzkAA+wBEXeSMCcAAAAASUVORK5CYII="
+)
 RECALL = memory_pb2.RecallRequest(query=CANARY)
 LATER = Timestamp(seconds=4_000_000_000)
 EMPTY = b'{"type":"export","version":1,"alejo":"0","at":1}\n{"type":"end","lines":1}\n'
@@ -169,6 +176,11 @@ ROWS = {
     "OwnershipService/EraseUser": Row(
         lambda ana: ownership_pb2.EraseUserRequest(preview=ana.erase), Code.INVALID_ARGUMENT
     ),
+    "VisionService/UploadImage": Row(
+        lambda ana: vision_pb2.UploadImageRequest(head={"size": len(DOT), "session_id": ana.session}, data=DOT),
+        Code.NOT_FOUND,
+    ),
+    "VisionService/FindSimilar": Row(lambda ana: vision_pb2.FindSimilarRequest(memory_id=ana.picture), Code.NOT_FOUND),
     "PluginsService/ListPlugins": Row(lambda _: plugins_pb2.ListPluginsRequest()),
     "PluginsService/GetPlugin": Row(lambda _: plugins_pb2.GetPluginRequest(name="brain")),
     # Nobody's plugin: whoever may switch one hears that this one does not exist.
@@ -256,6 +268,8 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
         where = {"subject": CANARY, "relation": "lives in", "object": place, "cardinality": "CARDINALITY_ONE"}
         stated = await call("FactsService/AddFact", facts_pb2.AddFactRequest(fact=where), facts_pb2.AddFactResponse)
         facts.append(stated.change.memory.id)
+    shown = vision_pb2.UploadImageRequest(head={"size": len(DOT), "caption": CANARY}, data=DOT)
+    seen = await call("VisionService/UploadImage", shown, vision_pb2.UploadImageResponse)
     every = facts_pb2.ListFactsRequest(page_size=1, include_superseded=True)
     sessions = sessions_pb2.ListSessionsRequest(page_size=1)
     memories = memory_pb2.ListMemoriesRequest(page_size=1)
@@ -284,6 +298,7 @@ async def lived(home: House, metadata: list[tuple[str, str]]) -> Ana:
         said.request_id,
         made[0].reminder.id,
         reminders.next_page_token,
+        picture=seen.memory.id,
     )
 
 

@@ -16,6 +16,7 @@ from .decoding import Picture, decode
 from .words import summary
 
 STEPS = ("barcodes", "faces", "text")
+_LEAST = 16  # pixels of a side: in less there is nothing to be read or counted
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +50,8 @@ def unseen(seen: Percept, what: str, why: str, hint: str = "") -> Percept:
 
 
 def _step(step: str, picture: Picture, seen: Percept, request: Request, until: float) -> Percept:
+    if min(picture.large.size) < _LEAST:
+        return seen
     if time.monotonic() >= until:
         return unseen(seen, step, "late")
     try:
