@@ -147,6 +147,7 @@ def tables() -> Files:
         "reflection figures": figures.plain("reflection.jsonl"),
         "brain figures": figures.plain("brain.jsonl"),
         "mind figures": figures.plain("emotion.jsonl", "conscience.jsonl"),
+        "vision figures": figures.plain("vision.jsonl"),
     }
     for name, table in parts.items():
         page = between(page, name, table(folder))

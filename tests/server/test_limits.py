@@ -68,6 +68,7 @@ def test_every_method_has_its_room() -> None:
     assert rooms[Room.FREE] == {"Check", "List"}
     assert rooms[Room.TURN] == {"Chat", "ChatStream"}
     assert rooms[Room.STREAM] == {
+        "UploadImage",
         "Converse",
         "RememberStream",
         "RecallStream",

@@ -53,10 +53,10 @@ class Ana(msgspec.Struct):
     jobs: str = ""
     erase: str = ""
     recalled: str = ""  # a memory that a turn recalled
-    picture: str = ""  # the memory of one
     turn: str = ""  # by its request id
     reminder: str = ""
     reminders: str = ""  # a page token
+    picture: str = ""  # the memory of one
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ from alejo_bench import (
     reflection,
     replay,
     report,
+    vision,
 )
 
 
@@ -60,6 +61,7 @@ BENCHES: dict[str, ModuleType] = {
     "quotes": quotes,
     "recall": recall,
     "reflection": reflection,
+    "vision": vision,
 }
 WITH_PEERS = {"core", "memory", "recall"}
 

@@ -37,6 +37,11 @@ class Child:
             start_new_session=True,  # so that it ends with what it has started, and not with Ctrl-C in a terminal
         )
 
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
     def ask(self, request: Request, seconds: float) -> Iterator[Seen]:
         """What it says, step by step; whole when it ends. Raises EOFError when it has ended, TimeoutError."""
         until = time.monotonic() + seconds
