@@ -37,7 +37,7 @@ class Bell:
         self._rings.setdefault(scope, []).append(ring)
         self.look(scope)
         ring()
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
         try:
             yield

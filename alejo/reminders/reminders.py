@@ -144,12 +144,13 @@ class Reminders:
         """
         end, after = _PENDING + time_key(self._clock.now() + 1), b""
         found: builtins.list[Row[bytes]] = []
+        limit = 1  # mostly the first is not due, which is asked with every turn
         while len(found) < TOLD:
-            rows = await self._store.scan(scope, REMINDERS_BY_TIME, _PENDING, after=after, limit=TOLD)
+            rows = await self._store.scan(scope, REMINDERS_BY_TIME, _PENDING, after=after, limit=limit)
             found += [row for row in rows if row.key < end and row.key not in told]
-            if len(rows) < TOLD or rows[-1].key >= end:
+            if len(rows) < limit or rows[-1].key >= end:
                 break
-            after = rows[-1].key
+            after, limit = rows[-1].key, TOLD
         return [reminder for _, reminder in await self._read(scope, found[:TOLD])]
 
     @contextlib.contextmanager
