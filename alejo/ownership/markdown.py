@@ -5,6 +5,7 @@
     images/ID-1.png                            the pictures of the message ID
     memories/semantic.md …                     what is remembered, by layer
     facts.md, history.md, turns.md, audit.md   what is held true, what memories were, how turns went, what was done
+    reminders.md                               what to be reminded of
 
 What was said stands in block quotes, so that it is told from what is told about it. It is for people; to bring a user
 in elsewhere, take the lines.
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from alejo.storage.tables import AuditEntry, TurnRow
-from alejo.types import Memory, Message, Session, Version
+from alejo.types import Memory, Message, Reminder, Session, Version
 
 from .lines import Header
 
@@ -33,6 +34,7 @@ Taken out at {when} by ALEJO {alejo}. **It is in clear**: whoever can read this 
 - `sessions/`: what was said, a file for each conversation, by date
 - `memories/`: what is remembered, by layer; `facts.md`: what of it is held true; `history.md`: what memories were
 - `images/`: the pictures that were shown
+- `reminders.md`: what to be reminded of, and when
 - `turns.md`: what was felt and seen; `audit.md`: what was done, and when
 """
 
@@ -63,6 +65,9 @@ class Folder:
             self._file("history.md").write(f"{about}\n\n{quoted(value.memory.text)}\n\n")
         elif isinstance(value, TurnRow):
             self._turn(value)
+        elif isinstance(value, Reminder):
+            about = ", ".join(filter(None, [moment(value.due), value.state.name.lower(), value.recurrence]))
+            self._file("reminders.md").write(f"{about}\n\n{quoted(value.text)}\n\n")
         elif isinstance(value, AuditEntry):
             by = f" by {value.actor}" if value.actor else ""
             self._file("audit.md").write(f"- {moment(value.at)} {value.action} `{one_line(value.subject)}`{by}\n")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from alejo.ownership.lines import Header
 from alejo.ownership.markdown import Folder, moment, quoted, safe
-from alejo.types import Fact, Image, Layer, Memory, Message, Role, Session, SessionState
+from alejo.types import Fact, Image, Layer, Memory, Message, Reminder, Role, Session, SessionState
 
 
 @given(st.text())
@@ -35,7 +35,7 @@ def test_everything_is_written(tmp_path: Path) -> None:
     message = Message("1" * 32, session.id, 1, Role.USER, "Look", 0, 0, images=(image,))
     fact = Memory("2" * 32, Layer.SEMANTIC, "fact", "I live in Rome", 0, 0, fact=Fact("me", "lives in", "Rome", 0))
     with Folder(tmp_path / "out") as folder:
-        for value in (Header(1, "0", 0), session, message, fact):
+        for value in (Header(1, "0", 0), session, message, fact, Reminder("3" * 32, "Feed it", 0, 0)):
             folder.write(value)
     out = tmp_path / "out"
     (page,) = (out / "sessions").iterdir()
@@ -43,6 +43,7 @@ def test_everything_is_written(tmp_path: Path) -> None:
     assert f"![a heron](../images/{message.id}-1.png)" in page.read_text()
     assert (out / "images" / f"{message.id}-1.png").read_bytes() == image.data
     assert "me lives in Rome (1970-01-01 00:00 to …, held)" in (out / "facts.md").read_text()
+    assert "1970-01-01 00:00, pending\n\n> Feed it" in (out / "reminders.md").read_text()
     assert "> I live in Rome" in (out / "memories" / "semantic.md").read_text()
 
 
