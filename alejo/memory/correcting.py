@@ -16,6 +16,7 @@ from alejo.storage.journal import Journal
 from alejo.storage.store import Store
 from alejo.types import FactDraft, Memory, Scope
 
+TEXT = 32_768  # characters
 _TRIES = 8
 
 
@@ -39,6 +40,8 @@ class Correcting:
         """
         if not text.strip():
             raise InvalidArgument.field("text", "is required")
+        if len(text) > TEXT:
+            raise InvalidArgument.field("text", f"must have at most {TEXT:,} characters")
         memory = await self._memories.get(scope, memory_id)
         if memory.fact is not None:
             draft = await self._object(memory, text)

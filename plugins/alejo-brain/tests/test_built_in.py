@@ -75,6 +75,8 @@ async def test_a_preference_is_kept_in_its_form(desk: Any, run: Any) -> None:
     assert await run("prefer", name="language", value="German") == "Notiert: language ist ab jetzt German."
     assert (desk.preferences.language, desk.preferences.others) == ("de", {"name": "Teo"})
     assert await run("recall", query="Paris") == "Ich erinnere mich an nichts zu Paris."
+    await run("prefer", name="Time zone", value="Europe/Vienna")
+    assert desk.preferences.time_zone == "Europe/Vienna"
     await run("prefer", name="name")
     assert desk.preferences.others == {}
 

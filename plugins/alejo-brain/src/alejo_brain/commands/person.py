@@ -46,6 +46,19 @@ _LANGUAGES = {
     "hungarian": "hu",
     "romanian": "ro",
 }
+# Other words for what has a field of its own.
+_NAMES = {
+    "lang": "language",
+    "sprache": "language",
+    "idioma": "language",
+    "timezone": "time_zone",
+    "zeitzone": "time_zone",
+    "zona_horaria": "time_zone",
+    "mode_of_dialogue": "mode",
+    "dialogue_mode": "mode",
+    "modell": "model",
+    "modelo": "model",
+}
 # The group of a fact, by words of its relation.
 _GROUPS = tuple(
     (name, re.compile(rf"\b(?:{words.replace(' ', '|').replace('_', ' ')})\b" if words else ""))
@@ -81,7 +94,7 @@ class Prefer:
         """Changes one preference."""
         wanted, manner = given(arguments), Manner(turn)
         name = re.sub(r"\W+", "_", wanted.get("name", "").lower()).strip("_")
-        value = wanted.get("value", "")
+        name, value = _NAMES.get(name, name), wanted.get("value", "")
         if not name:
             return manner.say("prefer_what")
         kept = _LANGUAGES.get(value.lower(), value) if name == "language" else value
