@@ -116,7 +116,9 @@ async def test_a_server_is_replaced_under_load(environment: dict[str, str]) -> N
     async with alejo.open(settings=chosen) as assistant, connect(address) as client:
         async with served(assistant) as server:
             talking = [asyncio.create_task(talk(client, part)) for part in range(TALKERS)]
-            await begun.wait()
+            waiting = asyncio.create_task(begun.wait())
+            await asyncio.wait([waiting, *talking], return_when=asyncio.FIRST_COMPLETED)  # or it failed
+            waiting.cancel()
             await server.drain()
         async with served(assistant):
             await asyncio.gather(*talking)

@@ -1,4 +1,4 @@
-"""How large a proof is: quick with every run of the tests, at its full size with ALEJO_PROOFS=full."""
+"""How large a proof is: quick with every run of the tests, at its full size with ALEJO_PROOFS=full and --timeout 0."""
 
 from __future__ import annotations
 
