@@ -194,7 +194,7 @@ class Assistant:
         self.moods = Moods(store, requests, plugins, self.profiles.get, clock, _half_lives(settings))
         turns = Turns(store, journal, self.sessions, requests, remembering, promises, self.moods, ids, clock)
         correcting = Correcting(store, journal, self.indexes, self.memories, self.facts, clock)
-        self.reminders = Reminders(store, journal, requests, ids, clock)
+        self.reminders = Reminders(store, journal, requests, ids, clock, self.moods.promise_kept)
         self.prediction = Prediction(store, self.indexes, clock, enabled=settings["prediction.enabled"])
         self.attention = Attention(turns, self.memories, plugins, self.events, AttentionPolicy.of(settings), clock)
         looking = Looking(plugins, self.models, self.memories)

@@ -162,7 +162,9 @@ class Emotions(Value, frozen=True):
             self.usual.plus(still, weight * part, valence, arousal),
             _summed(feelings, one.feelings, weight * left),
             _least_left(self._counted(self.topics, one.topics, one, sign), MOST_TOPICS),
-            _oldest_left(self._counted(self.sessions, (one.session_id,), one, sign), MOST_SESSIONS),
+            _oldest_left(
+                self._counted(self.sessions, (one.session_id,) if one.session_id else (), one, sign), MOST_SESSIONS
+            ),
             _summed(self.counts, one.counts, sign),
             min(self.first_at or one.at, one.at),
             at if mood.leaning != self.mood.leaning else self.since,

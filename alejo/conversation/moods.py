@@ -17,15 +17,27 @@ from alejo.memory.entities import SELF, VALUE
 from alejo.plugins import PluginHost
 from alejo.roles import Moment
 from alejo.storage import audit, impressions
-from alejo.storage.requests import Requests, digest
+from alejo.storage.requests import Requests, digest, key
 from alejo.storage.store import Store, Writer
-from alejo.types import Correction, Degraded, Emotions, Feelings, Memory, Message, Preferences, Scope
+from alejo.types import (
+    Correction,
+    Degraded,
+    Emotions,
+    Feelings,
+    Impression,
+    Memory,
+    Message,
+    Preferences,
+    Reminder,
+    Scope,
+)
 
 _TRIES = 8
 _SUMMED = 32  # impressions wait at most, unless it is being written
 _OFF = "off"
 _PREFERENCE = "emotions"
 _CORRECT = "correct"  # the command
+_IN_TIME = 3_600_000_000  # after a reminder fell due, in µs
 
 
 class Moods:
@@ -154,6 +166,14 @@ class Moods:
             counts = {"turns": 1.0, "disclosures": float(senses.disclosed), "corrections": float(_CORRECT in commands)}
             own = {name: amount for name, amount in counts.items() if amount}
             impressions.note(writer, turn, msgspec.structs.replace(one, counts={**one.counts, **own}))
+
+    async def promise_kept(self, scope: Scope, writer: Writer, reminder: Reminder, at: int) -> None:
+        """Adds to the batch of a reminder that was heard at a time that it came in time, if it did and that is kept."""
+        if at - reminder.due > _IN_TIME or self._plugins.offering("emotion", "live") is None:
+            return
+        if not _off(await self._preferences(scope)):
+            once = key(f"reminder/{reminder.id}/{reminder.due}")
+            impressions.note(writer, once, Impression(at, counts={"promises": 1.0}))
 
     async def close(self) -> None:
         """Waits until what is being summed up is on disk."""

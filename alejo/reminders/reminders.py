@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
 
 import msgspec
 
@@ -26,10 +26,15 @@ TEXT = 1024  # characters
 MOST = 1_000  # pending, of one user
 TOLD = 20  # that fell due, told at a time
 _TRIES = 8
+_DELIVER = "reminder.deliver"
 _STEP = 256
 _KEPT = 30 * 86_400_000_000  # µs that those which ended are kept
 _PENDING, _ENDED = b"\0", b"\1"
 _BEYOND = 9  # bytes of a place before the identifier
+
+
+# Hears within the batch that a reminder, as it was, was heard at a time.
+Kept = Callable[[Scope, Writer, Reminder, int], Awaitable[None]]
 
 
 class Listener:
@@ -54,7 +59,10 @@ class Reminders:
     or dismissed: so a kill at any time loses none.
     """
 
-    def __init__(self, store: Store, journal: Journal, requests: Requests, ids: Ids, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, journal: Journal, requests: Requests, ids: Ids, clock: Clock, kept: Kept | None = None
+    ) -> None:
+        self._kept = kept
         self._store = store
         self._journal = journal
         self._requests = requests
@@ -179,7 +187,7 @@ class Reminders:
                 return msgspec.structs.replace(reminder, due=following, delivered_at=now)
             return msgspec.structs.replace(reminder, state=ReminderState.DELIVERED, delivered_at=now, ended_at=now)
 
-        return (await self._change(scope, reminder_id, "reminder.deliver", heard))[0]
+        return (await self._change(scope, reminder_id, _DELIVER, heard))[0]
 
     async def dismiss(self, scope: Scope, reminder_id: str) -> tuple[Reminder, bool]:
         """Takes one back, all that would recur with it; and whether it was pending until then. Raises NotFound."""
@@ -203,6 +211,8 @@ class Reminders:
             writer.expect(REMINDERS, row.key, row.version)
             put_reminder(writer, after, row.value)
             audit.record(writer, action, reminder_id, now)
+            if action == _DELIVER and self._kept is not None:
+                await self._kept(scope, writer, row.value, now)
             try:
                 pending = row.value.state is ReminderState.PENDING
                 return self._changed(scope, after, await writer.commit()), pending

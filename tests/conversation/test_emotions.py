@@ -334,3 +334,19 @@ async def test_what_was_forgotten_is_not_brought_back(live: Assistant) -> None:
     await live.moods.reset(ADA)
     await brought(live, data, ADA)
     assert (await impressions.standing(live.store, ADA)).emotions.counts == {}
+
+
+async def test_a_reminder_in_time_is_a_promise_kept(live: Assistant, clock: FakeClock) -> None:
+    """A reminder that is heard when it falls due makes trust, once; one that is heard late does not."""
+    await say(live, "Fine.")
+    before = (await live.moods.tell(ADA)).relationship.trust
+    for late in (60.0, 7200.0):
+        made = await live.reminders.create(ADA, "the bread", clock.now() + 3_600_000_000)
+        clock.advance(HOUR + late)
+        for _ in range(2):
+            await live.reminders.acknowledge(ADA, made.id, made.due)
+    told = (await live.moods.tell(ADA)).relationship
+    assert (await emotions(live)).counts["promises"] == 1
+    assert told.trust > before
+    assert "trust: promises" in {reason.name for reason in told.why}
+    assert len((await live.moods.tell(ADA)).trajectory) == 1

@@ -9,14 +9,14 @@ from typing import Any
 import alejo_brain
 import alejo_memory
 import pytest
-from alejo_brain.prompting import INSTRUCTIONS
+from alejo_brain.prompting import INSTRUCTIONS, words
 
 from alejo import Assistant, testing
 from alejo.hooks import hookimpl
 from alejo.identity import LOCAL
 from alejo.roles import Command, Turn
 from alejo.testing.model_server import ModelServer, Said
-from alejo.types import Ask, CommandSpec, Image, ModelUse
+from alejo.types import Ask, CommandSpec, Image, ModelUse, Mood, Tone
 
 READING = {"recall", "list", "summarize", "about_me", "why", "calculate", "date", "help"}
 ATTACKS = (
@@ -31,7 +31,7 @@ ATTACKS = (
 
 @asynccontextmanager
 async def talking(server: ModelServer, *plugins: object, **options: Any) -> AsyncIterator[Assistant]:
-    given = {"model__base_url": server.openai, "model__retries": 0} | options
+    given = {"model__base_url": server.openai, "model__retries": 0, "reflection__workers": 0} | options
     async with testing.assistant(alejo_brain, alejo_memory, *plugins, trusted=True, **given) as assistant:
         yield assistant
 
@@ -145,3 +145,14 @@ async def test_a_model_gives_typed_arguments() -> None:
         assert "arguments.count" in bodies[1]["messages"][-1]["content"]
         assert bodies[2]["messages"][-1]["content"] == 'Painted with {"count": 2}.'
         assert answer.commands == ("paint",)
+
+
+async def test_a_model_is_told_how_the_user_feels() -> None:
+    """Where something is to be said of it, one line before the message has the tone, in none of the user's words."""
+    felt = testing.turn("My boss is unfair.", mood=Mood(-0.6, 0.7, 0.1), tone=Tone(0.8, 0.2, 0.5, 0.1, "Be gentle."))
+    told = await words(felt)
+    line, _, said = told.partition("\n\nMy message:\n")
+    assert said == "My boss is unfair."
+    assert line.splitlines()[-1].startswith("Tone: Be gentle. (mood -0.6, usually +0.1")
+    assert "boss" not in line.splitlines()[-1]
+    assert "Tone:" not in await words(testing.turn("My boss is unfair."))
