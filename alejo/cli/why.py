@@ -70,7 +70,9 @@ def lines(answer: Answer) -> list[str]:
             for emotion in answer.appraisal.emotions
         )
         told.append(f"Felt in your message: {felt}.")
-    told += [f"The conscience's ruling: {one.ruling}, as {one.reason} ({one.rule})." for one in answer.verdicts]
+    for one in answer.verdicts:
+        by = ", ".join((one.rule, *one.words))
+        told.append(f"The conscience's ruling: {one.ruling}, as {one.reason} ({by}).")
     if answer.model is not None:
         used = answer.model
         tokens = f"{used.input_tokens:,} tokens in, {used.output_tokens:,} out"

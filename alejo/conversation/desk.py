@@ -24,6 +24,7 @@ from alejo.storage.requests import digest
 from alejo.types import (
     Appraisal,
     Context,
+    ContextItem,
     Filter,
     Hit,
     Memory,
@@ -119,10 +120,19 @@ class TurnDesk:
             self._scope, self._message.text, self._given, token_budget or self._budget, self._message.id
         )
         self._hand(memories)
+        if self.models is not None:
+            items = tuple([await self._told(item) for item in context.items])
+            context = msgspec.structs.replace(context, items=items)
         told = {item.message_id for item in context.items}
         self._show(message for message in self._earlier if message.id in told)
         self._written.update({item.memory_id or item.message_id: quoted(item.text) for item in context.items})
         return context
+
+    async def _told(self, item: ContextItem) -> ContextItem:
+        """A piece of the context as a model may see it: what is remembered is judged before."""
+        words = quoted(item.text)
+        shown = await self.review.remembered(words) if item.memory_id else words
+        return item if shown == words else msgspec.structs.replace(item, text=item.text.replace(words, shown))
 
     def quotes(self, subject: str, text: str) -> bool:
         """Whether a text has the words of a memory or message that was handed out, as it is or as it was shown."""

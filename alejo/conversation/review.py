@@ -64,6 +64,11 @@ class Review:
         said = f"/{spec.name} {spoken(spec, arguments)}".rstrip()
         return await self._judge(Matter("command", said, "user", spec.name, spec.effects, confirmed=self.confirmed))
 
+    async def remembered(self, text: str) -> str:
+        """What a language model may be told of a memory: it may go on in other words."""
+        verdict = await self._judge(Matter("request", text, "memory")) if text else _ALLOWED
+        return text if verdict.ruling is Ruling.ALLOW else verdict.text
+
     async def answer(self, pieces: AsyncIterator[str]) -> AsyncGenerator[str | Replacement, None]:
         """The answer as it may be given out; a Replacement ends it, and stands for all of it."""
         waiting = ""

@@ -84,6 +84,13 @@ async def test_what_another_said_is_not_told_of_who_is_asked_about(desk: Any, le
     assert knows or [hit.memory.speaker for hit in found.hits] == ["Ben"]
 
 
+async def test_a_memory_without_a_word_answers_nothing(desk: Any, say: Any) -> None:
+    """Marks alone are no sentence, and stand in nobody's way."""
+    desk.add("**!!")
+    desk.add("My dog is called Luna.")
+    assert "Luna" in await say("What is my dog called?")
+
+
 async def test_an_unknown_of_somebody_is_said_plainly(desk: Any, say: Any) -> None:
     """The answer says of whom nothing is known, and quotes whom it is known of."""
     desk.add("I adopted a puppy named Shadow.", speaker="Maria")

@@ -96,7 +96,7 @@ def sentences(text: str) -> tuple[str, ...]:
 def split(sentence: str, tongue: Tongue) -> tuple[Word, ...]:
     """The words of a sentence."""
     found = list(_TOKEN.finditer(sentence))
-    ends = [match.start() for match in found[1:]] + [len(sentence)]
+    ends = [*(match.start() for match in found[1:]), len(sentence)] if found else []
     made, before, closed = [], 0, False
     for match, after in zip(found, ends, strict=True):
         opened = closed or (before == 0 and _MARK.search(sentence, 0, match.start()) is not None)

@@ -32,7 +32,13 @@ class Settings(msgspec.Struct):
 
     rules: Annotated[str, msgspec.Meta(description="A file of rules in the place of those that ship.")] = ""
     off: Annotated[list[Category], msgspec.Meta(description="Categories that are not judged.")] = []
-    support: Annotated[str, msgspec.Meta(description="What somebody in danger is told, with whom to call.")] = ""
+    support: Annotated[
+        str | dict[str, str],
+        msgspec.Meta(description="What somebody in danger is told, with whom to call; or that by language (en, de)."),
+    ] = ""
+    discreet: Annotated[
+        bool, msgspec.Meta(description="Language models are told of memories and images without the secrets in them.")
+    ] = False
 
 
 @hookimpl
@@ -50,4 +56,6 @@ def alejo_register_emotion() -> EmotionModel:
 @hookimpl
 def alejo_register_conscience(settings: Settings) -> Conscience:
     """What judges."""
-    return Conscience(Path(settings.rules) if settings.rules else SHIPPED, settings.off, settings.support)
+    rules = Path(settings.rules) if settings.rules else SHIPPED
+    support = {"": settings.support} if isinstance(settings.support, str) else settings.support
+    return Conscience(rules, settings.off, support, discreet=settings.discreet)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,6 +39,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reason: str
     any: tuple[str, ...]
     unless: tuple[str, ...] = ()
+    effects: tuple[Literal["reads", "writes", "world"], ...] = ()
     holds: tuple[str, ...]
     spares: tuple[str, ...] = ()
 
@@ -85,42 +86,64 @@ class _Patterns:
 
 
 class Rules:
-    """What holds for a text. Raises StartupError for a file that is no set of rules."""
+    """What holds for a text. Raises StartupError for a file that is no set of rules, or has one that fails its texts.
+
+    The rules that ship are tested with the plugin.
+    """
 
     def __init__(self, path: Path = SHIPPED) -> None:
         try:
             file = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
             self.rules: tuple[Rule, ...] = tuple(file.rule)
             self.learned = file.learned
-            self.languages = list(file.languages.values())
-            self._signs = [frozenset(_words(each.words)) for each in self.languages]
-            self._yes = frozenset(_plain(yes) for each in self.languages for yes in each.yes.split(","))
+            self.languages = file.languages
+            self._signs = {code: frozenset(_words(each.words)) for code, each in self.languages.items()}
+            self._yes = frozenset(_plain(yes) for each in self.languages.values() for yes in each.yes.split(","))
             self._holding = [_Patterns(rule.any, file.words) for rule in file.rule]
             self._sparing = [_Patterns(rule.unless, file.words) for rule in file.rule]
-            for each in self.languages:
+            for each in self.languages.values():
                 each.ask.format(reason="")
                 each.doubt.format(reason="")
                 each.refuse.format(reason="")
                 each.injected.format(reason="")
         except (OSError, ValueError, KeyError, IndexError, re2.error) as error:
             raise StartupError(f"{path}: the rules of the conscience cannot be read: {error}.", exit_code=78) from None
+        if path != SHIPPED and (wrong := next(self.wrong(), "")):
+            raise StartupError(f"{path}: the rule {wrong}, and stands beside it.", exit_code=78)
 
-    def holding(self, text: str, about: str) -> Sequence[Rule]:
-        """The rules that hold for a text, the most severe first."""
+    def holding(self, text: str, about: str, effects: Collection[str] = ()) -> Sequence[Rule]:
+        """The rules that hold for a text, the most severe first. `effects` are those of a command."""
         plain = normal(text)
         held = [
             rule
             for rule, holding, sparing in zip(self.rules, self._holding, self._sparing, strict=True)
-            if about in rule.about and holding.stands(plain) and not sparing.stands(plain)
+            if about in rule.about
+            and (not rule.effects or not set(rule.effects).isdisjoint(effects))
+            and holding.stands(plain)
+            and not sparing.stands(plain)
         ]
         return sorted(held, key=lambda rule: (-rule.severity, rule.name))
 
-    def tongue(self, text: str) -> Tongue:
+    def wrong(self) -> Iterator[str]:
+        """Where a rule is not as the texts beside it say."""
+        for rule in self.rules:
+
+            def held(text: str, rule: Rule = rule) -> bool:
+                return any(rule in self.holding(text, about, rule.effects) for about in rule.about)
+
+            yield from (f"{rule.name} does not hold for {text!r}" for text in rule.holds if not held(text))
+            yield from (f"{rule.name} does not spare {text!r}" for text in rule.spares if held(text))
+
+    def language(self, text: str) -> str:
         """The language to answer a text in: the one with most of its commonest words there, else the first."""
         words = _words(text)
-        counts = [sum(word in signs for word in words) for signs in self._signs]
-        best = max(range(len(counts)), key=counts.__getitem__)
-        return self.languages[best if counts[best] >= _LEAST else 0]
+        counts = {code: sum(word in signs for word in words) for code, signs in self._signs.items()}
+        best = max(counts, key=counts.__getitem__)
+        return best if counts[best] >= _LEAST else next(iter(counts))
+
+    def tongue(self, text: str) -> Tongue:
+        """What is said in that language."""
+        return self.languages[self.language(text)]
 
     def confirms(self, text: str) -> bool:
         """Whether a text does nothing but say yes."""

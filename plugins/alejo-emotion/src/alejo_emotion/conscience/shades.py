@@ -27,6 +27,7 @@ IDEAS_COUNT = 0.6  # what the ideas of a text weigh beside its words and their p
 PIECE = 240  # characters
 _PIECE = re.compile(rf"(?s).{{1,{PIECE}}}(?:(?<=[.!?\n\u0964])|(?=\s)|$)|.{{{PIECE}}}")
 _WORD = re.compile(r"[\w\u0900-\u097f'-]+")
+_LEAST = 3  # words; fewer tell too little
 _TOLD = 3  # words that explain
 _PERSONS = frozenset({"i", "me", "you", "them"})  # what says little by itself
 
@@ -78,6 +79,8 @@ class Shades:
         """The categories that a text is likely of, the clearest first."""
         best: dict[str, Shade] = {}
         for piece in pieces(text):
+            if len(_WORD.findall(piece)) < _LEAST:
+                continue
             named = zip(
                 self.weights.categories, self.scores(piece), self.weights.thresholds, self.weights.sure, strict=True
             )
