@@ -177,7 +177,7 @@ class Turn(msgspec.Struct, frozen=True):
     `models` is None where no language model is configured, `workspace` where nothing gets attention. `zone` is the
     IANA's name of the time zone the user is in.
     `mood` and `tone` are how the user feels by now and how to speak with them; None where nobody keeps that, or they do
-    not want it kept.
+    not want it kept. `mode` is how they like to be spoken with, a word that their brain knows, "" for as it likes.
     """
 
     session: Session
@@ -195,6 +195,7 @@ class Turn(msgspec.Struct, frozen=True):
     workspace: Workspace | None = None
     mood: Mood | None = None
     tone: Tone | None = None
+    mode: str = ""
 
 
 class Brain(Protocol):

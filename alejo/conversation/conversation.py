@@ -33,6 +33,7 @@ from alejo.storage.store import Row
 from alejo.storage.tables import TurnRow
 from alejo.types import Accepted, Answer, Ask, Degraded, Event, Replacement, Scope
 
+MODE = "mode"  # among the other preferences
 _SHORT = 40  # characters of what confirms
 
 
@@ -260,6 +261,7 @@ class Conversation:
             senses.workspace,
             None if lived is None else lived.mood,
             None if lived is None else lived.tone,
+            desk.preferences.others.get(MODE, ""),
         )
         seconds = None if models is None else models.seconds + self._plugins.call_seconds
         said = self._plugins.stream(brain, "respond", desk.turn, timeout=seconds)

@@ -20,7 +20,7 @@ from alejo.types import Evidence, Hit, Layer, Memory
     [
         ("My dog is called Luna.", "What is my dog called?", "Luna"),
         ("I parked the car behind the old mill.", "Where did I park the car?", "the old mill"),
-        ("I keep 3 goats behind the house.", "How many goats do I keep?", "3 goats"),
+        ("I keep 3 goats behind the house.", "How many goats do I keep?", "3"),
         ("The surgery took about four hours. It went well.", "How long did the surgery take?", "our hours"),
     ],
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from alejo_brain.mind import NO_MEMORY, NOT_KEPT, NOTHING
+from alejo_brain.mind import NO_MEMORY, NOT_KEPT
+from alejo_brain.tongues import english
 
 from alejo.types import Appraisal, Degraded, Emotion, Image, Percept
 
+NOTHING = english().says["nothing"][0]
 HARD = Appraisal(-0.8, 0.6, (Emotion("sadness", 0.8, ("sad",)),))
 SEEN = Percept(640, 480, "JPEG", summary="A 640 by 480 JPEG picture, mostly green.")
 
@@ -22,9 +24,8 @@ async def test_a_question_is_answered_with_words_source_and_date(desk: Any, say:
 async def test_a_speaker_is_named(desk: Any, say: Any) -> None:
     """A memory of somebody's words names them."""
     desk.add("I moved here from Sweden.", speaker="Caroline", days_ago=1)
-    assert await say("Where did Caroline move from, Sweden?") == (
-        'Sweden. Caroline said yesterday, 8 May 2023: "I moved here from Sweden."'
-    )
+    answer = await say("Where did Caroline move from, Sweden?")
+    assert answer.endswith('Sweden. Caroline said yesterday, 8 May 2023: "I moved here from Sweden."')
 
 
 async def test_today_is_said_with_its_date(desk: Any, say: Any) -> None:
@@ -40,7 +41,7 @@ async def test_a_quote_is_whole_and_unchanged(desk: Any, say: Any) -> None:
     assert f'"{text}"' in await say("What did Luna say?")
 
 
-@pytest.mark.parametrize("question", ["What is my cat called?", "Who won the match?", "Wie alt bin ich?"])
+@pytest.mark.parametrize("question", ["What is my cat called?", "Who won the match?", "How old am I?"])
 async def test_knowing_nothing_is_one_sentence_with_abilities(desk: Any, say: Any, question: str) -> None:
     """Where nothing relevant is remembered, one sentence says so and what the brain can do."""
     desk.add("My dog is called Luna.")
@@ -80,7 +81,7 @@ async def test_saying_the_same_again_is_noticed(desk: Any, say: Any) -> None:
 
 async def test_a_strong_feeling_is_answered_first(say: Any) -> None:
     """Sympathy comes before the acknowledgement, and only for a strong feeling."""
-    assert await say("I am so sad.", appraisal=HARD) == "I am sorry to hear that. Noted."
+    assert await say("I am so sad.", appraisal=HARD) == "I am sorry to hear that. I am here and I listen."
     assert await say("I am here.", appraisal=Appraisal(-0.2, 0.1, HARD.emotions)) == "Noted."
     assert await say("Well.", appraisal=Appraisal(0.8, 0.1, HARD.emotions)) == "Noted."
 

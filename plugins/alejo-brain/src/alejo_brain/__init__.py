@@ -12,9 +12,11 @@ from alejo.roles import Brain, Command, Drive, Embedder, LanguageModel, Learner
 from .anthropic import Anthropic
 from .commands import COMMANDS
 from .drives import OpenTopics
+from .extracting import weights
 from .mind import Mind
 from .openai import OpenAI, OpenAIEmbedder
 from .speaking import Voice
+from .tongues import tongues
 from .tuning import FineTuner
 
 __all__ = [
@@ -36,7 +38,9 @@ __all__ = [
 
 @hookimpl
 def alejo_register_brain(settings: dict[str, Any]) -> Brain:
-    """What answers; it has no settings."""
+    """What answers; it has no settings. Its languages and weights are read now, so that no turn waits for them."""
+    tongues()
+    weights()
     return Voice()
 
 

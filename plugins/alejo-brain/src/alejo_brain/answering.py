@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -11,12 +10,11 @@ from alejo.roles import Turn
 from alejo.types import Hit
 
 from .asked import Asked, read
-from .choosing import answers, best, told
+from .choosing import answers, best, near, told
 from .dating import dated
 from .extracting import Found, found, sentences, split
 from .tongues import Tongue
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 # By how much what another said may fit better before it is theirs that was told, and not of who is asked about: the
 # share of refused questions about the other one over that of answered ones, see docs/benchmarks.md.
 MARGIN = 1.0
@@ -30,11 +28,13 @@ class Reply(msgspec.Struct, frozen=True):
     """An answer: `said`, "" where only quotes answer, and the memories to be quoted, best first.
 
     `about` is who is asked about where nothing of the kind was told of them; `hits` then are of somebody else.
+    `near` says that they may not be about it.
     """
 
     said: str = ""
     hits: tuple[Hit, ...] = ()
     about: str = ""
+    near: bool = False
 
     @property
     def knows(self) -> bool:
@@ -52,7 +52,11 @@ async def reply(turn: Turn) -> Reply:
         if others and (not theirs or _bare(theirs[0]) < _bare(others[0]) - MARGIN):
             return Reply("", tuple(others[:1]), speaker)
     else:
-        hits = list(answers(hits, turn.message.text, turn.message.id))
+        sure = list(answers(hits, turn.message.text, turn.message.id))
+        if not sure:
+            close = tuple(near(hits, turn.message.text, turn.message.id))[:1]
+            return Reply(hits=close, near=bool(close))
+        hits = sure
     if not hits:
         return Reply()
     if asked.kind == "when":
@@ -61,7 +65,7 @@ async def reply(turn: Turn) -> Reply:
     elif asked.kind == "whether":
         return Reply(_whether(asked, hits[0]), tuple(best(hits)))
     else:
-        spans = found(asked, hits, speaker)
+        spans = [each for each in found(asked, hits, speaker) if _may_be(asked, each)]
     return _composed(asked, hits, spans)
 
 
@@ -75,11 +79,20 @@ async def about(asked: Asked, turn: Turn) -> tuple[list[Hit], str | None]:
     return hits, speaker
 
 
+def _may_be(asked: Asked, words: Found) -> bool:
+    """Whether words are of the kind that is asked for, as far as that can be told: a number has one in it."""
+    if asked.kind not in ("count", "long"):
+        return True
+    known = asked.tongue.numbers | asked.tongue.units
+    return any(word.text[0].isdigit() or word.low in known for word in split(words.text, asked.tongue))
+
+
 def _whether(asked: Asked, hit: Hit) -> str:
     """Yes or no, where a sentence says all of what is asked or denies it; "" for neither."""
+    stems = asked.stems - {asked.tongue.stem(word.lower()) for word in hit.memory.speaker.split()}
     for sentence in sentences(hit.memory.text):
         words = split(sentence, asked.tongue)
-        if not sentence.endswith("?") and asked.stems and asked.stems <= {word.stem for word in words}:
+        if not sentence.endswith("?") and stems and stems <= {word.stem for word in words}:
             denied = not asked.tongue.negations.isdisjoint(word.low for word in words)
             return asked.tongue.answers["no" if denied != asked.denied else "yes"]
     return ""
@@ -110,12 +123,7 @@ def _listed(spans: Sequence[Found]) -> list[Found]:
 
 def _turned(words: Found, tongue: Tongue) -> str:
     """Words as they are said to the user: what they said of themselves in the second person."""
-    turned = tongue.turned["other" if words.hit.memory.speaker else "user"]
-
-    def other(match: re.Match[str]) -> str:
-        return turned.get(match[0].lower().replace("\u2019", "'"), match[0])
-
-    return _WORD.sub(other, words.text)
+    return tongue.turned(words.text, "other" if words.hit.memory.speaker else "user")
 
 
 def _speaker(asked: Asked, hits: Sequence[Hit]) -> str | None:

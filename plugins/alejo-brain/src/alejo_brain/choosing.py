@@ -13,6 +13,7 @@ from .words import bare, share, telling_words
 # answers more of both, a higher one loses answers faster than noise; a lower NEARLY adds quotes and hardly any answers.
 COVERED = 0.45  # of the question's information, as the host weighs it by rarity
 SHARED = 0.6  # of its telling words, unweighed: among a handful of memories rarity says little
+NEAR = 1.1  # score · coverage, from which a memory with a telling word is told as the nearest there is
 RELATED = 0.6  # of a statement's information, from which an earlier memory is worth mentioning
 NEARLY = 0.7  # of the best score
 QUOTES = 3
@@ -29,6 +30,16 @@ def _fits(hit: Hit, telling: set[str]) -> bool:
     if shared is None:
         return hit.coverage >= COVERED
     return shared > 0 and (hit.coverage >= COVERED or shared >= SHARED)
+
+
+def near(hits: Iterable[Hit], question: str, message_id: str = "") -> Iterator[Hit]:
+    """The hits that may be about what is asked, though it is not sure: each has a word of it that tells something."""
+    telling = telling_words(question)
+    return (
+        hit
+        for hit in told(hits, message_id)
+        if hit.score * hit.coverage >= NEAR and share(telling, hit.memory.text, hit.memory.speaker)
+    )
 
 
 def told(hits: Iterable[Hit], message_id: str) -> Iterator[Hit]:

@@ -9,7 +9,7 @@ from alejo.types import Hit, Mention
 
 from .asked import Asked, plain
 from .extracting import Found, sentences, split
-from .phrases import moment
+from .phrases import day, moment
 from .tongues import Tongue
 
 _LOOKED_AT = 3  # memories
@@ -38,19 +38,18 @@ def said(tongue: Tongue, mention: Mention, at: int) -> str:
         return mention.words
     first, last = moment(mention.start), moment(mention.end - 1)
     days = (mention.end - mention.start) // _DAY
-    day = first.date()
+    weekday = first.weekday()
     if days == 7 and mention.end <= at + _DAY:
         return tongue.dates["week"].format(date=_day(tongue, at))
-    if days == 2 and day.weekday() == 5 and mention.end <= at + _DAY:
+    if days == 2 and weekday == 5 and mention.end <= at + _DAY:
         return tongue.dates["weekend"].format(date=_day(tongue, at))
     if first.date() == (last - timedelta(microseconds=1)).date():
-        weekday = tongue.dates["days"].split()[day.weekday()]
+        name = tongue.dates["days"].split()[weekday]
         date = _day(tongue, mention.start)
-        return tongue.dates["weekday"].format(weekday=weekday, date=date) if weekday in mention.words else date
+        named = name.casefold() in mention.words.casefold()
+        return tongue.dates["weekday"].format(weekday=name, date=date) if named else date
     return mention.date
 
 
 def _day(tongue: Tongue, at: int) -> str:
-    when = moment(at)
-    month = tongue.dates["months"].split()[when.month - 1]
-    return tongue.dates["day"].format(day=when.day, month=month, year=when.year)
+    return day(moment(at).date(), tongue)

@@ -224,7 +224,7 @@ def _distances(matched: Sequence[bool]) -> list[int]:
 
 
 @cache
-def _weights() -> dict[str, tuple[float, ...]]:
+def weights() -> dict[str, tuple[float, ...]]:
     """The weights of the features by what is asked for."""
     fitted = json.loads(WEIGHTS.read_text("utf-8"))
     plain_ones = [fitted["plain"].get(name, 0.0) for name in PLAIN]
@@ -236,10 +236,10 @@ def _weights() -> dict[str, tuple[float, ...]]:
 
 def found(asked: Asked, hits: Sequence[Hit], speaker: str | None) -> list[Found]:
     """What answers a question, the best of each sentence, best first."""
-    weights = _weights()[asked.kind]
+    factors = weights()[asked.kind]
     total, best = 0.0, list[tuple[float, Candidate]]()
     for part in parts(asked, hits, speaker):
-        weighed = [(sum(map(mul, each.features, weights)), each) for each in candidates(asked, part)]
+        weighed = [(sum(map(mul, each.features, factors)), each) for each in candidates(asked, part)]
         if weighed:
             total += sum(math.exp(weight) for weight, _ in weighed)
             best.append(max(weighed, key=lambda one: one[0]))

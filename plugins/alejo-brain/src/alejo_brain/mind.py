@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+
+import msgspec
 
 from alejo.errors import InvalidArgument, NotFound, PluginFailed
 from alejo.roles import Turn
-from alejo.types import Appraisal
+from alejo.types import Appraisal, Hit
 
-from .answering import reply
+from .answering import Reply, reply
 from .choosing import RELATED, told
 from .commands import whole
-from .phrases import quoted, sentence, source, when
+from .dialogue import MODES, STRONG, Manner, connected, heavy, manner, mirrored, onward, painless
+from .phrases import sentence, when
 from .reading import Call, asks, call, courtesy, tells
 from .words import bare
 
-NOTHING = (
-    "I remember nothing about that, but I can keep what you tell me, recall it, list it or forget it, and tell the "
-    "time; say help for more."
-)
-UNTOLD = "I know nothing of that about {name}."
 UNSEEING = "I cannot see pictures at the moment."
 UNREADABLE = "A picture could not be read."
 NO_MEMORY = "My memory is not available at the moment, so I cannot say what you told me."
 NOT_KEPT = "My memory is not available at the moment, so I may not be able to recall this later."
-COURTESIES = {
-    "thanks": "You are welcome.",
-    "bye": "Goodbye.",
-    "hello": "Hello! Tell me something and I will remember it; say help to see what else I can do.",
-    "yes": "All right.",
-}
-# What to say when a strong feeling comes first, by its name.
-SYMPATHY = {
-    "sadness": "I am sorry to hear that.",
-    "grief": "I am very sorry for your loss.",
-    "disappointment": "That sounds disappointing.",
-    "anger": "That sounds infuriating.",
-    "annoyance": "That sounds annoying.",
-    "fear": "That sounds frightening.",
-    "nervousness": "That sounds stressful.",
-    "disgust": "That sounds unpleasant.",
-    "joy": "How lovely!",
-    "love": "How lovely!",
-    "excitement": "That sounds exciting!",
-    "pride": "You can be proud of that!",
-    "relief": "What a relief.",
-}
 READ = 200  # characters of a picture's text that are read out, about
-STRONG = 0.5  # valence beyond which a feeling is spoken of
+DIRECT, REFLECTIVE, _ = MODES
+_GLAD = frozenset({"joy", "love", "excitement", "pride", "relief"})
 
 
 class Mind:
@@ -65,11 +42,11 @@ class Mind:
             return [await _run(wanted, turn)]
         seen = _seen(turn)
         if not text:
-            return seen or ["I am listening."]
-        polite = courtesy(text)
-        if polite:
-            return [*seen, COURTESIES[polite]]
-        return [*seen, *(await _answer(turn, seen=bool(seen)) if asks(text) else _acknowledge(turn, text))]
+            return seen or [(await manner(turn)).say("listening")]
+        how = await manner(turn)
+        if polite := courtesy(text):
+            return [*seen, how.say(polite)]
+        return [*seen, *(await _answer(turn, how, seen=bool(seen)) if asks(text) else _acknowledge(turn, how))]
 
 
 async def _run(wanted: Call, turn: Turn) -> str:
@@ -89,42 +66,62 @@ def _memory_is_missing(turn: Turn) -> bool:
     return any(missing.role == "memory" for missing in turn.degraded)
 
 
-async def _answer(turn: Turn, *, seen: bool) -> list[str]:
+async def _answer(turn: Turn, how: Manner, *, seen: bool) -> list[str]:
     """A few plain words where they are sure, and what they are from; else what nothing is known of."""
     found = await reply(turn)
-    quotes = [sentence(hit.memory, turn.now) for hit in found.hits]
-    if found.about:
-        return [UNTOLD.format(name=found.about), *quotes]
-    if quotes:
-        return [f"{found.said.rstrip('.!')}.", *quotes] if found.said else quotes
-    if _memory_is_missing(turn):
+    if heavy(turn, how.tongue) and len(painless(found.hits, how.tongue)) < len(found.hits):
+        found = Reply()
+    quotes = [sentence(hit.memory, turn.now, how.tongue) for hit in found.hits]
+    if not quotes and _memory_is_missing(turn):
         return [NO_MEMORY]
-    if seen:
+    if not quotes and seen:
         return []
-    return [*(_acknowledge(turn, turn.message.text) if tells(turn.message.text) else []), NOTHING]
+    ahead = [found.said.rstrip(".!") + "."] if found.said else []
+    if found.about:
+        ahead = [how.say("untold", name=found.about)]
+    elif found.near:
+        ahead = [how.say("nearest")]
+    elif not quotes:
+        told = _acknowledge(turn, msgspec.structs.replace(how, mode=DIRECT)) if tells(turn.message.text) else []
+        ahead = [*told, how.say("nothing")]
+    shown = [hit.memory.id for hit in found.hits]
+    return [*mirrored(turn, how), *ahead, *quotes, *onward(turn, how, list(told_of(turn)), shown)]
 
 
-def _acknowledge(turn: Turn, text: str) -> list[str]:
-    sentences = [feeling] if (feeling := _sympathy(turn.appraisal)) else []
+def told_of(turn: Turn) -> Iterator[Hit]:
+    """What was recalled of what was told."""
+    return told(turn.recalled, turn.message.id)
+
+
+def _acknowledge(turn: Turn, how: Manner) -> list[str]:
+    """What is said to a statement: what was felt, that it is kept, and what was said like it."""
+    sentences = _sympathy(turn.appraisal, how)
     if _memory_is_missing(turn):
         return [*sentences, NOT_KEPT]
-    related = next(told((hit for hit in turn.recalled if hit.coverage >= RELATED), turn.message.id), None)
+    if heavy(turn, how.tongue):
+        return [*mirrored(turn, how), *sentences, how.say("heavy"), *onward(turn, how, [])]
+    hits = painless(list(told_of(turn)), how.tongue)
+    if how.mode == REFLECTIVE:
+        back = mirrored(turn, how) or [*sentences, how.say("noted")]
+        return [*back, *connected(turn, how, hits), *onward(turn, how, hits)]
+    related = next((hit.memory for hit in hits if hit.coverage >= RELATED), None)
     if related is None:
-        return [*sentences, "Noted."]
-    memory = related.memory
-    if bare(memory.text) == bare(text):
-        return [*sentences, f"Noted; you told me the same {when(memory, turn.now)}."]
-    said = source(memory, turn.now)
-    return [*sentences, f"Noted; {said[0].lower() + said[1:] if not memory.speaker else said}: {quoted(memory)}"]
+        return [*sentences, how.say("noted"), *onward(turn, how, hits)]
+    if bare(related.text) == bare(turn.message.text):
+        said = how.say("again", when=when(related, turn.now, how.tongue))
+    else:
+        source = sentence(related, turn.now, how.tongue)
+        said = how.say("like", source=source if related.speaker else source[0].lower() + source[1:])
+    return [*sentences, said, *onward(turn, how, hits, [related.id])]
 
 
-def _sympathy(appraisal: Appraisal | None) -> str:
+def _sympathy(appraisal: Appraisal | None, how: Manner) -> list[str]:
     if appraisal is None or abs(appraisal.valence) < STRONG or not appraisal.emotions:
-        return ""
-    spoken = SYMPATHY.get(appraisal.emotions[0].name, "")
+        return []
+    name = appraisal.emotions[0].name
     # A feeling's name and the sign of the whole may disagree in a mixed text; then it is better to say nothing.
-    glad = appraisal.emotions[0].name in {"joy", "love", "excitement", "pride", "relief"}
-    return spoken if glad == (appraisal.valence > 0) else ""
+    agrees = (name in _GLAD) == (appraisal.valence > 0)
+    return [how.say(name)] if agrees and name in how.tongue.says else []
 
 
 def _beginning(text: str) -> str:

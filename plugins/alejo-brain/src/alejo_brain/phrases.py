@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from alejo.types import Memory
 
+from .tongues import Tongue, english
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -20,26 +22,23 @@ def moment(microseconds: int) -> datetime:
 
 
 @lru_cache(maxsize=512)  # the same few, as what is found was mostly said on few days
-def day(when: date) -> str:
+def day(when: date, tongue: Tongue | None = None) -> str:
     """A date as people write it: 8 May 2023."""
-    return f"{when.day} {when:%B} {when.year}"
+    dates = (tongue or english()).dates
+    return dates["day"].format(day=when.day, month=dates["months"].split()[when.month - 1], year=when.year)
 
 
-def when(memory: Memory, now: int) -> str:
+def month(memory: Memory, tongue: Tongue | None = None) -> str:
+    """In which month something was said: May 2023."""
+    said = moment(memory.sent_at)
+    return f"{(tongue or english()).dates['months'].split()[said.month - 1]} {said.year}"
+
+
+def when(memory: Memory, now: int, tongue: Tongue | None = None) -> str:
     """When something was said, always with the date: "today, 8 May 2023", "on 7 May 2022"."""
     said, today = moment(memory.sent_at).date(), moment(now).date()
-    if said == today:
-        return f"today, {day(said)}"
-    if (today - said).days == 1:
-        return f"yesterday, {day(said)}"
-    return f"on {day(said)}"
-
-
-def source(memory: Memory, now: int) -> str:
-    """Who said it and when: "You told me on 8 May 2023", "Caroline said on 8 May 2023"."""
-    told = "You showed me" if memory.kind == "percept" else "You told me"
-    who = f"{memory.speaker} said" if memory.speaker else told
-    return f"{who} {when(memory, now)}"
+    name = {0: "today", 1: "yesterday"}.get((today - said).days, "on")
+    return (tongue or english()).says[name][0].format(day=day(said, tongue))
 
 
 def quoted(memory: Memory) -> str:
@@ -47,15 +46,17 @@ def quoted(memory: Memory) -> str:
     return f'"{memory.text}"'
 
 
-def sentence(memory: Memory, now: int) -> str:
-    """A memory with its source and date."""
-    return f"{source(memory, now)}: {quoted(memory)}"
+def sentence(memory: Memory, now: int, tongue: Tongue | None = None) -> str:
+    """A memory with its source and date: "You told me on 8 May 2023: …", "Caroline said on 8 May 2023: …"."""
+    told = "showed" if memory.kind == "percept" else "you"
+    pattern = (tongue or english()).says["they" if memory.speaker else told][0]
+    return pattern.format(name=memory.speaker, when=when(memory, now, tongue), quote=quoted(memory))
 
 
-def dated(memory: Memory) -> str:
+def dated(memory: Memory, tongue: Tongue | None = None) -> str:
     """A memory in a list: its words, who said them, and the date in brackets."""
     who = f"{memory.speaker}, " if memory.speaker else ""
-    return f"{quoted(memory)} ({who}{day(moment(memory.sent_at).date())})"
+    return f"{quoted(memory)} ({who}{day(moment(memory.sent_at).date(), tongue)})"
 
 
 def numbered(items: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the brain knows of languages: how questions are asked, what words do. A language is a file in `tongues`."""
+"""What the brain knows of languages: how questions are asked, what words do, what it says. A language is a file."""
 
 from __future__ import annotations
 
@@ -10,43 +10,45 @@ from pathlib import Path
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 # What may be asked for, in the order in which a language tells them apart; "" for nothing that is known.
 KINDS = ("when", "long", "count", "who", "why", "where", "whether", "how", "what", "")
-_SETS = (
-    "articles",
-    "being",
-    "breaks",
-    "common",
-    "fillers",
-    "first",
-    "kin",
-    "negations",
-    "numbers",
-    "places",
-    "reasons",
-)
 
 
 class Tongue:
-    """One language."""
+    """One language: sets of words by what they do, patterns of questions, and sentences."""
 
     def __init__(self, path: Path) -> None:
         data = tomllib.loads(path.read_text("utf-8"))
+
+        def words(name: str) -> frozenset[str]:
+            return frozenset(str(data[name]).split())
+
         self.code = path.stem
-        self.articles, self.being, self.breaks, self.common, self.fillers = (words(data[n]) for n in _SETS[:5])
-        self.first, self.kin, self.negations, self.numbers, self.places, self.reasons = (
-            words(data[name]) for name in _SETS[5:]
-        )
-        self.units = words(data["units"])
-        self.empty = words(data["empty"])
-        self.times = self.units | words(data["times"])
+        self.articles, self.being, self.breaks = words("articles"), words("being"), words("breaks")
+        self.common, self.empty, self.fillers = words("common"), words("empty"), words("fillers")
+        self.first, self.kin, self.negations = words("first"), words("kin"), words("negations")
+        self.numbers, self.places, self.reasons = words("numbers"), words("places"), words("reasons")
+        self.units = words("units")
+        self.times = self.units | words("times")
         self.small = self.common | self.articles | self.breaks | self.first
         self.endings = tuple(str(data["endings"]).split())
         self.verb = re.compile(data["verb"])
         self.kinds = [(str(kind), re.compile(str(body), re.IGNORECASE)) for kind, body in data["kinds"].items()]
+        self.several = re.compile(data["several"]["match"], re.IGNORECASE)
+        self.painful = re.compile(data["painful"]["match"], re.IGNORECASE)
         self.answers: dict[str, str] = data["answers"]
         self.dates: dict[str, str] = data["dates"]
-        self.turned: dict[str, dict[str, str]] = data["turned"]
         self.ago = re.compile(self.dates["ago"], re.IGNORECASE)
-        self.several = re.compile(data["several"]["match"], re.IGNORECASE)
+        lines = data["says"] | data["sympathy"] | data["courtesies"]
+        self.says: dict[str, tuple[str, ...]] = {
+            name: (said,) if isinstance(said, str) else tuple(said) for name, said in lines.items()
+        }
+        self._turned: dict[str, dict[str, str]] = data["turned"]
+        self._turns = {
+            whose: re.compile(
+                rf"\b(?:{'|'.join(sorted(map(re.escape, words), key=len, reverse=True))})\b", re.IGNORECASE
+            )
+            for whose, words in self._turned.items()
+            if words
+        }
 
     def stem(self, word: str) -> str:
         """A word in small letters without the commonest endings, so that "moved" meets "moving"."""
@@ -56,10 +58,12 @@ class Tongue:
                 break
         return word[:-1] if len(word) > 4 and word[-1] == word[-2] else word
 
-
-def words(text: str) -> frozenset[str]:
-    """The words of a list."""
-    return frozenset(text.split())
+    def turned(self, text: str, whose: str) -> str:
+        """What somebody said of themselves, as it is said to them (`whose` is "user") or of them ("other")."""
+        if whose not in self._turns:
+            return text
+        words = self._turned[whose]
+        return self._turns[whose].sub(lambda match: words[match[0].lower()], text.replace("\u2019", "'"))
 
 
 @cache
@@ -68,7 +72,17 @@ def tongues() -> dict[str, Tongue]:
     return {path.stem: Tongue(path) for path in sorted((Path(__file__).parent / "tongues").glob("*.toml"))}
 
 
+def english() -> Tongue:
+    """The language in which is spoken where no other is known."""
+    return tongues()["en"]
+
+
 def spoken(text: str) -> Tongue:
     """The language that most of a text's common words are of; English, where none says."""
     said = _WORD.findall(text.lower())
     return max(tongues().values(), key=lambda each: (sum(word in each.common for word in said), each.code == "en"))
+
+
+def preferred(language: str, text: str) -> Tongue:
+    """The language of a tag of BCP 47, or that of a text where it names none that is known."""
+    return tongues().get(language.partition("-")[0].lower()) or spoken(text)

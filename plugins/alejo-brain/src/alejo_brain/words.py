@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .tongues import spoken
+
 _WORD = re.compile(r"[^\W_]+")
 _STOP = (
     "a an the and or but if of to in on at by for from with about into as than then so too very just also i me my "
@@ -41,7 +43,7 @@ def content(text: str) -> set[str]:
 
 def telling_words(question: str) -> set[str]:
     """The stems in a question that say what it is about."""
-    return content(question) - _GENERAL
+    return content(question) - _GENERAL - {stem(word) for word in spoken(question).small}
 
 
 def share(telling: set[str], text: str, speaker: str) -> float | None:
