@@ -13,12 +13,13 @@ from alejo_emotion.classifier import classifier
 
 
 def test_thresholds_are_those_of_the_best_f1() -> None:
-    """Above each column's best threshold lies what gives its best F1."""
-    scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.9], [0.1, 0.3]])
-    truth = np.array([[True, False], [False, False], [True, True], [False, True]])
-    thresholds, f1 = emotion_fit.best(scores, truth)
-    assert list(thresholds) == [0.3, 0.3]
-    assert list(f1) == [pytest.approx(0.8), 1.0]
+    """They stand between what has a label and what has not, and F1 is what comes of it."""
+    logits = np.array([[3.0, -4.0], [2.0, -3.0], [-3.0, 3.0], [-4.0, -2.0]])
+    truth = np.array([[True, False], [True, False], [False, True], [False, True]])
+    thresholds, f1 = emotion_fit.best(logits, truth)
+    found = 1 / (1 + np.exp(-logits)) >= thresholds
+    assert found.tolist() == truth.tolist()
+    assert list(f1) == [1.0, 1.0]
 
 
 def test_evidence_is_fitted_as_it_is_told() -> None:

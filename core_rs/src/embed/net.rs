@@ -20,6 +20,8 @@ const KEPT: usize = 4096;
 const NOBODY: u32 = u32::MAX;
 /// The largest step of a byte.
 const MOST: f32 = 127.0;
+/// Floats from here on, 2^23, are whole numbers: what is added to it stands rounded in its last bits.
+const WHOLE: f32 = 8_388_608.0;
 /// How many values are compared side by side.
 const LANES: usize = 16;
 
@@ -191,7 +193,7 @@ impl Coded {
         for (values, row) in tokens.zip(rows.chunks_exact_mut(width)) {
             let most = greatest(values).max(SHORT);
             for (step, value) in row.iter_mut().zip(values) {
-                *step = (value * (MOST / most) + 0.5) as i32 as i8;
+                *step = ((value * (MOST / most) + WHOLE).to_bits() & 0x7f) as i8;
             }
             steps.push(most / MOST);
         }
@@ -235,10 +237,14 @@ fn pooled(values: &[f32], channels: usize) -> Vec<f32> {
 #[inline(always)]
 fn greatest(values: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; LANES];
-    for values in values.chunks(LANES) {
-        for (most, &value) in lanes.iter_mut().zip(values) {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (most, &value) in lanes.iter_mut().zip(chunk) {
             *most = if value > *most { value } else { *most };
         }
+    }
+    for (most, &value) in lanes.iter_mut().zip(rest) {
+        *most = most.max(value);
     }
     lanes.into_iter().fold(0.0, f32::max)
 }

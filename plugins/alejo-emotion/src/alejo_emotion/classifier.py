@@ -4,7 +4,7 @@ For each emotion of GoEmotions (D. Demszky et al., ACL 2020) a linear model over
 regression and one on naive Bayes log-count ratios (S. Wang and C. Manning, "Baselines and Bigrams", ACL 2012), folded
 into one table of a byte a weight. To its logits a small network over the tokens of alejo's table adds what words say
 together. `alejo bench emotion-fit` makes both, `alejo bench emotion` says what they are worth. An emotion is named from
-the probability on under which its F1 was best on texts that nothing was fitted on.
+the probability on about which its F1 was best on texts that nothing was fitted on.
 """
 
 from __future__ import annotations
