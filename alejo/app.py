@@ -44,6 +44,7 @@ from alejo.memory.remember import Remember
 from alejo.memory.weights import Weights
 from alejo.models import Accounts, LanguageModels, Policy
 from alejo.models.accounts import prices
+from alejo.models.answers import Answers
 from alejo.outcomes import Receipt
 from alejo.ownership import Erasures, Ownership
 from alejo.plugins import SWITCHES, Candidate, PluginHost
@@ -144,7 +145,9 @@ class Assistant:
             store, self.indexes, plugins, requests, weights, clock, personal=settings["learning.personal"]
         )
         self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock)
-        self.models = LanguageModels(plugins, Policy.of(settings), _accounts(store, settings, clock), clock)
+        self.models = LanguageModels(
+            plugins, Policy.of(settings), _accounts(store, settings, clock), Answers.of(settings, cache), clock
+        )
         self.reflection = Reflection(
             store,
             ids,

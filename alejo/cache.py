@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from alejo.clock import Clock
     from alejo.types import Scope
 
-NAMESPACES = ("responses", "embeddings")
+NAMESPACES = ("responses", "embeddings", "completions")
 _TIDY_SECONDS = 1.0
 _SWEEP_SECONDS = 600.0
 _BATCH = 256

@@ -152,6 +152,12 @@ OPTIONS = (
     Option("model.failures", 5, "Failures in a row after which a model is left alone."),
     Option("model.rest_seconds", 30.0, "For how long, unless it said so itself; then one request tries it."),
     Option("model.answer_tokens", 1024, "The most tokens of an answer."),
+    Option(
+        "model.cache",
+        "deterministic",
+        "Which answers of models are kept and given again to the same request of the same user: never, deterministic "
+        "(of requests at temperature 0) or always. Those that call tools are not.",
+    ),
     Option("model.daily_tokens", 0, "The most tokens, in and out, that one user may use in a day (UTC); 0: no limit."),
     Option("model.daily_cost", 0.0, "The most one user may cost in a day, as model.prices count; 0: no limit."),
     Option(

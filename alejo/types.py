@@ -632,12 +632,16 @@ class Accepted(Value, frozen=True):
 
 
 class ModelUse(Value, frozen=True):
-    """Which language model wrote an answer, or "local", and why: "configured", "preferred", "fallback: WHY", or WHY."""
+    """Which language model wrote an answer, or "local", and why: "configured", "preferred", "fallback: WHY", or WHY.
+
+    `cached` says that it had written all of it before, and was not asked again.
+    """
 
     model: str
     reason: str
     input_tokens: int = 0
     output_tokens: int = 0
+    cached: bool = False
 
 
 class Answer(Value, frozen=True):

@@ -76,7 +76,7 @@ def lines(answer: Answer) -> list[str]:
     if answer.model is not None:
         used = answer.model
         tokens = f"{used.input_tokens:,} tokens in, {used.output_tokens:,} out"
-        told.append(f"Written by {used.model} ({used.reason}): {tokens}.")
+        told.append(f"Written by {used.model} ({used.reason}): {'kept from before' if used.cached else tokens}.")
     told += [f"Without {one.role}: {one.plugin or 'no plugin'} ({one.reason})." for one in answer.degraded]
     return [*told, f"Again: alejo why {answer.request_id}"]
 

@@ -46,6 +46,7 @@ class Hand:
         self._until = until
         self._use = ModelUse(LOCAL, "not_asked")
         self._broken = ""  # why an answer broke off that had begun
+        self._begun = self._cached = 0  # answers, and those of them that were kept from before
 
     @property
     def seconds(self) -> float:
@@ -55,7 +56,7 @@ class Hand:
     @property
     def use(self) -> ModelUse:
         """Which model answered, and why that one."""
-        return self._use
+        return msgspec.structs.replace(self._use, cached=0 < self._begun == self._cached)
 
     @property
     def degraded(self) -> list[Degraded]:
@@ -126,6 +127,31 @@ class Hand:
         return "".join(pieces), end
 
     async def _ask(self, candidate: Candidate, request: ModelRequest, others: int) -> AsyncGenerator[ModelEvent, None]:
+        """One model, once, unless it has answered this before. Raises ModelFailed."""
+        model = candidate.model or self._models.first(candidate.provider)
+        seat = await self._models.answers.seat(self._scope, candidate.provider, model, request)
+        if seat is None:
+            async with aclosing(self._ask_anew(candidate, request, others)) as events:
+                async for event in events:
+                    yield event
+            return
+        kept = await seat.found(min(self._policy.silence, self.seconds))
+        try:
+            if kept is not None:
+                self._cached += 1
+                for event in kept:
+                    yield event
+                return
+            async with aclosing(self._ask_anew(candidate, request, others)) as events:
+                async for event in events:
+                    seat.add(event)
+                    yield event
+        finally:
+            seat.leave()
+
+    async def _ask_anew(
+        self, candidate: Candidate, request: ModelRequest, others: int
+    ) -> AsyncGenerator[ModelEvent, None]:
         """One model, once. Its breaker hears how it went. Raises ModelFailed."""
         breaker = self._models.breaker(candidate)
         if not breaker.admit():
@@ -137,7 +163,7 @@ class Hand:
                     yield event
             breaker.succeeded()
         except ModelFailed as error:
-            error.model = error.model or candidate.model or self._models.first(candidate.provider)
+            error.model = error.model or self._name(candidate)
             _judge(breaker, error)
             raise
         except PluginFailed as failure:
@@ -192,8 +218,12 @@ class Hand:
 
     def _began(self, candidate: Candidate, failure: ModelFailed | None) -> None:
         reason = f"fallback: {failure.why}" if failure is not None and failure.model != candidate.model else ""
-        name = candidate.model or self._models.first(candidate.provider)
+        name = self._name(candidate)
         self._use = msgspec.structs.replace(self._use, model=name, reason=reason or candidate.reason)
+        self._begun += 1
+
+    def _name(self, candidate: Candidate) -> str:
+        return candidate.model or self._models.first(candidate.provider) or candidate.provider
 
     def _failed(self, error: ModelFailed) -> ModelFailed:
         self._models.failed[error.why] += 1

@@ -13,6 +13,7 @@ from alejo.clock import Clock, deadline
 from alejo.errors import ModelFailed, PluginFailed
 from alejo.metrics import Metrics
 from alejo.models.accounts import Accounts
+from alejo.models.answers import Answers
 from alejo.models.breaker import Breaker
 from alejo.models.hand import Hand
 from alejo.plugins import PluginHost, Slot
@@ -67,10 +68,11 @@ class Policy(msgspec.Struct, frozen=True):
 class LanguageModels:
     """All that can be asked. `asked` and `tokens` count by provider, `failed` by why a model gave no answer."""
 
-    def __init__(self, plugins: PluginHost, policy: Policy, accounts: Accounts, clock: Clock) -> None:
+    def __init__(self, plugins: PluginHost, policy: Policy, accounts: Accounts, answers: Answers, clock: Clock) -> None:
         self.policy = policy
         self.plugins = plugins
         self.accounts = accounts
+        self.answers = answers
         self.asked: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
@@ -130,8 +132,8 @@ class LanguageModels:
         return self._first[candidate.provider]
 
     def first(self, provider: str) -> str:
-        """The model of a provider that was found where none was named."""
-        return self._first.get(provider, provider)
+        """The model of a provider that was found where none was named; empty while none was."""
+        return self._first.get(provider, "")
 
     async def listed(self, provider: str = "") -> Sequence[str]:
         """The models of a provider. Raises ModelFailed."""

@@ -16,7 +16,7 @@ import msgspec
 
 from alejo import attention, completions, errors, hooks, jobs, moods, outcomes, percepts, roles, types
 
-VERSION = "3.9"
+VERSION = "3.10"
 _VALUES = (types, attention, moods, percepts, jobs, completions, outcomes)
 
 

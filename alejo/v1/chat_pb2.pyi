@@ -313,6 +313,7 @@ class ModelUse(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     INPUT_TOKENS_FIELD_NUMBER: _builtins.int
     OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's name; "local" if the answer was written without one."""
     reason: _builtins.str
@@ -323,6 +324,8 @@ class ModelUse(_message.Message):
     """The tokens that models were given for this answer, as providers count."""
     output_tokens: _builtins.int
     """The tokens that they wrote."""
+    cached: _builtins.bool
+    """It had written all of this before, to the same words of the same user, and was not asked again."""
     def __init__(
         self,
         *,
@@ -330,10 +333,11 @@ class ModelUse(_message.Message):
         reason: _builtins.str = ...,
         input_tokens: _builtins.int = ...,
         output_tokens: _builtins.int = ...,
+        cached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_tokens", b"input_tokens", "model", b"model", "output_tokens", b"output_tokens", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "input_tokens", b"input_tokens", "model", b"model", "output_tokens", b"output_tokens", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -505,7 +505,7 @@ def workspace(proto: chat_pb2.Workspace) -> Workspace:
 
 def model_use(proto: chat_pb2.ModelUse) -> ModelUse:
     """Which language model wrote an answer."""
-    return ModelUse(proto.model, proto.reason, proto.input_tokens, proto.output_tokens)
+    return ModelUse(proto.model, proto.reason, proto.input_tokens, proto.output_tokens, proto.cached)
 
 
 def plugin(proto: plugins_pb2.Plugin) -> PluginStatus:

@@ -582,6 +582,7 @@ def model_use(value: ModelUse) -> chat_pb2.ModelUse:
         reason=value.reason,
         input_tokens=value.input_tokens,
         output_tokens=value.output_tokens,
+        cached=value.cached,
     )
 
 
