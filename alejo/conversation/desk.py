@@ -73,8 +73,9 @@ class TurnDesk:
 
     `handed` is the words by the id of the memory or message they are from: what an answer may quote. Of these,
     `versions` is the memories and `reminded` the reminders, as they were read, and `shown` the messages said before
-    this one. `appraisal` is what
-    was felt in this one, `models` what was handed to the brain beside the desk.
+    this one. `appraisal` is what was felt in this one, `models` what was handed to the brain beside the desk. `hollow`
+    says that the answer quotes what somebody else has forgotten meanwhile: what it says beside the quote may be of it
+    too, so nothing of it is kept.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class TurnDesk:
         self._asked: Counter[tuple[str, str]] = Counter()  # of the reminders that were made
         self._hand(hit.memory for hit in recalled)
         self.forgotten: list[str] = []
+        self.hollow = False
         self.commands: list[str] = []
 
     async def context(self, token_budget: int = 0) -> Context:
@@ -178,10 +180,16 @@ class TurnDesk:
                 self.shown.append(message)
                 self.handed[message.id] = message.text
 
-    def reread(self, message: Message) -> None:
+    def lose(self, subject: str, answer: str) -> None:
+        """Withdraws what somebody else has forgotten meanwhile."""
+        self.hollow |= self.quotes(subject, answer)
+        self.withdraw(subject)
+
+    def reread(self, message: Message, answer: str) -> None:
         """Takes a message as it is now: what it has lost since it was handed out is forgotten here too."""
         words = self.handed.get(message.id, message.text)
         if words != message.text:
+            self.hollow |= message.redacted and self.quotes(message.id, answer)
             self.forgotten += lost(words, message.text)
             self.forgotten += [each for each in self._sentences.pop(message.id, ()) if each not in message.text]
             self.handed[message.id] = message.text

@@ -20,7 +20,7 @@ from alejo.roles import Told
 from alejo.sessions import Sessions
 from alejo.storage import audit
 from alejo.storage.journal import Journal
-from alejo.storage.redaction import note_quote, scrub
+from alejo.storage.redaction import FORGOTTEN, note_quote, scrub
 from alejo.storage.requests import Requests, digest, key
 from alejo.storage.store import Row, Store, Writer
 from alejo.storage.tables import MEMORIES, REMINDERS, SESSIONS, TURNS, Recalled, TurnRow
@@ -311,11 +311,11 @@ class Turns:
                 # What this row guards is read after it: what changes later makes the commit a conflict.
                 row = await self._journal.current(scope, underway.turn.session_id)
                 if attempt:
-                    done = await self._look_again(underway, senses, desk)
+                    done = await self._look_again(underway, senses, desk, text)
                     if done is not None:
                         return done
                 if row.version != underway.seen:
-                    await self._reread(underway, desk)
+                    await self._reread(underway, desk, text)
                     underway.seen = row.version
                 writer, session, answer = await self._compose(underway, senses, desk, text, row)
                 try:
@@ -339,7 +339,7 @@ class Turns:
         session, answer = self._journal.append(
             writer,
             row.value,
-            scrub(text, desk.forgotten),
+            FORGOTTEN if desk.hollow else scrub(text, desk.forgotten),
             Role.ASSISTANT,
             sent_at=max(self._clock.now(), underway.message.sent_at),
             request_key=place,
@@ -391,8 +391,11 @@ class Turns:
             workspace=senses.workspace,
         )
 
-    async def _look_again(self, underway: Underway, senses: Senses, desk: TurnDesk) -> Answer | None:
-        """After a conflict: the answer of whoever was faster, or None with what was forgotten meanwhile taken out."""
+    async def _look_again(self, underway: Underway, senses: Senses, desk: TurnDesk, text: str) -> Answer | None:
+        """After a conflict: the answer of whoever was faster, or None with what was forgotten meanwhile taken out.
+
+        `text` is what is to be answered.
+        """
         scope, turn = underway.scope, underway.turn
         row = await self._store.get(scope, TURNS, key(turn.request_id))
         if row is None:
@@ -403,19 +406,19 @@ class Turns:
         for subject in list(desk.versions):
             memory = await sound(self._store, scope, subject)
             if memory is None:
-                desk.withdraw(subject)
+                desk.lose(subject, text)
             else:
                 desk.versions[subject] = memory.version
         for subject in list(desk.reminded):
             reminder = await self._store.sound(scope, REMINDERS, bytes.fromhex(subject))
             if reminder is None:
-                desk.withdraw(subject)
+                desk.lose(subject, text)
             else:
                 desk.reminded[subject] = reminder.version
         message = await self._journal.message(scope, turn.session_id, turn.user_sent_at, turn.user_seq)
         if message is None:
             raise NotFound("session", turn.session_id)
-        desk.reread(message)
+        desk.reread(message, text)
         if message.redacted:
             senses.appraisal, senses.lived, senses.workspace = None, None, None
             senses.percepts, senses.recalled = (), ()
@@ -425,13 +428,13 @@ class Turns:
         senses.workspace = await self._attended(scope, senses.workspace)
         return None
 
-    async def _reread(self, underway: Underway, desk: TurnDesk) -> None:
+    async def _reread(self, underway: Underway, desk: TurnDesk, text: str) -> None:
         """Looks at the messages that were handed out of this session: they may have lost words since."""
         for each in desk.shown:
             message = await self._journal.message(underway.scope, each.session_id, each.sent_at, each.seq)
             if message is None:
                 raise NotFound("session", each.session_id)
-            desk.reread(message)
+            desk.reread(message, text)
 
     async def end(self, underway: Underway, state: str) -> None:
         """Notes that a turn failed or was interrupted, if its message is on disk and nobody has answered it."""
