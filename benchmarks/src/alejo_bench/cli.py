@@ -12,6 +12,7 @@ from alejo.cli import options
 from alejo_bench import (
     brain,
     brain_fit,
+    commands,
     conscience,
     conscience_fit,
     core,
@@ -48,6 +49,7 @@ BENCHES: dict[str, ModuleType] = {
     "brain": brain,
     "brain-fit": brain_fit,
     "cache-replay": replay,
+    "commands": commands,
     "conscience": conscience,
     "conscience-fit": conscience_fit,
     "core": core,

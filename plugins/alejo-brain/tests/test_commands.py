@@ -20,7 +20,7 @@ async def test_what_was_remembered_answers_the_next_question(desk: Any, say: Any
     """A remembered note is quoted when it is asked for."""
     await say("Note: the spare key is under the mat.")
     answer = await say("Where is the spare key?", message_id="later")
-    assert answer == 'The mat. You told me today, 9 May 2023: "The spare key is under the mat."'
+    assert answer == 'The mat. You told me today, 9 May 2023: "The spare key is under the mat"'
 
 
 async def test_a_thing_to_do_keeps_its_verb(desk: Any, say: Any) -> None:
@@ -68,9 +68,9 @@ async def test_an_unclear_forget_forgets_nothing(desk: Any, say: Any) -> None:
 
 
 async def test_a_vague_or_unknown_forget_forgets_nothing(desk: Any, say: Any) -> None:
-    """ "Forget it", "forget everything" and a thing never told leave all as it is."""
+    """ "Everything", nothing and a thing never told leave all as it is."""
     desk.add("Luna is a beagle.")
-    for text in ("forget it", "forget everything", "/forget", "forget about Paris"):
+    for text in ("/forget it", "forget everything", "/forget", "forget about Paris"):
         assert (await say(text)).startswith("I forgot nothing")
     assert len(desk.kept) == 1
 
@@ -81,7 +81,7 @@ async def test_list_names_the_newest(desk: Any, say: Any) -> None:
     desk.add("Why?", kind="question", days_ago=0)
     for number in range(12):
         desk.add(f"Thing {number}.", days_ago=1 + number)
-    answer = await say("what do you know about me?")
+    answer = await say("show me all your memories")
     assert answer.startswith('I remember: 1) "Thing 0." (8 May 2023); 2) "Thing 1." (7 May 2023); ')
     assert answer.endswith("; and 2 more")
 

@@ -12,10 +12,10 @@ from alejo.types import Appraisal, Hit
 
 from .answering import Reply, reply
 from .choosing import RELATED, told
-from .commands import whole
 from .dialogue import MODES, STRONG, Manner, connected, heavy, manner, mirrored, onward, painless
+from .hearing import Call, hear
 from .phrases import sentence, when
-from .reading import Call, asks, call, courtesy, tells
+from .reading import asks, courtesy, tells
 from .words import bare
 
 UNSEEING = "I cannot see pictures at the moment."
@@ -37,9 +37,9 @@ class Mind:
 
     async def _sentences(self, turn: Turn) -> list[str]:
         text = turn.message.text.strip()
-        wanted = call(text, [spec.name for spec in turn.commands])
+        wanted = await hear(turn)
         if wanted is not None:
-            return [await _run(wanted, turn)]
+            return [wanted if isinstance(wanted, str) else await _run(wanted, turn)]
         seen = _seen(turn)
         if not text:
             return seen or [(await manner(turn)).say("listening")]
@@ -50,10 +50,8 @@ class Mind:
 
 
 async def _run(wanted: Call, turn: Turn) -> str:
-    spec = next((spec for spec in turn.commands if spec.name == wanted.name), None)
-    arguments = whole(spec, wanted.arguments) if spec is not None else wanted.arguments
     try:
-        return await turn.desk.run(wanted.name, arguments)
+        return await turn.desk.run(wanted.name, wanted.arguments)
     except NotFound:
         return f"I know no command {wanted.name}; say help to see those I know."
     except PluginFailed:

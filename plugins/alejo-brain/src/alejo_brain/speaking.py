@@ -16,9 +16,9 @@ from alejo.errors import InvalidArgument, ModelFailed, NotFound, PluginFailed
 from alejo.roles import Models, Turn
 from alejo.types import CommandSpec, Role
 
+from .hearing import hear
 from .mind import Mind
 from .prompting import INSTRUCTIONS, words
-from .reading import call
 
 ROUNDS = 4  # of a model that calls tools, the last of them without any
 CUT = " … (The answer broke off here.)"
@@ -47,9 +47,8 @@ class Voice:
     async def respond(self, turn: Turn) -> AsyncIterator[str]:
         """The answer, piece by piece."""
         models = turn.models
-        spoken = call(turn.message.text.strip(), [spec.name for spec in turn.commands])
         said = False
-        if models is not None and spoken is None:
+        if models is not None and await hear(turn) is None:
             try:
                 async for piece in _speak(turn, models):
                     said = True

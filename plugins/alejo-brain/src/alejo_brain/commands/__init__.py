@@ -8,7 +8,6 @@ from alejo.roles import Command
 
 from .calculate import Calculate
 from .date import Date
-from .describing import whole
 from .guide import Help
 from .listing import List
 from .memories import Correct, Forget, Recall, Remember
@@ -16,7 +15,7 @@ from .person import AboutMe, Prefer
 from .remind import Dismiss, Remind
 from .session import Summarize, Why
 
-__all__ = ["COMMANDS", "whole"]
+__all__ = ["COMMANDS"]
 
 _BUILT_IN: tuple[Command, ...] = (
     Remember(),

@@ -35,11 +35,3 @@ def described(
 def given(arguments: str) -> dict[str, str]:
     """The arguments that were given, without white space around them."""
     return {name: text.strip() for name, text in msgspec.json.decode(arguments or "{}", type=dict[str, str]).items()}
-
-
-def whole(spec: CommandSpec, words: str) -> str:
-    """The arguments of a command as its spec wants them: the words after its name are its first one."""
-    if not spec.schema or words.lstrip().startswith("{"):
-        return words
-    names = list(msgspec.json.decode(spec.schema).get("properties", {}))
-    return msgspec.json.encode({names[0]: words} if names and words else {}).decode()

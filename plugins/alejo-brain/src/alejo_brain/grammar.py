@@ -1,0 +1,175 @@
+"""Ways of saying something, as patterns of words, and what of a text they find: always in time linear in its length.
+
+A pattern is words with parentheses, "|" and "?" as in regular expressions, and
+
+    <name>        a class of words
+    {slot}        any words, {slot!} those up to a comma, {slot:name} those of a class
+
+Matching is by RE2 (https://github.com/google/re2), which never tries anything twice.
+"""
+
+# ruff: noqa: RUF001  marks of several scripts stand here
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import re2
+
+_MARKS = r"""\s,.;:!?¿¡"“”„«»‹›()\[\]{}<>…।*+/=%&|–—·•^×÷√€$"""
+_TOKEN = re.compile(
+    rf"\d+(?:[.,:]\d+)*(?![^\W\d_])|[^{_MARKS}\-'’`]+(?:[.'’`][^{_MARKS}\-'’`]+)*|->|→|=>|\*\*|[^\s'’`]", re.IGNORECASE
+)
+_LEFT_OUT = str.maketrans("", "", "'’`\u093c")  # the nukta, too: it is left out as often as not
+_PART = re.compile(r"\{(\w+)(!?)(?::(\w+))?\}|\{(\w+):\s|<(\w+)>|([()|?*+}])|([^\s(){}<>|?*+]+)")
+_GAP = r'(?: [,:;.!?"“”„«»…¿¡–—-])*'
+_SPECIAL = {
+    "[word]": r"[^ ,.;:!?()\"]+",
+    "[n]": r"\d+(?:[.,]\d+)*",
+    "[clock]": r"\d{1,2}(?:[:.]\d\d)?(?:am|pm|h|hrs|uhr)?",
+    "[ordinal]": r"\d{1,2}(?:st|nd|rd|th)",
+    "[year]": r"[12]\d\d\d",
+    "[arrow]": "(?:->|=>|\u2192)",
+    "[date]": r"\d{1,4}[.:]\d{1,2}(?:[.:]\d{2,4})?",
+}
+_FREE = {"": r"[^ ].*?", "!": r"[^ ,;:](?:[^,;(–—]*?[^ ,;(–—])??"}
+
+
+def fold(word: str) -> str:
+    """A word in lower case, without accents and apostrophes."""
+    word = word.lower()
+    if not word.isascii():
+        word = unicodedata.normalize("NFKD", word.replace("ß", "ss").replace("\u0901", "\u0902"))
+        word = "".join(mark for mark in word if not "\u0300" <= mark <= "\u036f")
+    return word.translate(_LEFT_OUT)
+
+
+class Tokens:
+    """The words and marks of a part of a text, folded, and where they stand in it."""
+
+    def __init__(self, text: str, start: int, end: int, change: Callable[[str], str] | None = None) -> None:
+        """`change` puts other words in the place of some."""
+        self.spans = [match.span() for match in _TOKEN.finditer(text, start, end)]
+        words = [fold(text[begin:close]) for begin, close in self.spans]
+        self.words = words if change is None else [change(word) for word in words]
+        self._text = text
+        self._set_folded()
+
+    def _set_folded(self) -> None:
+        places, at = [], 0
+        for word in self.words:
+            places.append(at + 1)  # each stands after a blank
+            at += 1 + len(word)
+        self.places = places
+        self.folded = "".join(f" {word}" for word in self.words)
+
+    def at(self, token: int) -> str:
+        """The folded words from one on."""
+        return self.folded[self.places[token] - 1 :] if token < len(self.places) else ""
+
+    def token(self, place: int) -> int:
+        """The number of the word that begins at a place of `folded`, or after it."""
+        return bisect_left(self.places, place)
+
+    def said(self, start: int, end: int) -> str:
+        """What is written where `folded` has these characters."""
+        first, last = self.token(start), bisect_right(self.places, max(start, end - 1)) - 1
+        return self._text[self.spans[first][0] : self.spans[last][1]].strip(" ,;:\u2013\u2014-")
+
+
+class _Compiled:
+    """An expression that is compiled at its first match."""
+
+    _source: str
+
+    @cached_property
+    def _match(self) -> Any:
+        return re2.compile(self._source, _options())
+
+    def compiles(self) -> None:
+        """Compiles it now."""
+        self._match.match("")
+
+
+class Pattern(_Compiled):
+    """One way of saying something."""
+
+    def __init__(
+        self, source: str, classes: Mapping[str, str], tail: str = "", rest: str = "", *, open_end: bool = False
+    ) -> None:
+        """`classes` are compiled, `tail` and `rest` expressions of what may follow; with `open_end` anything may."""
+        self.slots: dict[str, str] = {}  # the class of each
+        self.body = compiled(source, classes, self.slots)
+        end = "(?: |$)" if open_end else rf"{tail}{_GAP}{rest}$"
+        self._source = f"({self.body}){end}"
+
+    def words(self, tokens: Tokens, first: int) -> int:
+        """How many words it takes from one on, 0 if none."""
+        begin = tokens.places[first] - 1 if first < len(tokens.places) else len(tokens.folded)
+        match = self._match.match(tokens.folded[begin:])
+        return tokens.token(begin + match.end(1)) - first if match else 0
+
+    def match(self, tokens: Tokens, first: int) -> dict[str, str] | None:
+        """The slots as they stand in the text, of what is said from a word on to the end."""
+        begin = tokens.places[first] - 1
+        match = self._match.match(tokens.folded[begin:])
+        if match is None:
+            return None
+        index = self._match.groupindex
+        return {
+            slot: tokens.said(begin + match.start(index[slot]), begin + match.end(index[slot]))
+            for slot in self.slots
+            if match.group(index[slot])
+        }
+
+
+class AnyOf(_Compiled):
+    """Whether any of many patterns may match, asked at once."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        bodies = "|".join(re.sub(r"\(\?P<\w+>", "(?:", f"(?:{pattern.body})") for pattern in patterns)
+        self._source = f"(?:{bodies})"
+
+    def match(self, folded: str) -> bool:
+        """Whether one of them begins here."""
+        return self._match.match(folded) is not None
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 64 << 20
+    return options
+
+
+def compiled(source: str, classes: Mapping[str, str], slots: dict[str, str]) -> str:
+    """The regular expression of a pattern, over words that each stand after a blank; `slots` gets those it has."""
+    made: list[str] = []
+    name_before = ""
+    for part in _PART.finditer(source):
+        slot, short, kind, opened, name, sign, word = part.groups()
+        if slot or opened:
+            slots[slot or opened] = kind or ""
+        if slot:
+            made.append(f"(?P<{slot}>{classes[kind]})" if kind else f"{_GAP} (?P<{slot}>{_FREE[short]})")
+        elif opened:
+            made.append(f"(?P<{opened}>")
+        elif name:
+            made.append(f"(?:{classes[name]})")
+        elif word:
+            made.append(f"{_GAP} {_SPECIAL.get(word) or re.escape(fold(word))}")
+        elif sign == "(":
+            made.append("(?:")
+        elif sign in {"?", "*", "+"}:
+            # A group has its parentheses already; a word gets them.
+            last = made.pop()
+            sign = "??" if sign == "?" and name_before == "any" else sign  # as little as possible
+            made.append(f"{last}{sign}" if last == ")" else f"(?:{last}){sign}")
+        else:
+            made.append(")" if sign == "}" else sign)
+        name_before = name or ""
+    return "".join(made)
