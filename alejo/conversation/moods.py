@@ -233,7 +233,7 @@ class Moods:
 
     async def _settled(self, scope: Scope) -> None:
         try:
-            await impressions.settle(self._store, scope, self._half_lives)
+            await impressions.settle(self._store, scope, self._half_lives, self._hot)
         except AlejoError:
             return  # it waits on, and a later turn tries again
 

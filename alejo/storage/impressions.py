@@ -93,6 +93,13 @@ class Hot:
             return known.emotions, len(known.waiting)  # an erased user's would look the same
         return self._kept(scope, _Hot(known.version, b"", known.sums, 0), known.waiting)
 
+    def known(self, scope: Scope, found: Standing) -> Emotions:
+        """All of what was found, which need not be added up again where that is in memory."""
+        hot = self._users.get(scope)
+        if hot is not None and found.waiting and (hot.version, hot.last) == (found.version, found.waiting[-1].key):
+            return hot.emotions
+        return found.emotions
+
     def _kept(self, scope: Scope, hot: _Hot, rows: Sequence[Row[Felt]]) -> tuple[Emotions, int]:
         emotions, waiting = hot.emotions, hot.waiting + len(rows)
         for row in rows:
@@ -114,7 +121,7 @@ def put(writer: Writer, known: Standing, sums: Emotions) -> None:
     writer.put(EMOTIONS, _KEY, sums)
 
 
-async def settle(store: Store, scope: Scope, half_lives: tuple[int, int] | None = None) -> None:
+async def settle(store: Store, scope: Scope, half_lives: tuple[int, int] | None = None, hot: Hot | None = None) -> None:
     """Sums up what was appended. Whoever else did it meanwhile was as good. Raises StorageFull."""
     for _ in range(_TRIES):
         known = await standing(store, scope, half_lives)
@@ -124,7 +131,7 @@ async def settle(store: Store, scope: Scope, half_lives: tuple[int, int] | None 
         for row in known.waiting:
             writer.delete(FELT, row.key)
             writer.put(IMPRESSIONS, row.value.turn, row.value.impression)
-        put(writer, known, known.emotions)
+        put(writer, known, known.emotions if hot is None else hot.known(scope, known))
         try:
             await writer.commit()
         except Conflict:

@@ -23,6 +23,7 @@ from alejo.storage.tables import EMOTIONS, FELT, IMPRESSIONS
 from alejo.types import Ask, Degraded, Emotions, Impression, Lived, Page, Scope
 
 from ..conftest import ADA, BOB
+from ..races.led import second
 
 HOUR = 3600.0
 ANGRY = "My boss yelled at me again, I hate this job."
@@ -350,3 +351,37 @@ async def test_a_reminder_in_time_is_a_promise_kept(live: Assistant, clock: Fake
     assert told.trust > before
     assert "trust: promises" in {reason.name for reason in told.why}
     assert len((await live.moods.tell(ADA)).trajectory) == 1
+
+
+async def test_two_servers_agree(live: Assistant) -> None:
+    """Two servers over the same records tell the same after every turn, whoever summed up, forgot or reset."""
+    other = second(live)
+    both = (live, other)
+    for number in range(80):
+        await say(both[number % 2], ANGRY if number % 3 else "My quokka died.")
+    for each in both:
+        await each.moods.close()
+        assert (await emotions(each)).counts["turns"] == 80
+        assert len(await each.store.scan(ADA, FELT, limit=100)) < 80
+    await forget(live, "quokka")
+    for each in both:
+        await say(each, "My boss again.")
+        assert Listener.turns[-1].mood is not None
+        assert Listener.turns[-1].mood.appraisals == (await emotions(each)).counts["turns"]
+        assert "quokka" not in (await emotions(each)).topics
+    await other.moods.reset(ADA)
+    await say(live, "Fine.")
+    assert Listener.turns[-1].mood.appraisals == 1
+    await other.conversation.close()
+
+
+async def test_what_was_felt_strongly_is_found_first(live: Assistant, clock: FakeClock) -> None:
+    """Of two memories that say as much of what is asked, the one that was felt matters more, and is recalled first."""
+    await say(live, "I met Rosa at the harbour.")
+    await say(live, "I MET ROSA at the lake!!! I am so happy, I love it!")
+    clock.advance(3600.0)
+    await live.keeper.visit(ADA)
+    hits = [hit.memory for hit in await live.recall("Where did I meet Rosa?", scope=ADA)]
+    calm, felt = (next(each for each in hits if word in each.text) for word in ("harbour", "lake"))
+    assert felt.importance > calm.importance
+    assert hits.index(felt) < hits.index(calm)

@@ -40,7 +40,7 @@ _MIDDLE = 5.0  # and a calm middle against those of weeks
 _CALM = 0.2  # its arousal
 _SHRUNKEN = 2.0  # mentions that the home base weighs against those of a topic
 _TWICE = 2
-_STRONG = 0.2  # how far a topic's valence is from the home base, to be a trigger
+_STRONG = 0.2  # how far a trigger's valence is from the home base; twice that from 0, if it was named more than twice
 _NAMED = 6  # feelings that stay of a message
 _FELT = 0.1
 _SHOWN = 3  # feelings of a mood
@@ -116,7 +116,7 @@ def impression(moment: Moment) -> Impression:
 def _manner(words: Sequence[str], appraisal: Appraisal) -> dict[str, float]:
     """How it was said: how long, how formally, and how kindly or crossly to the assistant."""
     said = {word.casefold() for word in words}
-    found = {"words": float(min(_WORDS, len(words)))}
+    found = {"turns": 1.0, "words": float(min(_WORDS, len(words)))}
     if not said.isdisjoint(_FORMAL):
         found["formal"] = 1.0
     if not (said.isdisjoint(_CASUAL) and all(word[0].isalpha() for word in words)):
@@ -187,11 +187,12 @@ def _trigger(emotions: Emotions, topic: str, usual: float) -> Trigger | None:
     said = emotions.topics.get(topic)
     if said is None or said.count < _TWICE:
         return None
+    mean = said.valence / said.count
     valence = (_SHRUNKEN * usual + said.valence) / (_SHRUNKEN + said.count)
-    if abs(valence - usual) < _STRONG:
+    if abs(valence - usual) < _STRONG and (said.count <= _TWICE or abs(mean) < 2 * _STRONG):
         return None
     why = (
-        Reason("mean", round(said.valence / said.count, 3), f"of {said.count} messages"),
+        Reason("mean", round(mean, 3), f"of {said.count} messages"),
         Reason("usual", round(usual, 3), f"the home base, which weighs as much as {_SHRUNKEN:.0f} messages"),
     )
     return Trigger(topic, round(valence, 3), said.count, said.last_at, why)

@@ -10,6 +10,7 @@ _LOW = -0.25
 _GLAD = 0.25
 _AGITATED = 0.5
 _UNUSUAL = 0.2
+_LEANING = 0.1
 _USUAL_WORDS = 15.0  # of a message, until so many others have been seen
 _SEEN = 3.0
 _SHORT = 0.65
@@ -57,9 +58,9 @@ def _guidance(mood: Mood, at_hand: Sequence[Trigger], *, short: bool) -> str:
         parts.append(_BY_FEELING[chosen[0] if chosen else usual])
         if mood.valence < mood.usual_valence - _UNUSUAL and mood.valence < 0:
             parts.append("they are lower than is usual for them")
-    if any(each.valence < mood.usual_valence for each in at_hand):
+    if any(each.valence < -_LEANING for each in at_hand):
         parts.append("what they speak of has often weighed on them, so tread carefully")
-    elif at_hand:
+    elif any(each.valence > _LEANING for each in at_hand):
         parts.append("what they speak of has often made them glad")
     if short:
         parts.append("keep it short, as they do")
