@@ -195,8 +195,8 @@ class Fact(Value, frozen=True):
 class Memory(Value, frozen=True):
     """One remembered item. `version` changes with every update; it is not stored in the record itself.
 
-    `sources` are the memories it was derived from, `superseded_by` is the fact that took the place of this one. `stale`
-    says that a source has other words by now, and this shall be derived anew.
+    `sources` are the memories it was derived from, or the message that a picture came with; `superseded_by` is the fact
+    that took the place of this one. `stale` says that a source has other words by now, and this shall be derived anew.
     `repetitions` is how often it was said.
     """
 

@@ -20,7 +20,6 @@ SEGMENT = 200  # characters
 _END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u0964][\"'\u201d\u2019)\]]*\s|\n")
 _GAP = re.compile(r"(?<=\S)\s(?!\d)")  # a number in groups is not cut
 STOPS = frozenset({Ruling.ASK, Ruling.SUPPORT, Ruling.REFUSE})
-_WITHHOLDS = frozenset({Ruling.TRANSFORM, Ruling.REFUSE})
 _ALLOWED = Verdict()
 
 
@@ -53,7 +52,7 @@ class Review:
     async def _seen(self, percept: Percept) -> Percept:
         words = "\n".join(filter(None, (percept.caption, percept.text, *(each.text for each in percept.barcodes))))
         verdict = await self._judge(Matter("request", words, "image")) if words else _ALLOWED
-        if verdict.ruling not in _WITHHOLDS:
+        if verdict.ruling is Ruling.ALLOW:
             return percept
         text = verdict.text if verdict.ruling is Ruling.TRANSFORM else ""
         missing = percept.missing if text else (*percept.missing, Unseen("text", "withheld"))

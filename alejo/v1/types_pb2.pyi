@@ -419,7 +419,7 @@ class Memory(_message.Message):
 
     @_builtins.property
     def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The memories it was derived from: forgetting one of them forgets it."""
+        """The memories it was derived from, or the message that a picture came with: forgetting one of them forgets it."""
 
     @_builtins.property
     def fact(self) -> Global___Fact:

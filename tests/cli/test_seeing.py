@@ -23,6 +23,7 @@ def test_a_picture_is_seen_and_found_again(home: Home) -> None:
 
 def test_a_picture_in_a_chat(home: Home) -> None:
     """/image shows a picture with words, and refuses what is none."""
+    home.environment |= {"ALEJO_PLUGIN_VISION_SECONDS": "600", "ALEJO_PLUGINS_CALL_SECONDS": "600"}
     picture = home.folder / "a dot.png"
     picture.write_bytes(DOT)
     (home.folder / "note.png").write_text("no picture")

@@ -18,7 +18,7 @@ from alejo.clock import FakeClock
 from alejo.errors import AlreadyExists, FailedPrecondition, NotFound, PluginFailed
 from alejo.hooks import hookimpl
 from alejo.roles import Turn
-from alejo.settings import Settings
+from alejo.settings import Settings, read
 from alejo.storage.requests import key
 from alejo.storage.tables import TURNS
 from alejo.types import Accepted, Answer, Ask, Degraded, Image, Page, SessionState
@@ -211,12 +211,14 @@ async def test_what_was_accepted_is_recalled_though_nobody_answered(settings: Se
         assert "My dog is called Luna." in [hit.memory.text for hit in hits]
 
 
-async def test_pictures_are_seen(assistant: Assistant) -> None:
+async def test_pictures_are_seen(environment: dict[str, str], clock: FakeClock) -> None:
     """A picture's percept is in the answer; one that is no picture is degraded as rejected, not lost."""
-    seen = await assistant.conversation.chat(ADA, Ask("Look at this", images=(Image(PNG),)))
-    assert [(percept.width, percept.height, percept.format) for percept in seen.percepts] == [(1, 1, "png")]
-    refused = await assistant.conversation.chat(ADA, Ask("And this", images=(Image(b"not a picture"),)))
-    assert [(each.role, each.reason) for each in refused.degraded] == [("vision", "rejected")]
+    patient = read({**environment, "ALEJO_PLUGIN_VISION_SECONDS": "600"}, {"plugins.call_seconds": 600.0})
+    async with alejo.open(settings=patient, clock=clock) as assistant:
+        seen = await assistant.conversation.chat(ADA, Ask("Look at this", images=(Image(PNG),)))
+        assert [(percept.width, percept.height, percept.format) for percept in seen.percepts] == [(1, 1, "png")]
+        refused = await assistant.conversation.chat(ADA, Ask("And this", images=(Image(b"not a picture"),)))
+        assert [(each.role, each.reason) for each in refused.degraded] == [("vision", "rejected")]
 
 
 async def test_forgetting_in_words_takes_the_words(assistant: Assistant) -> None:

@@ -136,7 +136,7 @@ def _hostile() -> list[Row]:
 
 def _look(child: Child, data: bytes) -> bool:
     """Whether it was refused."""
-    return any(seen.refusal for seen in child.ask(Request(data, _LONG), _HUNG))
+    return bool(list(child.ask(Request(data, _LONG), _HUNG))[-1].refusal)
 
 
 def _plain() -> bytes:

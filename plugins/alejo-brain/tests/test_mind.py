@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from alejo_brain.mind import NO_MEMORY, NOT_KEPT
 from alejo_brain.tongues import english
@@ -110,6 +111,15 @@ async def test_a_picture_is_mentioned(desk: Any, say: Any) -> None:
     assert await say("What is this?", images=picture, percepts=(SEEN,)) == (
         "I see a 640 by 480 JPEG picture, mostly green."
     )
+
+
+async def test_what_a_picture_says_is_read_out(say: Any) -> None:
+    """The first lines that are written in a picture are quoted, as far as they fit a sentence."""
+    text = "\n".join(["HORNBACH Baumarkt", *(f"Screws of length {number} and some more words" for number in range(20))])
+    answer = await say("", images=(Image(b"x"),), percepts=(msgspec.structs.replace(SEEN, text=text),))
+    assert 'It says: "HORNBACH Baumarkt · Screws of length 0 and some more words · ' in answer
+    assert answer.endswith('…"')
+    assert len(answer) < 320
 
 
 async def test_an_unseen_picture_is_admitted(say: Any) -> None:

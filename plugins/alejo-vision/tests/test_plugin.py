@@ -17,7 +17,8 @@ async def test_the_host_takes_an_eye() -> None:
     """It is loaded, fills the role, sees from another loop too, and says when a picture is none."""
     drawn = io.BytesIO()
     PIL.Image.new("RGB", (30, 20), "red").save(drawn, "PNG")
-    async with testing.host(alejo_vision, settings={"vision": {"at_once": 1, "reader": "none"}}) as host:
+    patient = {"vision": {"at_once": 1, "reader": "none", "seconds": 600.0}}
+    async with testing.host(alejo_vision, settings=patient, plugins__call_seconds=600.0) as host:
         assert host.status().state is PluginState.ACTIVE, host.status().reason
         percept: Percept = await host.call("vision", "perceive", Image(drawn.getvalue()))
         assert (percept.width, percept.height) == (30, 20)

@@ -43,20 +43,26 @@ class Child:
         return self._process.pid
 
     def ask(self, request: Request, seconds: float) -> Iterator[Seen]:
-        """What it says, step by step; whole when it ends. Raises EOFError when it has ended, TimeoutError."""
+        """What it says, step by step; whole when it ends. Raises EOFError when it has ended, TimeoutError.
+
+        Who does not hear it to the end, ends it.
+        """
         until = time.monotonic() + seconds
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101, PT018  # pipes
+        whole = False
         try:
             frames.write(self._process.stdin.fileno(), ENCODE(request))
-        except OSError:
-            raise EOFError from None
-        while True:
-            message = frames.read(self._process.stdout.fileno(), until)
-            if message is None:
-                raise EOFError
-            if not message:
-                return
-            yield DECODE(message)
+            while message := frames.read(self._process.stdout.fileno(), until):
+                yield DECODE(message)
+            whole = message is not None
+        except OSError as error:
+            if isinstance(error, TimeoutError):
+                raise
+        finally:
+            if not whole:
+                self.kill()
+        if not whole:
+            raise EOFError
 
     def kill(self) -> None:
         """Stops it, from any thread: whoever asks it hears of its end."""

@@ -19,7 +19,7 @@ class Tesseract:
     """Runs the command anew for each picture, within the limits of the process that runs it."""
 
     def __init__(self, path: str, language: str) -> None:
-        self._command = (path, "stdin", "stdout", "-l", language, "--psm", "3", "--dpi", "150", "tsv")
+        self._command = (path, "stdin", "stdout", "-l", language, "--psm", "6", "--dpi", "150", "tsv")
 
     def read(self, picture: Image.Image, until: float) -> Reading:
         """What is written there; nothing, if there is no time for all of it. Raises OSError when it fails."""
