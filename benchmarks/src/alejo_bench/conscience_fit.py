@@ -42,7 +42,10 @@ _TALK = 10  # of this many texts of GoEmotions one is taken
 _TALK_WEIGHT = 0.5  # nobody has looked whether each is harmless
 _TALK_WORDS = 6
 _GRAVE = frozenset({"suicide", "selfharm"})
-_ALARMS, _TALK_ALARMS = 0.008, 0.0003  # the shares of harmless texts and of talk that a category may take for its own
+# The shares of harmless texts and of talk that a category may take for its own. Words about assistants are everyday
+# words to those who build with them.
+_ALARM, _ALARMS = 0.008, {"injection": 0.002}
+_TALK_ALARMS = 0.0003
 _EVERY = 3
 
 Matrix = NDArray[np.float64]
@@ -65,8 +68,9 @@ def run(options: Any) -> list[Row]:
     duals = inverse @ labels
     scores = labels - duals / np.diag(inverse)[:, None]
     harmless, said = scores[: len(cases)][labels[: len(cases)].max(axis=1) < 0], scores[len(cases) :]
-    alarms = np.quantile(harmless, 1 - _ALARMS, axis=0), np.quantile(said, 1 - _TALK_ALARMS, axis=0)
-    thresholds = np.maximum(*alarms)
+    allowed = [1 - _ALARMS.get(category, _ALARM) for category in CATEGORIES]
+    looking = [np.quantile(column, share) for column, share in zip(harmless.T, allowed, strict=True)]
+    thresholds = np.maximum(looking, np.quantile(said, 1 - _TALK_ALARMS, axis=0))
     if not options.quick:
         sure = np.maximum(harmless.max(axis=0), said.max(axis=0))
         packed = _packed(features.T @ duals, duals.sum(axis=0), thresholds, sure)
