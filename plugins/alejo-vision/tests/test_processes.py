@@ -129,6 +129,18 @@ def test_a_process_learns_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         child.close()
 
 
+async def test_who_stops_listening_ends_the_process() -> None:
+    """A process that is not heard to the end of an answer gives no rest of it to the next who asks."""
+    child = Child(512)
+    heard = child.ask(Request(PLAIN, LONG, "none"), LONG)
+    next(heard)
+    heard.close()
+    await until(lambda: "Z" in processes().get(child.pid, "Z"))
+    with pytest.raises(EOFError):
+        list(child.ask(Request(PLAIN, LONG, "none"), LONG))
+    child.close()
+
+
 async def test_a_process_ends_with_its_host() -> None:
     """When whoever asks is killed, the end of the pipe ends the process."""
     code = (
