@@ -9,7 +9,7 @@ import pytest
 from alejo import Assistant
 from alejo.clock import FakeClock
 from alejo.errors import AlreadyExists, DataLoss, FailedPrecondition
-from alejo.storage import Put
+from alejo.storage import Put, impressions
 from alejo.types import Accepted, Ask, MemoryDraft, PluginState
 
 from ..conftest import ADA
@@ -52,6 +52,13 @@ async def test_a_turn_cut_at_any_step_of_its_last_commit_is_answered_once(lone: 
 async def test_a_turn_that_is_looked_up_beside_its_commit_is_answered_once(led: Assistant) -> None:
     """So it is with a memory and an emotion plugin, which work while the message is on its way to the disk."""
     await cut_everywhere(led, asked=False)
+
+
+async def test_a_turn_that_is_cut_is_felt_once(led: Assistant) -> None:
+    """Wherever a turn was cut and sent again, what it left of feeling counts once."""
+    await cut_everywhere(led, asked=True)
+    found = (await impressions.standing(led.store, ADA)).emotions
+    assert found.counts["turns"] == STEPS
 
 
 async def test_an_answer_on_disk_stands_though_its_caller_left(lone: Assistant) -> None:
