@@ -228,3 +228,32 @@ def test_every_command_can_be_asked_back() -> None:
             reading = interpret(text, SPECS)
             assert reading is not None
             assert question(reading._replace(language=language.code))
+
+
+UNSURE_OF = "I would rather you did not keep my old address"
+BACK = "Do you want me to forget what I know about my old address?"
+
+
+@pytest.mark.parametrize(("answer", "commands", "begins"), [
+    ("Yes, please!", ("forget",), "I forgot"),
+    ("no", (), "All right, I leave it."),
+    ("My dog is called Luna.", (), ""),
+])  # fmt: skip
+async def test_what_is_unsure_is_asked_back(answer: str, commands: tuple[str, ...], begins: str) -> None:
+    """One question names the reading; yes runs it, no leaves it, anything else is taken for what it says."""
+    async with testing.assistant(alejo_brain, alejo_memory, trusted=True) as assistant:
+        await assistant.remember("My old address is 5 Mill Lane.")
+        asked = await assistant.chat(UNSURE_OF)
+        assert (asked.message.text, asked.commands) == (BACK, ())
+        settled = await assistant.chat(answer, session_id=asked.session_id)
+        assert settled.commands == commands
+        assert settled.message.text.startswith(begins)
+        again = await assistant.chat("yes", session_id=asked.session_id)
+        assert again.commands == ()
+
+
+async def test_a_yes_is_to_the_answer_right_before() -> None:
+    """A yes in another session, or to something else, runs nothing."""
+    async with testing.assistant(alejo_brain, alejo_memory, trusted=True) as assistant:
+        await assistant.chat(UNSURE_OF)
+        assert (await assistant.chat("yes")).commands == ()

@@ -120,15 +120,15 @@ def _beginnings(text: str, language: Language, change: Any) -> Iterator[Beginnin
         ]
         heads = heads if len(heads) <= 2 * _BEGINNINGS else heads[:_BEGINNINGS] + heads[-_BEGINNINGS:]
         for head in heads:
-            if any(a <= tokens.spans[head][0] < b for a, b in quoted):
-                continue
             is_alone, is_question = len(sentences) == 1 and not head, follows[:1] in _ASKING
             for begin, is_asked in _led(tokens, head, language):
-                yield Beginning(tokens, begin, head > 0, is_alone, is_question, is_asked, after)
+                if not any(a <= tokens.spans[begin][0] < b for a, b in quoted):
+                    yield Beginning(tokens, begin, head > 0, is_alone, is_question, is_asked, after)
         if place + 1 < len(sentences):
             both = Tokens(text, start, min(sentences[place + 1][1], start + _REACH), change)
             for begin, is_asked in _led(both, 0, language):
-                yield Beginning(both, begin, False, len(sentences) == 2, False, is_asked, "", True)
+                if not any(a <= both.spans[begin][0] < b for a, b in quoted):
+                    yield Beginning(both, begin, False, len(sentences) == 2, False, is_asked, "", True)
 
 
 def _led(tokens: Tokens, head: int, language: Language) -> Iterator[tuple[int, bool]]:
@@ -235,9 +235,22 @@ def _calculated(beginning: Beginning, language: Language) -> Iterator[Reading]:
     cue = language.cue.words(tokens, first)
     found_sum = language.numbers.sum(tokens.words, first + cue)
     if found_sum is None:
+        yield from _within(beginning, language)
         return
     is_last = found_sum.end == len(tokens.words)
     closed = is_last or language.sum_end.match(tokens, found_sum.end) is not None
     asked = cue or beginning.is_question or beginning.is_asked or not found_sum.signs or not is_last
     if closed and (asked or found_sum.plain or found_sum.operators > 2):
         yield Reading("calculate", {"expression": found_sum.expression}, 0.96, language.code)
+
+
+def _within(beginning: Beginning, language: Language) -> Iterator[Reading]:
+    """A sum at the end of a question, which says with words or signs that it is one."""
+    words = beginning.tokens.words
+    if not (beginning.is_question or beginning.is_asked):
+        return
+    for place in range(beginning.first, len(words)):
+        found = language.numbers.sum(words, place) if words[place][0].isdigit() else None
+        if found is not None and found.end == len(words) and (found.plain or not found.signs):
+            yield Reading("calculate", {"expression": found.expression}, 0.85, language.code)
+            return
