@@ -146,6 +146,12 @@ OPTIONS = (
         "The OpenAI-compatible model that is fine-tuned for each user with their own questions and answers, which are "
         "sent there for it. Empty: none.",
     ),
+    Option(
+        "model.order",
+        "named",
+        "The order models are asked in: named (as in model.names), cheapest (by model.prices) or fastest (by how long "
+        "their last first words took; one that was not asked yet comes first). A user's preferred one is asked first.",
+    ),
     Option("model.seconds", 60.0, "How long models may take for one answer, of the call's time four fifths at most."),
     Option("model.silence_seconds", 20.0, "How long a model may be silent, before its first word and between words."),
     Option("model.retries", 2, "How often a model is asked again that failed before its first word."),

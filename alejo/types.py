@@ -632,7 +632,8 @@ class Accepted(Value, frozen=True):
 
 
 class ModelUse(Value, frozen=True):
-    """Which language model wrote an answer, or "local", and why: "configured", "preferred", "fallback: WHY", or WHY.
+    """Which language model wrote an answer, or "local", and why: "configured", "preferred", "cheapest", "fastest",
+    "fallback: WHY", or WHY.
 
     `cached` says that it had written all of it before, and was not asked again.
     """

@@ -54,6 +54,10 @@ class Accounts:
         self._cost = cost
         self._prices = known or {}
 
+    def price(self, model: str) -> Price | None:
+        """What a model costs, if that is set."""
+        return self._prices.get(model)
+
     async def of(self, scope: Scope) -> Usage:
         """What a user used today."""
         row = await self._store.get(scope, USAGE, self._today())

@@ -186,7 +186,7 @@ class Hand:
             raise ModelFailed("timeout", candidate.provider) from None
         request = msgspec.structs.replace(request, model=model, seconds=self.seconds)
         self._models.asked[candidate.provider] += 1
-        end, is_empty = None, True
+        end, is_empty, began = None, True, asyncio.get_running_loop().time()
         stream = self._models.plugins.stream(slot, "complete", request, timeout=self.seconds + _GRACE)
         async with aclosing(stream) as events:
             while end is None:
@@ -198,7 +198,9 @@ class Hand:
                 if event is None:
                     raise ModelFailed("cut", model, detail="it ended without an end")
                 patience = self._policy.silence
-                is_empty = is_empty and not event.text and event.call is None
+                if is_empty and (event.text or event.call is not None):
+                    self._models.took(candidate, asyncio.get_running_loop().time() - began)
+                    is_empty = False
                 if event.end is not None:
                     if is_empty and event.end.reason != "refused":
                         raise ModelFailed("invalid", model, detail="it said nothing")

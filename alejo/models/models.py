@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import math
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from alejo.clock import Clock, deadline
-from alejo.errors import ModelFailed, PluginFailed
+from alejo.errors import ModelFailed, PluginFailed, StartupError
 from alejo.metrics import Metrics
 from alejo.models.accounts import Accounts
 from alejo.models.answers import Answers
@@ -22,6 +23,9 @@ from alejo.types import Scope
 
 ROLE = "language_model"
 OPENAI, ANTHROPIC = "openai", "anthropic"
+NAMED, CHEAPEST, FASTEST = "named", "cheapest", "fastest"
+_ORDERS = (NAMED, CHEAPEST, FASTEST)
+_PACES = 64  # answers whose first words were waited for, of each model
 _PART = 0.8  # of a call's time is for models, so that there is some to answer without them
 
 
@@ -44,10 +48,18 @@ class Policy(msgspec.Struct, frozen=True):
     failures: int = 5
     rest: float = 30.0
     tokens: int = 1024
+    order: str = NAMED
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:
-        """What is set. No key alone makes a model be asked: words leave the machine only if somebody says so."""
+        """What is set. No key alone makes a model be asked: words leave the machine only if somebody says so.
+
+        Raises StartupError for an order that is none.
+        """
+        order = settings["model.order"]
+        if order not in _ORDERS:
+            why = f"model.order must be {', '.join(_ORDERS[:-1])} or {_ORDERS[-1]}, not {order}."
+            raise StartupError(why, hint="alejo config show", exit_code=78)
         provider, names = settings["model.provider"], tuple(settings["model.names"])
         if not provider and settings["model.base_url"]:
             provider = OPENAI
@@ -62,6 +74,7 @@ class Policy(msgspec.Struct, frozen=True):
             settings["model.failures"],
             settings["model.rest_seconds"],
             settings["model.answer_tokens"],
+            order,
         )
 
 
@@ -79,6 +92,7 @@ class LanguageModels:
         self._clock = clock
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._first: dict[str, str] = {}
+        self._paces: dict[tuple[str, str], deque[float]] = {}
 
     @property
     def configured(self) -> bool:
@@ -101,10 +115,33 @@ class LanguageModels:
         """Whom to ask, one after the other. A preference counts only among those that the owner named."""
         names = self.policy.names
         chain = [self._candidate(name) for name in names] or [Candidate(self.policy.provider or OPENAI, "")]
+        if self.policy.order != NAMED and len(chain) > 1:
+            rank = self._cost if self.policy.order == CHEAPEST else self._pace
+            chain = sorted((one._replace(reason=self.policy.order) for one in chain), key=rank)
         if preferred in names:
             chosen = self._candidate(preferred)._replace(reason="preferred")
             chain = [chosen, *(one for one in chain if one[:2] != chosen[:2])]
         return chain
+
+    def took(self, candidate: Candidate, seconds: float) -> None:
+        """Notes how long a model's first word took."""
+        self._paces.setdefault(candidate[:2], deque(maxlen=_PACES)).append(seconds)
+
+    def _cost(self, candidate: Candidate) -> float:
+        """What a million tokens in and out cost, as model.prices say; endless where they say nothing."""
+        price = self.accounts.price(candidate.model)
+        return math.inf if price is None else price.inward + price.outward
+
+    def _pace(self, candidate: Candidate) -> float:
+        """The median of its last first words, in seconds; 0 for one that is to be tried."""
+        return _quantile(self._paces.get(candidate[:2], ()), 0.5)
+
+    def _first_words(self) -> dict[tuple[str, ...], float]:
+        return {
+            (provider, model, str(part)): _quantile(list(paces), part)
+            for (provider, model), paces in list(self._paces.items())
+            for part in (0.5, 0.95)
+        }
 
     def breaker(self, candidate: Candidate) -> Breaker:
         """How a model stands."""
@@ -153,6 +190,8 @@ class LanguageModels:
         metrics.counter(
             "alejo_model_failures", "Answers that language models did not give.", "why", lambda: self.failed
         )
+        text = "How long the last first words of a model took, in seconds."
+        metrics.gauges("alejo_model_first_word_seconds", text, ("provider", "model", "quantile"), self._first_words)
 
     def _candidate(self, name: str) -> Candidate:
         """PROVIDER/MODEL, where a plugin speaks to such a provider; other names may hold slashes of their own."""
@@ -160,3 +199,8 @@ class LanguageModels:
         if slash and any(slot.name == provider for slot in self.plugins.every(ROLE)):
             return Candidate(provider, model)
         return Candidate(self.policy.provider or OPENAI, name)
+
+
+def _quantile(values: Sequence[float] | deque[float], part: float) -> float:
+    """The smallest value that so great a part of all does not exceed; 0 where there is none."""
+    return sorted(values)[max(0, math.ceil(part * len(values)) - 1)] if values else 0.0

@@ -317,7 +317,7 @@ class ModelUse(_message.Message):
     model: _builtins.str
     """The model's name; "local" if the answer was written without one."""
     reason: _builtins.str
-    """Why: "configured", "preferred" (by the user), "fallback: WHY" (another one failed), or of "local" "not_asked" or why
+    """Why: "configured", "preferred" (by the user), "cheapest" or "fastest" (as model.order says), "fallback: WHY" (another one failed), or of "local" "not_asked" or why
     none answered: "rate_limited", "unavailable", "timeout", "cut", "invalid", "rejected", "refused", "resting", "budget".
     """
     input_tokens: _builtins.int

@@ -158,6 +158,38 @@ async def test_a_user_prefers_among_those_the_owner_named() -> None:
         assert (await assistant.chat("Hello")).model == ModelUse("a", "configured", 100, 10)
 
 
+async def test_the_cheapest_is_asked_first() -> None:
+    """With model.order cheapest the price decides, those without one come last; a preference is first in any case."""
+    provider = Scripted(a=[["A."]], b=[["B."]], c=[["C."]])
+    given = {"model__order": "cheapest", "model__prices": ["a 2 8", "c 1 2"]}
+    async with opened(provider, "b", "a", "c", **given) as assistant:
+        assert (await assistant.chat("Hello")).model == ModelUse("c", "cheapest", 100, 10)
+        assert [one.model for one in assistant.models.chain()] == ["c", "a", "b"]
+        assert [one.model for one in assistant.models.chain("b")] == ["b", "c", "a"]
+
+
+async def test_the_fastest_is_asked_first() -> None:
+    """With model.order fastest each is tried once, and then the one whose first words came soonest, in the median."""
+    async with opened(Scripted(a=[["A."]], b=[["B."]]), "a", "b", model__order="fastest") as assistant:
+        models = assistant.models
+        for model in ("a", "b"):
+            assert (await assistant.chat("Hello")).model == ModelUse(model, "fastest", 100, 10)
+        a, b = sorted(models.chain())
+        for _ in range(64):
+            models.took(a, 0.9)
+            models.took(b, 0.3)
+        for _ in range(20):
+            models.took(b, 5.0)
+        assert [one.model for one in models.chain()] == ["b", "a"]
+
+
+async def test_an_order_that_is_none_is_refused() -> None:
+    """A wrong word is an error at start."""
+    with pytest.raises(StartupError, match=r"model\.order"):
+        async with opened(Scripted(a=[["A."]]), "a", model__order="alphabet"):
+            pass
+
+
 async def test_a_provider_is_named_before_a_slash() -> None:
     """PROVIDER/MODEL goes to that provider, and a slash of the model's own stays in its name."""
     first, second = Scripted("openai", **{"org/x": [["X."]]}), Scripted("other", y=[["Y."]])
