@@ -246,7 +246,7 @@ class FactDraft(Value, frozen=True):
 
     `valid_from` left open is when it was said, or no beginning where the fact was over by then or is for good.
     `since` are words that tell when it began, such as "last summer", if `valid_from` is left open. `corrects` says that
-    what it contradicts was never true.
+    what it contradicts was never true, nor the one other thing that is known of its relation, if it contradicts none.
     """
 
     subject: str

@@ -95,7 +95,7 @@ class Statements:
         if draft.since and fact.stated_to is None:
             fact = self._present(index, draft, fact, now)
         if draft.corrects and not replaces:
-            replaces = self._timeline(index, [fact]).contradicted(fact)
+            replaces = self._timeline(index, [fact]).contradicted(fact) or self._only(index, fact)
         old = await self.get(replaces) if replaces else None
         if old is not None:
             fact = state(draft, now, old.fact)
@@ -106,6 +106,12 @@ class Statements:
             self._made[new.id] = _memory(new.id, draft, fact, now, message, layer)
         self._take(timeline, now)
         return made, made != new.id
+
+    def _only(self, index: FactIndex, fact: Fact) -> str:
+        """What is believed of a subject and relation, by its id, if that is one thing, and another."""
+        known = [self._changed.get(each.id, each) for each in index.line([fact]).values()]
+        held = [each for each in known if each.held and not each.superseded_by and not each.fact.negated]
+        return held[0].id if len(held) == 1 and held[0].fact.object.casefold() != fact.object.casefold() else ""
 
     def _present(self, index: FactIndex, draft: FactDraft, fact: Fact, now: int) -> Fact:
         """The fact, which is so now: where another was said to have begun after it, it begins when it was said."""

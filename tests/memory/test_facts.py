@@ -335,6 +335,17 @@ async def test_what_a_user_states_is_a_fact_at_once(assistant: Assistant, clock:
     assert await told(assistant, relation="lives in") == [("user", "lives in", "Bonn")]
 
 
+async def test_what_was_said_wrongly_is_corrected(assistant: Assistant) -> None:
+    """A correction takes the place of the one thing it can mean; of several, and of likings, it takes none."""
+    for text in ("My dog is called Luna.", "Actually, my dog is called Lupo.", "I like tea.", "Actually, I like ale."):
+        await assistant.conversation.chat(ADA, Ask(text))
+    assert await told(assistant, relation="dog") == [("user", "dog", "Lupo")]
+    assert [thing for *_, thing in await told(assistant, relation="likes")] == ["ale", "tea"]
+    for text in ("I have another dog.", "My dog is called Rex.", "No, my dog is called Max."):
+        await assistant.conversation.chat(ADA, Ask(text))
+    assert [thing for *_, thing in await told(assistant, relation="dog")] == ["Lupo", "Max", "Rex"]
+
+
 async def test_what_has_other_words_states_other_things(assistant: Assistant, clock: FakeClock) -> None:
     """Facts follow the words they were read in: they stay, are corrected, come, or go and leave what was before."""
 

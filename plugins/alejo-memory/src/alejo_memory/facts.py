@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from alejo.types import FactDraft, Message, Role
+from alejo.types import Cardinality, FactDraft, Message, Role
 
 from .reading import asks, plain, sentences
 from .relations import SELF, complete
@@ -94,8 +94,10 @@ class _Language:
             for pattern in self._patterns.get(clause.split(" ", 1)[0].casefold(), ()):
                 found = pattern.match.match(clause)
                 drafts = self._drafts(found, pattern.rule, subject, said) if found else []
-                for draft in drafts:
-                    yield complete(msgspec.structs.replace(draft, corrects=corrects))
+                for draft in map(complete, drafts):
+                    # "Actually, I like tea" need not take back coffee; "Actually, my dog is called Lupo" is another.
+                    one = draft.cardinality is not Cardinality.MANY or "role" in pattern.rule
+                    yield msgspec.structs.replace(draft, corrects=corrects and one)
                 if drafts:
                     break
 
