@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from alejo_bench import emotion, emotion_fit, emotion_net, goemotions
@@ -55,6 +57,13 @@ def test_a_network_ships_as_it_was_trained() -> None:
 
 def _shapes() -> list[tuple[int, int]]:
     return list(zip((emotion_net.DIMENSIONS, *emotion_net.CHANNELS), emotion_net.CHANNELS, strict=False))
+
+
+@pytest.mark.skipif(find_spec("jax") is not None, reason="what it needs is there")
+def test_fitting_says_what_it_lacks(tmp_path: Path) -> None:
+    """And the command that brings it, before anything is read."""
+    with pytest.raises(click.ClickException, match=r"jax.*pip install"):
+        emotion_fit.run(Options(tmp_path, quick=True, peers=False))
 
 
 def test_texts_are_filled_up_with_what_is_no_token() -> None:

@@ -3,13 +3,14 @@
 In three steps, each from what the one before says of texts it was not fitted on, four parts of train in turn: linear
 models of each label, a network that adds to them, and what makes of both how likely a group of labels is. Thresholds
 are those about which F1 is best, on such texts too; no other file is read. The weights are written into the installed
-emotion plugin, unless `--quick`, which takes a tenth of the texts. It takes some 15 minutes of one core.
+emotion plugin, unless `--quick`, which takes a tenth of the texts. It takes some 20 minutes of one core.
 
     macro_f1   of train, each part by what did not see it, with those thresholds
 """
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,9 @@ def run(options: Any) -> list[Row]:
     """Fits, chooses thresholds, writes."""
     if options.data is None:
         raise click.UsageError("emotion-fit needs --data, a folder with GoEmotions' train.tsv.")
+    missing = [name for name in ("jax", "optax", "sklearn") if find_spec(name) is None]
+    if missing:
+        raise click.ClickException(f"emotion-fit needs {', '.join(missing)}: pip install './benchmarks[fit]'")
     texts, labels = goemotions.read(options.data / "train.tsv" if options.data.is_dir() else options.data)
     if options.quick:
         texts, labels = texts[::_EVERY], labels[::_EVERY]
