@@ -146,6 +146,7 @@ def tables() -> Files:
         "memory figures": figures.memory,
         "reflection figures": figures.plain("reflection.jsonl"),
         "brain figures": figures.plain("brain.jsonl"),
+        "brain own figures": figures.plain("brain-own.jsonl"),
         "command figures": figures.plain("commands.jsonl"),
         "mind figures": figures.plain("emotion.jsonl", "conscience.jsonl"),
         "vision figures": figures.plain("vision.jsonl"),

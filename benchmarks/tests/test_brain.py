@@ -23,6 +23,20 @@ def test_words_in_common_are_counted_as_locomo_does(said: str, gold: str, score:
     assert brain.token_f1(said, gold) == pytest.approx(score)
 
 
+def test_a_user_is_asked_what_only_another_told() -> None:
+    """Of users with an assistant each is also asked the questions of the next, and has no name; others stay."""
+    made = []
+    for name in ("a", "b", "c"):
+        roles = (Role.USER, Role.USER if name == "c" else Role.ASSISTANT)
+        turns = tuple(Turn(f"{name}{number}", "Hi.", "Mia", role, number) for number, role in enumerate(roles))
+        made.append(Conversation(name, (Session(turns),), (Question(name, frozenset({f"{name}0"}), ("all",)),)))
+    first, second, third = brain.foreign(made)
+    assert [(each.text, each.cases) for each in first.questions] == [("a", ("all",)), ("b", (brain.FOREIGN,))]
+    assert [each.text for each in second.questions] == ["b", "a"]
+    assert {turn.speaker for turn in first.turns.values()} == {""}
+    assert third == made[2]
+
+
 def test_a_question_about_one_is_also_asked_of_the_other() -> None:
     """Of two speakers each is asked for what the other told; a question that names both or none is not turned."""
     turns = tuple(Turn(f"t{number}", "Hi.", name, Role.USER, number) for number, name in enumerate(("Mia", "Karl")))

@@ -12,14 +12,18 @@ tell, else a day after the last message.
     refused     whether it says it knows nothing
     answer_ms   processor time of an answer, what it recalls besides the turn's own recall included
 
+`CASE, margin M` is what would be refused by nothing but that another's words fit better by M than those of who is asked
+about (alejo_brain.answering).
+
 Cases are LoCoMo's categories, of which the fifth has no answer, or the languages and kinds of our own corpus; `swapped`
-is its questions about one of two speakers, asked of the other one. Figures are means with the interval that holds 95 %
-of 2,000 draws of the questions. `--quick` takes two conversations.
+is its questions about one of two speakers, asked of the other one, and `foreign` those of another user. Figures are
+means with the interval that holds 95 % of 2,000 draws of the questions. `--quick` takes two conversations.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import statistics
 import string
@@ -34,7 +38,8 @@ from typing import Any, cast
 import click
 import msgspec
 import numpy as np
-from alejo_brain.answering import Reply, reply
+from alejo_brain.answering import Reply, about, lead, reply
+from alejo_brain.asked import read
 
 import alejo
 from alejo import __version__
@@ -50,8 +55,9 @@ from .report import Row, figures, row
 
 __all__ = ["run"]
 
-SWAPPED = "swapped"
-UNANSWERABLE = frozenset({"5", SWAPPED})
+SWAPPED, FOREIGN = "swapped", "foreign"
+UNANSWERABLE = frozenset({"5", SWAPPED, FOREIGN})
+MARGINS = (-1.0, 0.0, 1.0, 2.0, 4.0)
 METRICS = ("token_f1", "support", "refused")
 _LISTS, _OPEN = "1", "3"
 _QUICK = 2
@@ -67,6 +73,7 @@ class Asked(msgspec.Struct, frozen=True):
     reply: Reply
     supported: bool
     seconds: float
+    lead: float
 
     @property
     def said(self) -> str:
@@ -80,7 +87,7 @@ def run(options: Any) -> list[Row]:
     if options.quick:
         corpus = Corpus(corpus.name, corpus.conversations[:_QUICK])
     if corpus.name == "own":
-        corpus = Corpus(corpus.name, tuple(map(swapped, corpus.conversations)))
+        corpus = Corpus(corpus.name, tuple(map(swapped, foreign(corpus.conversations))))
     click.echo(f"brain: {corpus.name}, {corpora.count(corpus.conversations)}", err=True)
     with tempfile.TemporaryDirectory(prefix="alejo-bench-") as folder:
         asked = asyncio.run(ask(corpus, Path(folder)))
@@ -101,6 +108,24 @@ def swapped(conversation: Conversation) -> Conversation:
     return msgspec.structs.replace(conversation, questions=(*conversation.questions, *others))
 
 
+def foreign(conversations: Sequence[Conversation]) -> list[Conversation]:
+    """The conversations; those of a user with an assistant as a user has them, who has no name, and with the questions
+    of the next such user of the same language, to whom alone their answers were told."""
+    alone = [each for each in conversations if any(t.role is Role.ASSISTANT for t in each.turns.values())]
+    made = {}
+    for each in alone:
+        peers = [one for one in alone if one.language == each.language]
+        other = peers[(peers.index(each) + 1) % len(peers)]
+        asked = [msgspec.structs.replace(one, cases=(FOREIGN,)) for one in other.questions if other is not each]
+        sessions = [
+            msgspec.structs.replace(one, turns=tuple(msgspec.structs.replace(t, speaker="") for t in one.turns))
+            for one in each.sessions
+        ]
+        questions = (*each.questions, *asked)
+        made[each.id] = msgspec.structs.replace(each, sessions=tuple(sessions), questions=questions)
+    return [made.get(each.id, each) for each in conversations]
+
+
 async def ask(corpus: Corpus, folder: Path) -> list[Asked]:
     """Asks every question, in the corpus's order."""
     asked = []
@@ -108,8 +133,10 @@ async def ask(corpus: Corpus, folder: Path) -> list[Asked]:
         began = process_time()
         said = await reply(turn)
         seconds = process_time() - began
+        hits, speaker = await about(read(question.text), turn)
+        ahead = math.inf if speaker is None else lead(hits, speaker)
         places = {told.get(place, "") for hit in said.hits for place in recall_ours.places(hit)}
-        asked.append(Asked(question, said, said.knows and not places.isdisjoint(question.gold), seconds))
+        asked.append(Asked(question, said, said.knows and not places.isdisjoint(question.gold), seconds, ahead))
     return asked
 
 
@@ -162,6 +189,9 @@ def rows(corpus: Corpus, asked: Sequence[Asked]) -> Iterator[Row]:
         for name, interval in zip(METRICS, bounds, strict=True):
             if name == "refused" or case not in UNANSWERABLE:
                 yield figures("brain", case, "alejo", __version__, name, "share", interval, len(here))
+        for margin in MARGINS if case in ("1-4", "5", SWAPPED) else ():
+            share = statistics.mean(each.lead < -margin for each in here)
+            yield row("brain", f"{case}, margin {margin}", "alejo", __version__, "refused", "share", [share])
     taken = statistics.median(each.seconds for each in asked)
     yield row("brain", "all", "alejo", __version__, "answer_ms", "ms", [taken * 1000])
 

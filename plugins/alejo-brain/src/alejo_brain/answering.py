@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -15,10 +16,10 @@ from .dating import dated
 from .extracting import Found, found, sentences, split
 from .tongues import Tongue
 
-# By how much what another said may fit better before it is theirs that was told, and not of who is asked about: the
-# share of refused questions about the other one over that of answered ones, see docs/benchmarks.md.
+# By how much what another said may fit better before it is theirs that was told, and not of who is asked about:
+# docs/benchmarks.md has what other margins refuse of what was told, and of what was not.
 MARGIN = 1.0
-SURE = 0.05  # of the shares of all candidates; below it the whole sentence is as good an answer, and reads better
+SURE = 0.03  # of the shares of all candidates; below it the whole sentence is as good an answer, and reads better
 LISTED = 4
 NEARLY = 0.5  # of the best answer's share, in a list
 WIDE = 12  # memories that a list is made of
@@ -47,10 +48,8 @@ async def reply(turn: Turn) -> Reply:
     asked = read(turn.message.text)
     hits, speaker = await about(asked, turn)
     if speaker is not None:
-        theirs = [hit for hit in hits if hit.memory.speaker == speaker]
-        others = [hit for hit in hits if hit.memory.speaker not in ("", speaker)]
-        if others and (not theirs or _bare(theirs[0]) < _bare(others[0]) - MARGIN):
-            return Reply("", tuple(others[:1]), speaker)
+        if lead(hits, speaker) < -MARGIN:
+            return Reply("", tuple(hit for hit in hits if hit.memory.speaker not in ("", speaker))[:1], speaker)
     else:
         sure = list(answers(hits, turn.message.text, turn.message.id))
         if not sure:
@@ -77,6 +76,13 @@ async def about(asked: Asked, turn: Turn) -> tuple[list[Hit], str | None]:
         hits = list(told(await turn.desk.recall(turn.message.text, WIDE), turn.message.id)) or hits
         speaker = _speaker(asked, hits)
     return hits, speaker
+
+
+def lead(hits: Sequence[Hit], speaker: str) -> float:
+    """By how much what somebody said fits better than what any other said, but for who said it."""
+    theirs = max((_bare(hit) for hit in hits if hit.memory.speaker == speaker), default=-math.inf)
+    others = max((_bare(hit) for hit in hits if hit.memory.speaker not in ("", speaker)), default=-math.inf)
+    return math.inf if others == -math.inf else theirs - others
 
 
 def _may_be(asked: Asked, words: Found) -> bool:
