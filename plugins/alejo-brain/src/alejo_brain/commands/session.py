@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -10,13 +11,14 @@ from typing import NamedTuple
 from alejo.roles import Told, Turn
 from alejo.types import Evidence, Hit, Message, Role
 
+from ..interpreting import SURE, interpret
 from ..phrases import numbered, quoted
 from ..reading import asks
 from ..words import content
 from .describing import described
 from .replies import Manner
 
-LOOKED = 200  # messages
+LOOKED = 100  # messages
 TOLD = 5  # sentences of each sort
 REASONS = 2  # of each memory
 _SENTENCE = re.compile(r"(?<=[.!?\u2026])\s+|\n+")
@@ -65,7 +67,12 @@ class Summarize:
         """The user's own sentences that tell most, in the order they were said."""
         manner = Manner(turn)
         messages = await turn.desk.said(LOOKED)
-        parts = _sorted(messages)
+        said = []
+        for message in messages:
+            if message.role is Role.USER and not _is_command(message.text, turn):
+                said.append(message)
+            await asyncio.sleep(0)  # reading takes some 2 ms, and others wait
+        parts = _sorted(said)
         if not any(parts):
             return manner.say("summary_none")
         lines = [manner.say("summary_count", count=len(messages))]
@@ -73,6 +80,12 @@ class Summarize:
             if sentences:
                 lines.append(manner.say(key, listed="; ".join(f'"{each}"' for each in _chosen(sentences))) + ".")
         return " ".join(lines)
+
+
+def _is_command(text: str, turn: Turn) -> bool:
+    """Whether a message asked for something to be done, other than to keep or correct what it says."""
+    reading = interpret(text[:_LONG], turn.commands)
+    return reading is not None and reading.confidence >= SURE and reading.command not in {"remember", "correct"}
 
 
 class _Parts(NamedTuple):
@@ -85,7 +98,7 @@ def _sorted(messages: Sequence[Message]) -> _Parts:
     """The user's sentences, each once, by what they are."""
     parts, seen = _Parts([], [], []), set[str]()
     for message in messages:
-        if message.role is not Role.USER or message.redacted or _COMMAND.match(message.text):
+        if message.redacted or _COMMAND.match(message.text):
             continue
         for each in _SENTENCE.split(message.text):
             sentence = each.strip()
