@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from alejo_brain import Mind
+from alejo_brain.commands import COMMANDS
 from alejo_brain.dialogue import MODES
 from alejo_brain.tongues import tongues
 from hypothesis import given, settings
@@ -64,6 +65,14 @@ async def test_the_exploratory_mode_offers_what_is_related_and_a_next_step() -> 
     assert "Beside that: 1) " in said
     assert "2) " in said
     assert said.endswith("Ask me what I remember about Luna for more.")
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_mode_is_preferred_by_command(mode: str) -> None:
+    """The command takes it with its slash, as one text, and the answer names it."""
+    desk = ListDesk(*COMMANDS)
+    assert mode in await answer(desk, f"/prefer mode {mode}")
+    assert desk.preferences.others == {"mode": mode}
 
 
 async def test_who_leaves_questions_unanswered_is_asked_none() -> None:

@@ -10,6 +10,7 @@ from alejo.errors import InvalidArgument
 from alejo.roles import Turn
 from alejo.types import Memory, Preferences
 
+from ..dialogue import MODES
 from ..phrases import numbered, quoted
 from .describing import described, given
 from .memories import told
@@ -75,6 +76,7 @@ _GROUPS = tuple(
         ("other", ""),
     )
 )
+_MODES = frozenset(f"mode_{mode}" for mode in MODES)
 
 
 class Prefer:
@@ -95,6 +97,8 @@ class Prefer:
         wanted, manner = given(arguments), Manner(turn)
         name = re.sub(r"\W+", "_", wanted.get("name", "").lower()).strip("_")
         name, value = _NAMES.get(name, name), wanted.get("value", "")
+        if not value and name in _MODES:  # typed as one text: "/prefer mode reflective"
+            name, value = name.split("_")
         if not name:
             return manner.say("prefer_what")
         kept = _LANGUAGES.get(value.lower(), value) if name == "language" else value
