@@ -119,7 +119,7 @@ ROLES = {
 class {cls}:
     """The command `{word}`."""
 
-    spec = CommandSpec("{word}", "Greets somebody.", usage="{word} Luna", effects=())
+    spec = CommandSpec("{word}", "Greets somebody.", usage="{word} Luna", effects=(), phrases=("{word} to {{name}}",))
 
     def __init__(self, word: str) -> None:
         self._word = word
