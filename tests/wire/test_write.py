@@ -24,6 +24,9 @@ INTERNAL = {
     (Message, "request_key"),
     (Memory, "message_seq"),
     (values.MemoryDraft, "message_id"),
+    (values.Reminder, "ended_at"),
+    (values.Reminder, "first_due"),
+    (values.Reminder, "version"),
 }
 Number = Callable[[], int]
 
