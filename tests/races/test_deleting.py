@@ -11,6 +11,7 @@ from alejo import Assistant
 from alejo.errors import AlejoError, NotFound
 from alejo.roles import Turn
 from alejo.storage import tables
+from alejo.storage.redaction import FORGOTTEN
 from alejo.storage.tables import (
     MEMORIES,
     MEMORIES_BY_TIME,
@@ -204,7 +205,7 @@ async def test_an_answer_elsewhere_that_quotes_a_deleted_session(led: Assistant,
     valve.open()
     answer = await within(task)
     assert SECRET not in repr(await rows(led, *TABLES))
-    assert (await said(led, answer.session_id))[1].startswith("Go ")
+    assert (await said(led, answer.session_id))[1] == FORGOTTEN
 
 
 async def test_an_answer_elsewhere_reaches_the_disk_before_a_delete(led: Assistant) -> None:

@@ -86,12 +86,12 @@ class Conscience:
         return Verdict() if shown == matter.text else msgspec.structs.replace(_FOUND, text=shown)
 
     def _likely(self, said: str, matter: Matter) -> Verdict:
-        """What the learned part says of a text that no rule stops. Of answers it must be sure."""
+        """What the learned part says of a text that no rule stops. Of answers it must be sure; they order nobody."""
         for shade in shades().found(said) if self._rules.learned else ():
             ruling = _LIKELY.get(shade.category, Ruling.REFUSE if shade.sure else Ruling.ASK)
             if (
                 not self._judges(shade.category)
-                or (matter.about == "answer" and not shade.sure)
+                or (matter.about == "answer" and (not shade.sure or shade.category == "injection"))
                 or (matter.confirmed and ruling is Ruling.ASK)
                 or (shade.category == "irreversible" and matter.effects == ("reads",))
             ):
