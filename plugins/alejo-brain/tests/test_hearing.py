@@ -8,6 +8,7 @@ from typing import Any
 import alejo_brain
 import alejo_memory
 import pytest
+from alejo_brain.grammar import ANY, DIGIT, Tokens, firsts
 from alejo_brain.hearing import Call, called, question
 from alejo_brain.interpreting import SURE, UNSURE, _beginnings, interpret
 from alejo_brain.languages import languages
@@ -257,3 +258,35 @@ async def test_a_yes_is_to_the_answer_right_before() -> None:
     async with testing.assistant(alejo_brain, alejo_memory, trusted=True) as assistant:
         await assistant.chat(UNSURE_OF)
         assert (await assistant.chat("yes")).commands == ()
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_what_may_be_said_first_is_known(data: st.DataObject) -> None:
+    """No command is asked for by what begins with a word that is not among those it may begin with."""
+    language = languages()[data.draw(st.sampled_from(sorted(languages())))]
+    words = sorted(
+        {word for begin in language._begin.values() for word in begin if word[0] != "<"} | {"24", "2nd", "(", "#"}
+    )
+    chosen = data.draw(st.lists(st.sampled_from(words), min_size=1, max_size=5))
+    tokens = Tokens(" ".join(chosen), 0, 200)
+    if tokens.words:
+        known = {command for command, _ in language.may_be(tokens.words[0])}
+        assert {command for command, any_of in language.any.items() if any_of.match(tokens.at(0))} <= known
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("(remember|note) {text}", {"remember", "note"}),
+        ("please? (do|<me>)* keep {text}", {"please", "do", "me", "us", "keep"}),
+        ("{text} please", {ANY}),
+        ("(a|b)?", {"a", "b", ANY}),
+        ("([n]|two)+ hours", {DIGIT, "two"}),
+        ("24 hours", {DIGIT}),
+        ("{when: on <me>} x", {"on"}),
+    ],
+)
+def test_patterns_begin_with_certain_words(source: str, expected: set[str]) -> None:
+    """What may stand first in a pattern: behind what may be missing, too."""
+    assert firsts(source, {"me": frozenset({"me", "us"})}) == expected

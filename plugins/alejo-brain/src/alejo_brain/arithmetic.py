@@ -49,6 +49,10 @@ class Numbers:
         """The words for numbers."""
         return list(self._words)
 
+    def any(self, words: Sequence[str], first: int) -> bool:
+        """Whether a word from one on is of a number."""
+        return any(word in self._words or word[0].isdigit() for word in words[first:])
+
     def number(self, words: Sequence[str], first: int = 0) -> tuple[str, int] | None:
         """The number that words begin with, and where it ends."""
         if first < len(words) and _DIGITS.fullmatch(words[first]):

@@ -81,6 +81,59 @@ class Tokens:
         return self._text[self.spans[first][0] : self.spans[last][1]].strip(" ,;:\u2013\u2014-")
 
 
+ANY, DIGIT = "<any>", "<digit>"  # among words with which something begins: whatever, and what begins with a digit
+_FIRST = {"[n]": DIGIT, "[clock]": DIGIT, "[ordinal]": DIGIT, "[year]": DIGIT, "[date]": DIGIT}
+
+
+def firsts(source: str, classes: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The words with which a pattern may begin, folded, ANY if that is unknown; `classes` are those of the classes."""
+    words, is_empty = _Firsts(source, classes).either()
+    return words | {ANY} if is_empty else words
+
+
+class _Firsts:
+    """Reads a pattern: each part as the words it may begin with, and whether it may be nothing."""
+
+    def __init__(self, source: str, classes: Mapping[str, frozenset[str]]) -> None:
+        self._parts = [part.groups() for part in _PART.finditer(source)]
+        self._classes = classes
+        self._at = 0
+
+    def either(self) -> tuple[frozenset[str], bool]:
+        """What is between two parentheses."""
+        words, is_empty = self._row()
+        while self._at < len(self._parts) and self._parts[self._at][5] == "|":
+            self._at += 1
+            others, other = self._row()
+            words, is_empty = words | others, is_empty or other
+        return words, is_empty
+
+    def _row(self) -> tuple[frozenset[str], bool]:
+        words: frozenset[str] = frozenset()
+        is_empty = True
+        while self._at < len(self._parts) and self._parts[self._at][5] not in {"|", ")", "}"}:
+            found, may_miss = self._one()
+            if self._at < len(self._parts) and self._parts[self._at][5] in {"?", "*", "+"}:
+                may_miss = may_miss or self._parts[self._at][5] != "+"
+                self._at += 1
+            words = words | found if is_empty else words
+            is_empty = is_empty and may_miss
+        return words, is_empty
+
+    def _one(self) -> tuple[frozenset[str], bool]:
+        slot, _, kind, opened, name, sign, word = self._parts[self._at]
+        self._at += 1
+        if opened or sign == "(":
+            found = self.either()
+            self._at += 1  # what closes it
+            return found
+        if slot or name:
+            return self._classes.get(kind or name or "", frozenset({ANY})), False
+        if word in _SPECIAL:
+            return frozenset({_FIRST.get(word, ANY)}), False
+        return frozenset({DIGIT if word[0].isdigit() else fold(word)}), False
+
+
 class _Compiled:
     """An expression that is compiled at its first match."""
 

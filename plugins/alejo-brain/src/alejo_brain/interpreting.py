@@ -67,7 +67,9 @@ def interpret(text: str, specs: Sequence[CommandSpec]) -> Reading | None:
     )
     best = _best(text, offered, spoken, mistyped=False)
     if best is None and len(text) <= _SHORT:
-        best = _best(text, offered, spoken, mistyped=True)
+        words = Tokens(text, 0, len(text)).words
+        wrong = [language for language in spoken if language.mistypes(words)]
+        best = _best(text, offered, wrong, mistyped=True)
     return best
 
 
@@ -150,7 +152,7 @@ def _led(tokens: Tokens, head: int, language: Language) -> Iterator[tuple[int, b
 def _read(beginning: Beginning, language: Language, offered: dict[str, CommandSpec]) -> Iterator[Reading]:
     folded = beginning.tokens.at(beginning.first)
     forms: list[Form] = []
-    for command, any_of in language.any.items():
+    for command, any_of in language.may_be(beginning.tokens.words[beginning.first]):
         if command in offered and any_of.match(folded):
             forms += [form for form in language.forms if form.command == command]
     for spec in offered.values():
@@ -160,7 +162,7 @@ def _read(beginning: Beginning, language: Language, offered: dict[str, CommandSp
         given = None if found is None else _given(form, found, beginning, language, offered[form.command])
         if given is not None:
             yield Reading(form.command, given, _confidence(form, beginning), language.code)
-    if "calculate" in offered:
+    if "calculate" in offered and language.numbers.any(beginning.tokens.words, beginning.first):
         yield from _calculated(beginning, language)
 
 

@@ -18,7 +18,7 @@ import asyncio
 import re
 import threading
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from rapidfuzz.distance import OSA
 from alejo.types import CommandSpec
 
 from .arithmetic import Numbers
-from .grammar import AnyOf, Pattern, compiled, fold
+from .grammar import ANY, DIGIT, AnyOf, Pattern, compiled, firsts, fold
 
 _FOLDER = Path(__file__).parent / "languages"
 _WARMING = threading.Lock()
@@ -73,6 +73,7 @@ class Form(msgspec.Struct, frozen=True):
     way: Way
     pattern: Pattern
     deny: frozenset[str]
+    said: str
 
     def denies(self, words: str) -> bool:
         """Whether folded words cannot be an argument."""
@@ -122,15 +123,35 @@ class Language:
             name: AnyOf([form.pattern for form in self.forms if form.command == name])
             for name in dict.fromkeys(form.command for form in self.forms)
         }
-
+        self._begin = self._beginnings(source)
         self.known = frozenset({*self.any, "calculate"})  # the commands whose phrases stand here
+
+    def _beginnings(self, source: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+        """The words with which each command may be asked for."""
+        classes = {"number": frozenset({DIGIT, *self.numbers.words(), "minus"})}
+        for name, body in source["classes"].items():
+            classes[name] = firsts(body if isinstance(body, str) else "|".join(body), classes)
+        classes["cue"] = firsts(source["cue"], classes)
+        begin: dict[str, frozenset[str]] = {}
+        for form in self.forms:
+            begin[form.command] = begin.get(form.command, frozenset()) | firsts(form.said, classes)
+        return begin
+
+    def may_be(self, word: str) -> Iterator[tuple[str, AnyOf]]:
+        """The commands that may be asked for by what begins with a word, each with its patterns."""
+        first = DIGIT if word[0].isdigit() else word
+        is_mark = not word[0].isalnum()
+        for command, any_of in self.any.items():
+            begin = self._begin[command]
+            if is_mark or first in begin or ANY in begin:
+                yield command, any_of
 
     def _compiled(self, body: str) -> str:
         return compiled(body, self.classes, {})
 
     def _forms(self, command: str, ways: list[Any]) -> list[Form]:
         return [
-            Form(command, way, self.pattern(said, way), frozenset(map(fold_all, way.deny)))
+            Form(command, way, self.pattern(said, way), frozenset(map(fold_all, way.deny)), said)
             for way in msgspec.convert(ways, list[Way])
             for said in way.say
         ]
@@ -154,7 +175,7 @@ class Language:
             classes = self.classes | {f"argument_{name}": body for name, body in self._sorts(spec).items()}
             strict = [_SLOT.sub(lambda slot: _sorted(slot[1], classes), phrase) for phrase in said]
             self._phrases[spec] = [
-                Form(spec.name, _PLAIN, self.pattern(phrase, _PLAIN, classes), frozenset())
+                Form(spec.name, _PLAIN, self.pattern(phrase, _PLAIN, classes), frozenset(), phrase)
                 for phrase in dict.fromkeys((*strict, *said))
             ]
         return self._phrases[spec]
@@ -170,6 +191,10 @@ class Language:
     def usual(self, word: str) -> str:
         """A folded word as it is usually spelled."""
         return self._short.get(word, word)
+
+    def mistypes(self, words: Iterable[str]) -> bool:
+        """Whether one of some words would be corrected."""
+        return any(self.corrected(word) != self.usual(word) for word in words)
 
     def corrected(self, word: str) -> str:
         """A folded word, or the key word that it is a mistyped form of: one letter off, or two that changed places."""
