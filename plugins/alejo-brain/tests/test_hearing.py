@@ -272,7 +272,7 @@ def test_what_may_be_said_first_is_known(data: st.DataObject) -> None:
     tokens = Tokens(" ".join(chosen), 0, 200)
     if tokens.words:
         known = {command for command, _ in language.may_be(tokens.words[0])}
-        assert {command for command, any_of in language.any.items() if any_of.match(tokens.at(0))} <= known
+        assert {form.command for form in language.forms if form.pattern.match(tokens, 0) is not None} <= known
 
 
 @pytest.mark.parametrize(
@@ -290,3 +290,30 @@ def test_what_may_be_said_first_is_known(data: st.DataObject) -> None:
 def test_patterns_begin_with_certain_words(source: str, expected: set[str]) -> None:
     """What may stand first in a pattern: behind what may be missing, too."""
     assert firsts(source, {"me": frozenset({"me", "us"})}) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("set my mode to reflective", "reflective"),
+        ("Switch to exploratory mode please", "exploratory"),
+        ("stell den Modus auf reflektierend", "reflective"),
+        ("cambia a modo directo", "direct"),
+    ],
+)
+def test_a_mode_of_dialogue_is_asked_for(text: str, mode: str) -> None:
+    """By its name, in each language that has modes."""
+    reading = interpret(text, [CommandSpec("prefer", "prefers")])
+    assert reading is not None
+    assert reading.arguments == {"name": "mode", "value": mode}
+    assert reading.confidence >= SURE
+
+
+@pytest.mark.parametrize(
+    "text", ["Please forget everything you know about me", "forget all you know", "forget everything"]
+)
+def test_to_forget_everything_is_no_question(text: str) -> None:
+    """It is a command, whatever else begins like it."""
+    reading = interpret(text, [CommandSpec("forget", "forgets"), CommandSpec("about_me", "tells")])
+    assert reading is not None
+    assert (reading.command, reading.arguments) == ("forget", {"query": "everything"})

@@ -22,6 +22,12 @@ async def test_a_question_is_answered_with_words_source_and_date(desk: Any, say:
     assert await say("What is my dog called?") == 'Luna. You told me on 8 May 2022: "My dog is called Luna."'
 
 
+async def test_what_hurts_is_told_when_it_is_asked_for(desk: Any, say: Any) -> None:
+    """A sad question is answered as any other: to say that nothing is known would be a lie."""
+    desk.add("My cat died at home.", days_ago=366)
+    assert (await say("Did my cat die at home?", appraisal=HARD)).endswith('"My cat died at home."')
+
+
 async def test_a_speaker_is_named(desk: Any, say: Any) -> None:
     """A memory of somebody's words names them."""
     desk.add("I moved here from Sweden.", speaker="Caroline", days_ago=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from alejo_brain.commands.sums import Wrong, calculate
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 VALUES = {
@@ -93,6 +93,7 @@ def test_values_are_those_of_fractions(expression: str) -> None:
     assert found == wanted if exact else abs(found - wanted) <= abs(wanted) / 10**11
 
 
+@example("\u00b2")
 @given(st.text(alphabet="0123456789+-*/()%.^ EUR€ofx", max_size=600) | st.text(max_size=60))
 def test_any_text_is_calculated_or_refused(expression: str) -> None:
     """No text does anything else, or takes long."""

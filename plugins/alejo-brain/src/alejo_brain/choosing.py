@@ -26,7 +26,7 @@ def answers(hits: Iterable[Hit], question: str, message_id: str = "") -> Iterato
 
 
 def _fits(hit: Hit, telling: set[str]) -> bool:
-    shared = share(telling, hit.memory.text, hit.memory.speaker)
+    shared = _shared(hit, telling)
     if shared is None:
         return hit.coverage >= COVERED
     return shared > 0 and (hit.coverage >= COVERED or shared >= SHARED)
@@ -35,11 +35,13 @@ def _fits(hit: Hit, telling: set[str]) -> bool:
 def near(hits: Iterable[Hit], question: str, message_id: str = "") -> Iterator[Hit]:
     """The hits that may be about what is asked, though it is not sure: each has a word of it that tells something."""
     telling = telling_words(question)
-    return (
-        hit
-        for hit in told(hits, message_id)
-        if hit.score * hit.coverage >= NEAR and share(telling, hit.memory.text, hit.memory.speaker)
-    )
+    return (hit for hit in told(hits, message_id) if hit.score * hit.coverage >= NEAR and _shared(hit, telling))
+
+
+def _shared(hit: Hit, telling: set[str]) -> float | None:
+    """The share of telling words that a memory has, also in other forms: the host, which knows them, names those."""
+    named = next((each.detail for each in hit.evidence if each.name == "lexical"), "")
+    return share(telling, f"{hit.memory.text} {named}", hit.memory.speaker)
 
 
 def told(hits: Iterable[Hit], message_id: str) -> Iterator[Hit]:

@@ -67,7 +67,7 @@ def _memory_is_missing(turn: Turn) -> bool:
 async def _answer(turn: Turn, how: Manner, *, seen: bool) -> list[str]:
     """A few plain words where they are sure, and what they are from; else what nothing is known of."""
     found = await reply(turn)
-    if heavy(turn, how.tongue) and len(painless(found.hits, how.tongue)) < len(found.hits):
+    if found.near and heavy(turn, how.tongue) and len(painless(found.hits, how.tongue)) < len(found.hits):
         found = Reply()
     quotes = [sentence(hit.memory, turn.now, how.tongue) for hit in found.hits]
     if not quotes and _memory_is_missing(turn):

@@ -96,7 +96,7 @@ def tokens(text: str) -> list[Token]:
     found = []
     for match in _TOKEN.finditer(folded):
         word = match[0]
-        if word[0].isdigit():
+        if word[0].isdecimal():
             hour, _, minute = re.sub(r"[.h]", ":", word).partition(":")
             found.append(Token(word, int(hour[:9]), int(minute) if minute else None))
         else:

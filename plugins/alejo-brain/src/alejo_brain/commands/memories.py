@@ -17,7 +17,11 @@ from .replies import Manner
 
 RECALLED = 5
 SEEN = 200  # memories that are looked through for words
-_VAGUE = re.compile(r"^(?:it|that|this|everything|all|all of it)?$", re.IGNORECASE)
+_VAGUE = re.compile(
+    r"^(?:(?:it|that|this|all|all of it|everything|alles|todo)"
+    r"(?:\s+(?:that\s+)?you\s+\w+(?:\s+(?:about|of)\s+(?:me|us))?|,?\s+was\s+du\s.{0,40}|\s+lo\s+que\s.{0,40})?)?$",
+    re.IGNORECASE,
+)
 
 
 class Remember:

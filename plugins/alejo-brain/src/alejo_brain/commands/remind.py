@@ -85,7 +85,7 @@ def _meant(which: str, pending: Sequence[Reminder]) -> Sequence[Reminder]:
     """The reminders that words may mean: by their number, in these words, or with all of them."""
     if not which:
         return pending
-    if which.isdigit():
+    if which.isdecimal():
         return pending[int(which) - 1 : int(which)] if 0 < int(which) <= len(pending) else ()
     exact = [each for each in pending if bare(each.text) == bare(which)]
     words = set(bare(which).split())

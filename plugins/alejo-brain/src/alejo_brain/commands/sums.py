@@ -137,7 +137,7 @@ class _Reader:
             if self._take() != ")":
                 raise Wrong("a bracket is missing")
             number, unit, rough = amount.number, unit or amount.unit, amount.rough
-        elif word and (word[0].isdigit() or word[0] == "."):
+        elif word and (word[0].isdecimal() or word[0] == "."):
             number, rough = Fraction(word), False
         else:
             raise Wrong("a number is missing" if not word else f"I do not understand {word}")
