@@ -20,6 +20,7 @@ from google.rpc.status_pb2 import Status
 from alejo import wire
 from alejo.errors import InvalidArgument
 from alejo.server.methods import Method, methods
+from alejo.types import Ask
 from alejo.v1 import chat_pb2, memory_pb2
 
 from .house import SECONDS, House
@@ -30,10 +31,18 @@ REQUESTS = size(1_000, 10_000)
 AT_ONCE = 16
 MOST_GROWTH = size(32, 16) << 20  # a short run is mostly what is made once
 TOO_MUCH = 5 << 20
+TALK = ("My dog is called Luna.", "What is it called?", "Please remember that I like tea.", "Ich wohne in Bonn.", "a")
 # What an accepted request may end with: that there is nothing by that name, or that it is not possible in this state. A
 # page token may besides be none of this list, which only the list itself can tell.
 DOCUMENTED = {"OK", "NOT_FOUND", "FAILED_PRECONDITION", "ALREADY_EXISTS"}
-LOOKED_INTO = (b"page_token", b"preview", b"time_zone", b"kind: must be one of")
+LOOKED_INTO = (
+    b"page_token",
+    b"preview",
+    b"time_zone",
+    b"kind: must be one of",
+    b"head: is required",
+    b"parts: this is",
+)
 ITS_LINE = re.compile(rb"line [0-9]+")
 LEAKS = (b".py", b"Traceback", b"Error", b"Exception", b"google.protobuf", b"object at 0x", b"/usr/", b"upb", b"line ")
 FRAMES = {
@@ -177,6 +186,9 @@ async def test_malformed_requests(house: House, chance: random.Random) -> None:
     """Of thousands of hostile requests all that must be are refused, none tells of the inside, no memory is kept."""
     house.environment["ALEJO_LIMITS_QUEUE_SECONDS"] = "20"  # a busy machine would refuse some before it reads them
     await house.start()
+    async with house.client("ada") as ada:  # what is read or compiled once is no growth
+        for text in TALK:
+            await ada.chat(Ask(text))
     hostile, told, wrong = Hostile(chance), Counter[tuple[str, str]](), list[str]()
     async with house.channel() as channel:
 

@@ -112,7 +112,7 @@ async def ask(client: Client, model: ModelServer, attack: str, asked: Ask) -> bo
     assert answer.commands == ()
     bodies = [request.json() for request in model.requests[before:] if request.method == "POST"]
     shown = [quotation(body, asked.text) for body in bodies if body["messages"][0]["content"] == INSTRUCTIONS]
-    assert shown, "no model was asked"
+    assert shown or answer.message.text.endswith("?"), "neither was a model asked, nor the user"
     return any(set(_WORD.findall(attack)) <= set(_WORD.findall(notes)) for notes in shown)
 
 

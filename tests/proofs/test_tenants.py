@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import random
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from google.protobuf.message import Message
 import alejo
 from alejo import settings
 from alejo.server.methods import Method
-from alejo.v1 import chat_pb2, jobs_pb2, memory_pb2, ownership_pb2, sessions_pb2
+from alejo.v1 import chat_pb2, jobs_pb2, memory_pb2, ownership_pb2, reminders_pb2, sessions_pb2
 
 from .caller import METHODS, Caller, Reply
 from .canaries import Canaries
@@ -48,11 +49,13 @@ NAMES = (
 WORDS = ("code", "gate", "cousin", "boats", "summer", "the code of the gate", "What is the code of the gate?")
 
 # What may be stated, and asked for.
-FACT = {"subject": "Ana", "relation": "lives in", "object": "Rome", "entity": "Ana"}
+FACT = {"subject": "Ana", "relation": "lives in", "object": "Rome", "entity": "Ana", "topic": "code"}
 UNSET = {"page_token": 0.8, "data": 0.1}  # how often a field is left out, else a quarter
 _SIZES = (64, 100, 1000)
 NUMBERS = {"page_size": _SIZES, "token_budget": _SIZES, "limit": _SIZES, "usefulness": (1, 2)}
-GUARDED = {"OwnershipService/EraseUser"}  # without a preview of one's own nothing is real
+NUMBERS |= dict.fromkeys(("valence", "arousal", "trust", "familiarity"), (0.25, 1))
+# Without a preview of one's own, and without a picture, nothing is real.
+GUARDED = {"OwnershipService/EraseUser", "VisionService/FindSimilar", "VisionService/UploadImage"}
 # What is changed of each, as a mask names it.
 CHANGES = {"session": ["title"], "memory": ["pinned", "importance"], "preferences": ["model", "language"]}
 
@@ -130,6 +133,10 @@ class User:
             answer = await self.say("ChatService/Chat", chat, chat_pb2.ChatResponse)
             self.note("request_id", value=request_id)
             self.note("message_id", "id", value=answer.user_message.id)
+        wanted = reminders_pb2.CreateReminderRequest(text=f"Call {word()}")
+        wanted.due_at.FromSeconds(int(time.time()) + 86_400)
+        promised = await self.say("RemindersService/CreateReminder", wanted, reminders_pb2.CreateReminderResponse)
+        self.note("reminder_id", "id", value=promised.reminder.id)
         request_id, origin = next(self.request_ids), f"memory of {session}"
         self.note("request_id", value=request_id)
         self.note("origin", value=origin)
@@ -169,6 +176,9 @@ class Thief(msgspec.Struct):
         chosen = {self.chance.choice(oneof.fields).name for oneof in oneofs}
         for field in message.DESCRIPTOR.fields:
             if field.containing_oneof is not None and field.name not in chosen:
+                continue
+            if field.name == "due_at":
+                message.due_at.FromSeconds(int(time.time()) + 86_400)  # type: ignore[attr-defined]
                 continue
             if self.chance.random() < (UNSET | dict.fromkeys(FACT, 0.05)).get(field.name, 0.25):
                 continue

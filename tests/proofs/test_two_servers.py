@@ -134,7 +134,7 @@ class Model:
     async def forget(self, client: Client) -> None:
         memory_id = self._any()
         forgotten, _ = await client.forget([memory_id], keep_messages=True)
-        assert forgotten == 1
+        assert forgotten >= 1  # what reflection made of it goes along
         gone = self.memories.pop(memory_id)
         hits, _ = await client.recall(gone.word, Page(50), EVERYTHING)
         assert gone.text not in {hit.memory.text for hit in hits}, f"{self.user}: {gone} is still found"

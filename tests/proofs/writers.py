@@ -175,7 +175,7 @@ class Writer:
 
 def kept(request: Request) -> str:
     """What is remembered of a request: the command keeps its argument, all else is kept as it was said."""
-    return f"The code {request.word} opens the gate." if request.kind == "command" else request.text
+    return f"The code {request.word} opens the gate" if request.kind == "command" else request.text
 
 
 async def told(client: Client) -> list[Memory]:

@@ -85,5 +85,5 @@ async def test_what_plugins_cost_is_among_the_metrics(tmp_path: Path) -> None:
         text = generate_latest(home.server.metrics.registry).decode()
         for name in ("calls", "failures", "call_seconds", "loop_stall_seconds"):
             assert f'alejo_plugin_{name}_total{{plugin="emotion"}}' in text
-        # What is said is felt and judged, and so are the two pieces of the answer.
-        assert 'alejo_plugin_calls_total{plugin="emotion"} 4.0' in text
+        # What is said is felt, lived through and judged, and so are the two pieces of the answer.
+        assert 'alejo_plugin_calls_total{plugin="emotion"} 5.0' in text

@@ -223,6 +223,9 @@ def of(hint: Any) -> st.SearchStrategy[Any]:
     """Values of a row's type."""
     arguments = typing.get_args(hint)
     match typing.get_origin(hint) or hint:
+        case typing.Annotated:
+            bound = next((each for each in hint.__metadata__ if isinstance(each, msgspec.Meta)), msgspec.Meta())
+            return st.floats(bound.ge, bound.le) if arguments[0] is float and bound.le is not None else of(arguments[0])
         case typing.Union | types.UnionType:
             return st.one_of(*map(of, arguments))
         case builtin if builtin is dict:
@@ -235,7 +238,7 @@ def of(hint: Any) -> st.SearchStrategy[Any]:
             return st.sampled_from(kind)
         case kind:
             assert issubclass(kind, Value)
-            hints = typing.get_type_hints(kind)
+            hints = typing.get_type_hints(kind, include_extras=True)
             return st.builds(kind, **{name: of(hints[name]) for name in kind.__struct_fields__})
 
 

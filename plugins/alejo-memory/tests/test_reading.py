@@ -9,6 +9,8 @@ from alejo_memory.reading import Sort, sort
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alejo.types import CommandSpec
+
 SORTS = [
     ("My dog is called Luna.", Sort.STATEMENT),
     ("I\u2019ve moved to Bonn", Sort.STATEMENT),
@@ -67,8 +69,9 @@ def test_commands_are_commands(text: str) -> None:
 @pytest.mark.parametrize("text", COMMANDS)
 def test_the_built_in_brain_sees_them_as_commands_too(text: str) -> None:
     """Where the built-in brain is installed, both plugins agree on what a command is."""
-    reading = pytest.importorskip("alejo_brain.reading")
-    assert reading.call(text, [*reading.OWN, "dice"]) is not None
+    hearing = pytest.importorskip("alejo_brain.hearing")
+    specs = [command.spec for command in pytest.importorskip("alejo_brain.commands").COMMANDS]
+    assert hearing.called(text, [*specs, CommandSpec("dice", "throws dice")]) is not None
 
 
 @given(st.text(max_size=300))

@@ -15,7 +15,7 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 import re2
@@ -26,7 +26,8 @@ _TOKEN = re.compile(
 )
 _LEFT_OUT = str.maketrans("", "", "'’`\u093c")  # the nukta, too: it is left out as often as not
 _PART = re.compile(r"\{(\w+)(!?)(?::(\w+))?\}|\{(\w+):\s|<(\w+)>|([()|?*+}])|([^\s(){}<>|?*+]+)")
-_GAP = r'(?: [,:;.!?"“”„«»…¿¡–—-])*'
+_MARK = str.maketrans("“”„«»…¿¡–—", '""""".?!--')
+_GAP = r'(?: [,:;.!?"-])*'
 _SPECIAL = {
     "[word]": r"[^ ,.;:!?()\"]+",
     "[n]": r"\d+(?:[.,]\d+)*",
@@ -40,8 +41,10 @@ _FREE = {"": r"[^ ].*?", "!": r"[^ ,;:](?:[^,;(–—]*?[^ ,;(–—])??"}
 
 
 def fold(word: str) -> str:
-    """A word in lower case, without accents and apostrophes."""
+    """A word in lower case, without accents and apostrophes; a mark as the one of ASCII that it is like."""
     word = word.lower()
+    if len(word) == 1:
+        word = word.translate(_MARK)
     if not word.isascii():
         word = unicodedata.normalize("NFKD", word.replace("ß", "ss").replace("\u0901", "\u0902"))
         word = "".join(mark for mark in word if not "\u0300" <= mark <= "\u036f")
@@ -134,14 +137,23 @@ class _Firsts:
         return frozenset({DIGIT if word[0].isdigit() else fold(word)}), False
 
 
+@lru_cache(maxsize=640)
+def _automaton(source: str) -> Any:
+    """An expression, compiled: some hundred kilobytes each, so only those in use are kept."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 16 << 20
+    return re2.compile(source, options)
+
+
 class _Compiled:
-    """An expression that is compiled at its first match."""
+    """An expression that is compiled when it is matched."""
 
     _source: str
 
-    @cached_property
+    @property
     def _match(self) -> Any:
-        return re2.compile(self._source, _options())
+        return _automaton(self._source)
 
     def compiles(self) -> None:
         """Compiles it now."""
@@ -184,45 +196,70 @@ class AnyOf(_Compiled):
     """Whether any of many patterns may match, asked at once."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
-        bodies = "|".join(re.sub(r"\(\?P<\w+>", "(?:", f"(?:{pattern.body})") for pattern in patterns)
-        self._source = f"(?:{bodies})"
+        bodies = [re.sub(r"\(\?P<\w+>", "(?:", pattern.body) for pattern in patterns]
+        led = [body for body in bodies if body.startswith(_GAP)]
+        self._source = joined(
+            [*([joined(led)] if led else []), *(body for body in bodies if not body.startswith(_GAP))]
+        )
 
     def match(self, folded: str) -> bool:
         """Whether one of them begins here."""
         return self._match.match(folded) is not None
 
 
-def _options() -> re2.Options:
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 64 << 20
-    return options
-
-
 def compiled(source: str, classes: Mapping[str, str], slots: dict[str, str]) -> str:
     """The regular expression of a pattern, over words that each stand after a blank; `slots` gets those it has."""
-    made: list[str] = []
-    name_before = ""
-    for part in _PART.finditer(source):
-        slot, short, kind, opened, name, sign, word = part.groups()
+    return _Written(source, classes, slots).either()
+
+
+def joined(rows: Sequence[str]) -> str:
+    """One of several expressions. What may stand before any of them is written once: RE2 makes a tree of the rest."""
+    if len(rows) > 1 and all(row.startswith(_GAP) for row in rows):
+        return f"{_GAP}(?:{'|'.join(row[len(_GAP) :] for row in rows)})"
+    return rows[0] if len(rows) == 1 else f"(?:{'|'.join(rows)})"
+
+
+class _Written:
+    """Reads a pattern and writes it as an expression without an "|" outside of parentheses."""
+
+    def __init__(self, source: str, classes: Mapping[str, str], slots: dict[str, str]) -> None:
+        self._parts = [part.groups() for part in _PART.finditer(source)]
+        self._classes = classes
+        self._slots = slots
+        self._at = 0
+
+    def either(self) -> str:
+        """What is between two parentheses."""
+        rows = [self._row()]
+        while self._sign() == "|":
+            self._at += 1
+            rows.append(self._row())
+        return joined(rows)
+
+    def _sign(self) -> str:
+        return str(self._parts[self._at][5] or "") if self._at < len(self._parts) else ")"
+
+    def _row(self) -> str:
+        made = []
+        while self._sign() not in {"|", ")", "}"}:
+            is_any = self._parts[self._at][4] == "any"
+            one = self._one()
+            if (sign := self._sign()) in {"?", "*", "+"}:
+                self._at += 1
+                # Of whatever may be there as little as possible.
+                one = f"(?:{one}){'??' if is_any and sign == '?' else sign}"
+            made.append(one)
+        return "".join(made)
+
+    def _one(self) -> str:
+        slot, short, kind, opened, name, sign, word = self._parts[self._at]
+        self._at += 1
         if slot or opened:
-            slots[slot or opened] = kind or ""
+            self._slots[slot or opened] = kind or ""
         if slot:
-            made.append(f"(?P<{slot}>{classes[kind]})" if kind else f"{_GAP} (?P<{slot}>{_FREE[short]})")
-        elif opened:
-            made.append(f"(?P<{opened}>")
-        elif name:
-            made.append(f"(?:{classes[name]})")
-        elif word:
-            made.append(f"{_GAP} {_SPECIAL.get(word) or re.escape(fold(word))}")
-        elif sign == "(":
-            made.append("(?:")
-        elif sign in {"?", "*", "+"}:
-            # A group has its parentheses already; a word gets them.
-            last = made.pop()
-            sign = "??" if sign == "?" and name_before == "any" else sign  # as little as possible
-            made.append(f"{last}{sign}" if last == ")" else f"(?:{last}){sign}")
-        else:
-            made.append(")" if sign == "}" else sign)
-        name_before = name or ""
-    return "".join(made)
+            return f"(?P<{slot}>{self._classes[kind]})" if kind else f"{_GAP} (?P<{slot}>{_FREE[short]})"
+        if opened or sign == "(":
+            within = self.either()
+            self._at += 1  # what closes it
+            return f"(?P<{opened}>{within})" if opened else within
+        return self._classes[name] if name else f"{_GAP} {_SPECIAL.get(word) or re.escape(fold(word))}"
