@@ -35,7 +35,7 @@ TALK = ("My dog is called Luna.", "What is it called?", "Please remember that I 
 # What an accepted request may end with: that there is nothing by that name, or that it is not possible in this state. A
 # page token may besides be none of this list, which only the list itself can tell.
 DOCUMENTED = {"OK", "NOT_FOUND", "FAILED_PRECONDITION", "ALREADY_EXISTS"}
-LOOKED_INTO = (b"page_token", b"preview", b"time_zone", b"kind: must be one of")
+LOOKED_INTO = (b"page_token", b"preview", b"time_zone", b"kind: must be one of", b"due_at", b"recurrence")
 UPLOADS = {"ImportUser", "UploadImage"}  # of which what is uploaded is looked into
 ITS_LINE = re.compile(rb"line [0-9]+")
 LEAKS = (b".py", b"Traceback", b"Error", b"Exception", b"google.protobuf", b"object at 0x", b"/usr/", b"upb", b"line ")

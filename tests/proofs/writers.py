@@ -169,7 +169,8 @@ class Writer:
         for request_id in self._unseen[-5:]:
             request = self.acknowledged[request_id][0]
             hits, _ = await client.recall(request.word, Page(50))
-            texts = [hit.memory.text for hit in hits]  # what stands beside it in the session is found with it
+            # What stands beside it in the session is found with it, and what reflection made of it may say the same.
+            texts = [hit.memory.text for hit in hits if not hit.memory.sources]
             assert texts.count(kept(request)) == 1, f"{self.user}: {request} recalls {hits}"
 
 
