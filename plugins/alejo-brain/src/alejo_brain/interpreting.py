@@ -227,7 +227,7 @@ def _corrected(found: dict[str, str], language: Language) -> dict[str, Any] | No
 def _calculated(beginning: Beginning, language: Language) -> Iterator[Reading]:
     """A sum: asked for in words, or all of what is said and no date or score."""
     tokens, first = beginning.tokens, beginning.first
-    for pattern, template in language.sums:
+    for pattern, template in language.summed(tokens.words[first]):
         found = pattern.match(tokens, first)
         if found is not None:
             numbers = {name: language.numbers.number(fold_all(words).split()) for name, words in found.items()}

@@ -132,6 +132,7 @@ class Language:
         for name, body in source["classes"].items():
             classes[name] = firsts(body if isinstance(body, str) else "|".join(body), classes)
         classes["cue"] = firsts(source["cue"], classes)
+        self._sum_begin = [firsts(said, classes) for said in source["sums"]]
         begin: dict[str, frozenset[str]] = {}
         for form in self.forms:
             begin[form.command] = begin.get(form.command, frozenset()) | firsts(form.said, classes)
@@ -139,12 +140,15 @@ class Language:
 
     def may_be(self, word: str) -> Iterator[tuple[str, AnyOf]]:
         """The commands that may be asked for by what begins with a word, each with its patterns."""
-        first = DIGIT if word[0].isdigit() else word
-        is_mark = not word[0].isalnum()
         for command, any_of in self.any.items():
-            begin = self._begin[command]
-            if is_mark or first in begin or ANY in begin:
+            if _begins(word, self._begin[command]):
                 yield command, any_of
+
+    def summed(self, word: str) -> Iterator[tuple[Pattern, str]]:
+        """The sums in words that may begin with a word, each with its expression."""
+        for place, (pattern, template) in enumerate(self.sums):
+            if _begins(word, self._sum_begin[place]):
+                yield pattern, template
 
     def _compiled(self, body: str) -> str:
         return compiled(body, self.classes, {})
@@ -205,6 +209,12 @@ class Language:
             if key[0] == word[0] and abs(len(key) - len(word)) <= 1 and OSA.distance(key, word, score_cutoff=1) <= 1:
                 return key
         return word
+
+
+def _begins(word: str, begin: frozenset[str]) -> bool:
+    """Whether what may begin with some words may begin with this one; before a mark nobody knows."""
+    first = DIGIT if word[0].isdigit() else word
+    return first in begin or ANY in begin or not word[0].isalnum()
 
 
 def _type(schema: object) -> str:
