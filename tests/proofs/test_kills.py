@@ -192,6 +192,7 @@ async def test_kills(house: House, worker: Worker, chance: random.Random) -> Non
     await _reflected(house, retired, worker.kills)
     _report(retired, starts, kills, starting)
     print(f"CPU until ready: median {statistics.median(work):.2f} s, max {max(work):.2f} s")
+    assert statistics.median(work) <= 2.0, f"CPU until ready: {work}"
     assert not FULL or statistics.median(starts) <= 2.0, f"ready again after {starts}"
 
 

@@ -134,8 +134,10 @@ class Model:
     async def forget(self, client: Client) -> None:
         memory_id = self._any()
         forgotten, _ = await client.forget([memory_id], keep_messages=True)
-        assert forgotten >= 1  # what reflection made of it goes along
         gone = self.memories.pop(memory_id)
+        listed = await every(lambda page: client.memories(page, EVERYTHING))
+        assert forgotten >= 1  # what reflection made of it goes along, and
+        assert not [each for each in listed if memory_id in (each.id, *each.sources)]
         hits, _ = await client.recall(gone.word, Page(50), EVERYTHING)
         assert gone.text not in {hit.memory.text for hit in hits}, f"{self.user}: {gone} is still found"
 
