@@ -24,6 +24,7 @@ __all__ = [
     "Limiter",
     "NgramHasher",
     "Panicked",
+    "PhraseFinder",
     "Ranker",
     "Recall",
     "Selection",
@@ -34,11 +35,13 @@ __all__ = [
     "VectorScan",
     "WordPiece",
     "__version__",
+    "blend",
     "debug_build",
     "estimate_tokens",
     "give_back",
     "pack",
     "tokens",
+    "told",
 ]
 
 __version__: str
@@ -86,10 +89,24 @@ def pack(
     Raises InvalidValue for columns of different lengths, a group without an opening, and a worth below 0.
     """
 
+def blend(scores: Sequence[Sequence[float]], slopes: Buffer, offsets: Buffer) -> list[float]:
+    """How likely each class is, 0 to 1, by what several models say of it: the logistic function of their sum.
+
+    `scores` has for each model what it says of every class, such as `SparseVector.scores` and `TokenNet.scores` tell
+    (what it says of further ones is passed over); that is multiplied by `slopes`, a row of classes for each model,
+    and added to `offsets`. Both are of float64 (`array.array("d")`). Raises InvalidValue if they do not fit each other.
+    """
+
 def give_back() -> bool:
     """Gives back to the system the memory that the allocator of C keeps free; whether there was any.
 
     It takes some ms for each 100 MB; other Python threads run meanwhile. Only glibc's allocator does it.
+    """
+
+def told(shares: Sequence[float], least: float) -> list[tuple[str, float]]:
+    """What matters of shares, given by EVIDENCE, as (name, share), the strongest first.
+
+    Those are the shares above `least` of all together; the sum of the others is "other", behind them.
     """
 
 def estimate_tokens(text: str) -> int:
@@ -340,8 +357,8 @@ class LexicalIndex:
     def explain(self, docs: Sequence[int], query: str, *, own: bool = False) -> list[list[tuple[str, float]]]:
         """For each of `docs`, each matching word of `query`, folded, with its share of BM25, the largest first.
 
-        With `own` words that only its neighbours have are left out. A document's shares add up to 1; there are none if
-        it is not there or does not match.
+        With `own` a document is looked at as if it heard nobody, which is much quicker. A document's shares add up to
+        1; there are none if it is not there or does not match.
         """
 
     def dump(self) -> bytes:
@@ -492,6 +509,33 @@ class SparseVector:
 
     def __len__(self) -> int:
         """At how many places it is not 0."""
+
+@final
+class PhraseFinder:
+    """Finds words and phrases of a list in texts, and tells what stands before each; many threads may use one."""
+
+    def __new__(cls, phrases: Sequence[str], before: Sequence[str] = (), reach: int = 3) -> PhraseFinder:
+        """Looks for `phrases`, and before each of them for those of `before` that end up to `reach` tokens before it.
+
+        Case and the kind of apostrophe make no difference. Raises InvalidValue, naming its place in the list, for a
+        phrase that is not all tokens with single spaces between or around them, or that was there before.
+        """
+
+    @staticmethod
+    def tokens(text: str) -> list[str]:
+        """The tokens of a text as written, with one kind of apostrophe.
+
+        They are words with the apostrophes and hyphens inside them, emoticons, emojis, runs of "!", and the marks that
+        part sentences, a new line among them; the rest is passed over.
+        """
+
+    def found(self, text: str) -> list[tuple[int, int, int, bool, tuple[tuple[int, int], ...]]]:
+        """The phrases in `text` in their order, the longest where several begin with a token; none lies in another.
+
+        Of each the place in the list, its first token, how many it has, whether that first one stands out by its
+        capitals (it has no other letters, and some token of the text none of them), and what ends before it with no
+        mark between: the places in `before`, each with how many tokens before, the nearest first.
+        """
 
 @final
 class Decision:
@@ -652,18 +696,23 @@ class Recall:
         *,
         asks: bool = False,
         dated: bool = False,
+        numbered: bool = False,
+        placed: bool = False,
         names: int = 0,
         tokens: int = 0,
         importance: float = 0.0,
+        speaker: int = 0,
         session: int = 0,
         message: int = 0,
+        question: int = 0,
     ) -> None:
         """Notes what is known of a memory, replacing what was.
 
-        `text` is what the table shall read of it. `asks`: it ends in a question; `dated`: it tells when something was;
-        `names` and `tokens`, up to 65,535: how many it holds; `importance` is 0 to 1. The numbers of its session and of
-        the message it came from, or of what else it shall be left out with, 0 for none, are for filters. Raises
-        InvalidValue for an importance that is no number.
+        `text` is what the table shall read of it. `asks`: it ends in a question; `dated`: it tells when something was,
+        `numbered` a number, `placed` a place; `names` and `tokens`, up to 65,535: how many it holds; `importance` is 0
+        to 1. The numbers of who said it, up to 4,294,967,295, of its session, of the message it came from and, if it
+        only asks, of its words, the same for all that ask so, are for filters; 0 for none. Raises InvalidValue for an
+        importance that is no number.
         """
 
     def remove(self, doc: int) -> bool:
@@ -686,6 +735,8 @@ class Recall:
         delay: float = 1.0,
         asks_when: bool = False,
         asks_name: bool = False,
+        asks_number: bool = False,
+        asks_place: bool = False,
         after: int | None = None,
         before: int | None = None,
         session: int | None = None,
@@ -703,13 +754,15 @@ class Recall:
         meaning: of the nearest that pass, and of all others that are to be weighed by it. `classes` are by the kind
         under which the index has a memory: how much its speaker is whom the question is about, -1 to 1, and the
         logarithm of what its kind weighs; None is left out, one beyond them is (0, 0). `spans` are times the question
-        names, each from one on and before another; after one it counts half as much with each `delay`; `asks_when` and
-        `asks_name` say what it asks for. Recency halves with each `half_life`; all times are in one unit.
+        names, each from one on and before another; after one it counts half as much with each `delay`; `asks_when`,
+        `asks_name`, `asks_number` and `asks_place` say what it asks for. Recency halves with each `half_life`; all
+        times are in one unit.
 
-        Found are memories from `after` on, before `before`, of `session`, among `only`, and of no message in `but`,
-        as far as each is given. By words those are found that cover `min_coverage` of the question with their
-        neighbours, by meaning those of a cosine of `min_similarity`. Coverage is 0 to 1. What a memory means
-        together with its neighbours, "dense_around", is weighed for the best `closely` by all else, or for all if 0.
+        Found are memories from `after` on, before `before`, of `session`, among `only`, and of no message or question
+        in `but`, as far as each is given. Nobody hears what `but` names, except for a question after which somebody
+        else spoke. By words those are found that cover `min_coverage` of the question with their neighbours, by
+        meaning those of a cosine of `min_similarity`. Coverage is 0 to 1. What a memory means together with its
+        neighbours, "dense_around", is weighed for the best `closely` by all else, or for all if 0.
 
         Raises InvalidValue for an unknown evidence, and for numbers outside their range.
         """

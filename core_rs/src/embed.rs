@@ -113,11 +113,6 @@ impl Embedder {
         pieces
     }
 
-    /// What a piece counts for: the length of its row.
-    pub fn weight(&self, piece: u16) -> f32 {
-        (self.scales[usize::from(piece)] / self.shape(piece).inverse).abs()
-    }
-
     /// The numbers of a piece's row, filled up to whole blocks.
     pub(crate) fn row(&self, piece: u32) -> Cow<'_, [i8]> {
         let at = self.rows.start + piece as usize * self.dimensions;
@@ -141,6 +136,11 @@ impl Embedder {
         };
         let all = || self.file[self.rows.clone()].chunks_exact(self.dimensions).zip(&self.scales).map(shape).collect();
         self.shapes.get_or_init(all)[usize::from(piece)]
+    }
+
+    /// What a piece is worth: the length of its row.
+    pub fn weight(&self, piece: u16) -> f32 {
+        (self.scales[usize::from(piece)] / self.shape(piece).inverse).abs()
     }
 
     /// Has the caches fetch what is soon to be asked of a piece.

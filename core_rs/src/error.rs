@@ -16,6 +16,9 @@ pub enum Error {
     /// A language code without a stemmer.
     #[error("no stemmer for this language; known are {known}, and the empty string for none")]
     UnknownLanguage { known: &'static str },
+    /// A phrase of a list, by its place, that is of no use; it says why.
+    #[error("phrase {number} {why}")]
+    Phrase { number: usize, why: &'static str },
     /// An embedding table that cannot be used; it says why, naming files at most.
     #[error("the embedding table cannot be used: {0}")]
     Table(String),

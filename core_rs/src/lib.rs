@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`error`]: the one error enum.
 //! - [`clock`]: the time as a value that is handed in.
+//! - [`blend`]: what several models of texts say, as one.
 //! - [`cache`]: a bounded cache in memory, with times to live and to idle and users that can be forgotten; below it one on disk.
 //! - [`text`]: from a text in any language to the terms it is found by.
 //! - [`embed`]: a text as a vector, from a table of its tokens; small networks over that table.
@@ -11,11 +12,13 @@
 //! - [`lexical`]: an exact, incremental BM25 index over one user's documents.
 //! - [`limiter`]: how often somebody may, for many keys.
 //! - [`pack`]: the most worth within a budget of tokens.
+//! - [`phrases`]: words and phrases of a list, found in texts with what stands before them.
 //! - [`rank`]: from candidates to what a context shall hold.
 //! - [`recall`]: from a question to the memories that answer it, each with what speaks for it.
 //! - [`scan`]: the vectors nearest to a query, exactly.
 //! - `py`: the Python face `alejo._core`, behind the feature `python`; nothing outside it knows Python.
 
+pub mod blend;
 pub mod cache;
 pub mod clock;
 mod dot;
@@ -30,6 +33,7 @@ mod lines;
 pub mod ngram;
 mod numbers;
 pub mod pack;
+pub mod phrases;
 #[cfg(feature = "python")]
 mod py;
 pub mod rank;

@@ -189,20 +189,20 @@ impl Sparse {
         Ok(sum)
     }
 
-    /// The products with the columns of a matrix of `count` numbers, a row for each place, read by `weight`.
+    /// The products with the columns of a matrix, a row for each place, whose numbers `number` reads.
     ///
     /// # Errors
     /// [`Error::Meaningless`] if that is not a whole number of columns, at least one.
-    pub fn scores(&self, count: usize, weight: impl Fn(usize) -> f32) -> Result<Vec<f32>> {
-        let columns = count / self.size;
-        if columns == 0 || !count.is_multiple_of(self.size) {
+    pub fn scores<T>(&self, weights: &[T], number: impl Fn(&T) -> f32) -> Result<Vec<f32>> {
+        let columns = weights.len() / self.size;
+        if columns == 0 || !weights.len().is_multiple_of(self.size) {
             return Err(Error::Meaningless("weights are a row for each of the 2^bits places"));
         }
         let mut sums = vec![0.0; columns];
         for (&index, value) in self.indices.iter().zip(&self.values) {
-            let row = index as usize * columns;
-            for (column, sum) in sums.iter_mut().enumerate() {
-                *sum += value * weight(row + column);
+            let row = &weights[index as usize * columns..][..columns];
+            for (sum, weight) in sums.iter_mut().zip(row) {
+                *sum += value * number(weight);
             }
         }
         Ok(sums)
@@ -291,7 +291,7 @@ mod tests {
             assert!(Grams::new(bits, words, chars).is_err(), "{bits} {words} {chars:?}");
         }
         let vector = features(1, (0, 0), "dog");
-        assert!(vector.scores(7, |_| 1.0).is_err());
+        assert!(vector.scores(&[1.0; 7], |&one| one).is_err());
         assert!(vector.dot(&Hasher::new(Grams::new(4, 1, (0, 0)).unwrap()).features("dog")).is_err());
     }
 }

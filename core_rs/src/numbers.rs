@@ -1,11 +1,11 @@
-//! Maps by the numbers memories go by. Who keeps them numbers them one after the other, so nobody else chooses numbers that
+//! Maps by the numbers memories, and pieces of words, go by. Who keeps them numbers them one after the other, so nobody else chooses numbers that
 //! meet, and telling them apart need not cost what it costs to withstand somebody who does. Neighbours stay neighbours.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Values by number.
-pub(crate) type Numbered<T> = HashMap<u64, T, BuildHasherDefault<Number>>;
+pub(crate) type Numbered<T, N = u64> = HashMap<N, T, BuildHasherDefault<Number>>;
 
 /// The low bits, which choose the place, are the number's own; the high ones, which tell apart what meets there, are mixed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,8 +28,12 @@ impl Hasher for Number {
         self.0 = Self::hash(number);
     }
 
+    fn write_u16(&mut self, number: u16) {
+        self.write_u64(number.into());
+    }
+
     fn write(&mut self, _: &[u8]) {
-        unreachable!("numbers are u64");
+        unreachable!("numbers are u64 or u16");
     }
 }
 

@@ -16,7 +16,8 @@ mod dump;
 mod evidence;
 mod pieces;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::embed::Embedder;
 use crate::error::{Error, Result, in_range};
@@ -38,6 +39,7 @@ pub const EVIDENCE: [&str; KINDS] = [
     "date",
     "time",
     "names",
+    "tells",
     "question",
     "length",
     "importance",
@@ -45,7 +47,7 @@ pub const EVIDENCE: [&str; KINDS] = [
     "kind",
 ];
 /// How many kinds of evidence there are.
-pub const KINDS: usize = 16;
+pub const KINDS: usize = 17;
 const LEXICAL: usize = 0;
 const PIECES: usize = 3;
 const DENSE: usize = 5;
@@ -54,11 +56,12 @@ const SPEAKER: usize = 7;
 const DATE: usize = 8;
 const TIME: usize = 9;
 const NAMES: usize = 10;
-const QUESTION: usize = 11;
-const LENGTH: usize = 12;
-const IMPORTANCE: usize = 13;
-const RECENCY: usize = 14;
-const KIND: usize = 15;
+const TELLS: usize = 11;
+const QUESTION: usize = 12;
+const LENGTH: usize = 13;
+const IMPORTANCE: usize = 14;
+const RECENCY: usize = 15;
+const KIND: usize = 16;
 
 /// So many of the best by words are weighed together, with those that are found otherwise.
 pub const BY_WORDS: usize = 100;
@@ -75,6 +78,20 @@ pub fn kind(name: &str) -> Result<usize> {
     EVIDENCE.iter().position(|&each| each == name).ok_or(Error::Meaningless("there is no evidence of this name"))
 }
 
+/// What matters of the shares of a hit, by name, the strongest first: those that are more than `least` of all shares together,
+/// and the sum of the rest as "other", if that is not 0.
+pub fn told(shares: &[f64; KINDS], least: f64) -> Vec<(&'static str, f64)> {
+    let least = least * shares.iter().map(|share| share.abs()).sum::<f64>();
+    let named = EVIDENCE.iter().zip(shares).map(|(&name, &share)| (name, share));
+    let (mut told, rest): (Vec<_>, Vec<_>) = named.partition(|(_, share)| share.abs() > least);
+    told.sort_by(|(_, one), (_, other)| other.abs().total_cmp(&one.abs()));
+    let rest = rest.into_iter().map(|(_, share)| share).sum();
+    if rest != 0.0 {
+        told.push(("other", rest));
+    }
+    told
+}
+
 /// What is known of a memory besides its words and their meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Traits {
@@ -82,16 +99,31 @@ pub struct Traits {
     pub asks: bool,
     /// Whether it tells when something was.
     pub dated: bool,
+    /// Whether it tells a number.
+    pub numbered: bool,
+    /// Whether it tells a place.
+    pub placed: bool,
     /// How many names it holds.
     pub names: u16,
     /// How many tokens, about.
     pub tokens: u16,
     /// 0 to 1.
     pub importance: f32,
+    /// The number of who said it.
+    pub speaker: u32,
     /// The number of its session, for filters; 0 for none.
     pub session: u64,
-    /// The number of the message it came from, or of what else it shall be left out with; 0 for none.
+    /// The number of the message it came from; 0 for none.
     pub message: u64,
+    /// If it only asks, the number of its words: the same for all that ask so; 0 for none.
+    pub question: u64,
+}
+
+impl Traits {
+    /// The numbers it may be left out by.
+    fn keys(&self) -> impl Iterator<Item = u64> {
+        [self.message, self.question].into_iter().filter(|&number| number != 0)
+    }
 }
 
 struct Memory {
@@ -104,6 +136,10 @@ struct Memory {
 #[derive(Default)]
 pub struct Recall {
     memories: Numbered<Memory>,
+    /// How many memories have a piece.
+    holders: Numbered<u32, u16>,
+    /// Each number that memories may be left out by, with each of these.
+    keys: BTreeSet<(u64, u64)>,
 }
 
 /// What recall looks into.
@@ -139,7 +175,7 @@ pub struct Filter {
     pub session: Option<u64>,
     /// These alone.
     pub only: Option<HashSet<u64>>,
-    /// Not those of the messages of these numbers.
+    /// Not those of messages, nor those that ask in words, of these numbers. Nobody hears them, but for who answered.
     pub but: Vec<u64>,
     /// Those whose words, with their neighbours', cover less of the question are not found by words.
     pub min_coverage: f32,
@@ -178,6 +214,10 @@ pub struct Question<'a> {
     pub asks_when: bool,
     /// Whether it asks for a name.
     pub asks_name: bool,
+    /// Whether it asks how many.
+    pub asks_number: bool,
+    /// Whether it asks where.
+    pub asks_place: bool,
     /// The moment, in the unit of the memories' times.
     pub now: i64,
     /// After so long recency is half as much.
@@ -222,12 +262,37 @@ impl Recall {
     /// Notes what is known of a memory, new or changed; `text` is what the table shall read of it.
     pub fn upsert(&mut self, table: &Embedder, number: u64, text: &str, traits: Traits) {
         let pieces = table.pieces(text).into_boxed_slice();
-        self.memories.insert(number, Memory { traits, pieces });
+        self.insert(number, Memory { traits, pieces });
+    }
+
+    /// Puts a memory in the place of what had its number.
+    fn insert(&mut self, number: u64, memory: Memory) {
+        self.remove(number);
+        for &piece in &memory.pieces {
+            *self.holders.entry(piece).or_default() += 1;
+        }
+        self.keys.extend(memory.traits.keys().map(|key| (key, number)));
+        self.memories.insert(number, memory);
+    }
+
+    /// Counts the pieces of a memory that is gone no more.
+    fn release(&mut self, memory: &Memory) {
+        for &piece in &memory.pieces {
+            if let Entry::Occupied(mut holders) = self.holders.entry(piece) {
+                *holders.get_mut() -= 1;
+                if *holders.get() == 0 {
+                    holders.remove();
+                }
+            }
+        }
     }
 
     /// Forgets it; false if nothing was known of it.
     pub fn remove(&mut self, number: u64) -> bool {
-        self.memories.remove(&number).is_some()
+        let Some(memory) = self.memories.remove(&number) else { return false };
+        self.release(&memory);
+        memory.traits.keys().for_each(|key| _ = self.keys.remove(&(key, number)));
+        true
     }
 
     /// How many memories it knows.
@@ -243,7 +308,16 @@ impl Recall {
     /// Bytes on the heap.
     pub fn bytes(&self) -> usize {
         let pieces: usize = self.memories.values().map(|memory| size_of_val(&*memory.pieces)).sum();
-        self.memories.capacity() * (size_of::<(u64, Memory)>() + 1) + pieces
+        let holders = self.holders.capacity() * (size_of::<(u16, u32)>() + 1);
+        // The leaves of a tree are about three quarters full.
+        let keys = self.keys.len() * size_of::<(u64, u64)>() * 4 / 3;
+        self.memories.capacity() * (size_of::<(u64, Memory)>() + 1) + pieces + holders + keys
+    }
+
+    /// How much it tells that a memory has a piece, as BM25 has it for words.
+    fn idf(&self, piece: u16) -> f32 {
+        let (all, holders) = (self.len() as f64, f64::from(self.holders.get(&piece).copied().unwrap_or(0)));
+        ((all - holders + 0.5) / (holders + 0.5)).ln_1p() as f32
     }
 
     /// The best `limit` memories that may be found, best first, equals by number; all if `limit` is 0.
@@ -262,9 +336,10 @@ impl Recall {
         limit: usize,
     ) -> Result<Vec<Hit>> {
         let near = self.near(sources, question, filter)?;
-        let mut found = sources.lexical.find(question.text);
+        let silent = self.silent(sources.lexical, filter);
+        let mut found = sources.lexical.find(question.text, &silent);
         if found.best() == 0.0 {
-            found = sources.lexical.find(question.otherwise);
+            found = sources.lexical.find(question.otherwise, &silent);
         }
         let unit = found.idf().max(f32::MIN_POSITIVE);
         let (scale, most) = (weights.each[LEXICAL].max(0.0) / unit, self.most(filter, weights));
@@ -296,6 +371,21 @@ impl Recall {
         Ok(hits)
     }
 
+    /// The memories that a filter leaves out and nobody shall hear: what stands beside a question would pass for knowing what
+    /// it asks. One that was asked before, and that somebody else spoke after, leads to its answer.
+    fn silent(&self, lexical: &Index, filter: &Filter) -> Vec<u64> {
+        let answered = |number: u64, asked: &Memory| {
+            let next = lexical.after(number).and_then(|next| self.memories.get(&next));
+            next.is_some_and(|next| next.traits.speaker != asked.traits.speaker)
+        };
+        let of = |&key: &u64| self.keys.range((key, 0)..=(key, u64::MAX)).map(move |&(_, number)| (key, number));
+        let left_out = filter.but.iter().flat_map(of).filter_map(|(key, number)| {
+            let memory = self.memories.get(&number)?;
+            (key == memory.traits.message || !answered(number, memory)).then_some(number)
+        });
+        left_out.collect()
+    }
+
     /// What can be said of a memory before looking closely: whether it may be found, and its shares that cost nothing.
     fn beforehand(&self, question: &Question, filter: &Filter, weights: &Weights) -> impl Fn(&Choice) -> Option<f32> {
         move |choice| {
@@ -324,7 +414,7 @@ impl Recall {
             && (filter.session.is_none() && filter.but.is_empty()
                 || self.memories.get(&choice.doc).is_some_and(|memory| {
                     filter.session.is_none_or(|session| memory.traits.session == session)
-                        && !filter.but.contains(&memory.traits.message)
+                        && !memory.traits.keys().any(|key| filter.but.contains(&key))
                 }))
     }
 
@@ -382,6 +472,13 @@ impl Recall {
             holds(sources.lexical.document(number).is_some(), "a memory that is known is indexed")?;
             holds(memory.pieces.is_sorted_by(|one, next| one < next), "pieces are distinct and ascend")?;
         }
+        let mut holders: Numbered<u32, u16> = HashMap::default();
+        for &piece in self.memories.values().flat_map(|memory| &memory.pieces) {
+            *holders.entry(piece).or_default() += 1;
+        }
+        holds(self.holders == holders, "each piece is counted as often as memories have it")?;
+        let keys = self.memories.iter().flat_map(|(&number, each)| each.traits.keys().map(move |key| (key, number)));
+        holds(self.keys == keys.collect(), "memories are known by their keys, and nothing else is")?;
         Ok(())
     }
 }

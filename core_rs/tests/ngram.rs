@@ -29,7 +29,7 @@ proptest! {
         prop_assert_eq!(one.dot(&other).unwrap(), other.dot(&one).unwrap());
 
         let weights: Vec<f32> = (0..3 << BITS).map(|number| (number % 11) as f32 - 5.0).collect();
-        let scores = one.scores(weights.len(), |at| weights[at]).unwrap();
+        let scores = one.scores(&weights, |&weight| weight).unwrap();
         for (column, score) in scores.iter().enumerate() {
             let column: Vec<f32> = weights.iter().skip(column).step_by(3).copied().collect();
             prop_assert!((score - product(&dense(&one), &column)).abs() < 1e-2);

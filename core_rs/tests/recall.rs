@@ -85,10 +85,24 @@ impl Kept {
         if memory.in_session { (-reach..=reach).filter_map(beside).collect() } else { vec![(0, number)] }
     }
 
+    /// Whether a memory is left out by its message, and whether by its words.
+    fn left_out(&self, number: u64, filter: &Filter) -> [bool; 2] {
+        let Traits { message, question, .. } = self.model[&number].traits;
+        [message, question].map(|key| key != 0 && filter.but.contains(&key))
+    }
+
+    /// Whether it is left out and nobody hears it.
+    fn silent(&self, number: u64, filter: &Filter) -> bool {
+        let speaker = |number: u64| self.model[&number].traits.speaker;
+        let answered = |each: &(i32, u64)| each.0 == 1 && speaker(each.1) != speaker(number);
+        let [message, question] = self.left_out(number, filter);
+        message || question && !self.around(number, 1).iter().any(answered)
+    }
+
     /// How often a memory holds a word, with what it hears.
-    fn counts(&self, number: u64, weight: impl Fn(i32) -> f64) -> HashMap<&str, f64> {
+    fn counts(&self, number: u64, filter: &Filter, weight: impl Fn(i32) -> f64) -> HashMap<&str, f64> {
         let mut counts = HashMap::new();
-        for (offset, other) in self.around(number, 6) {
+        for (offset, other) in self.around(number, 6).into_iter().filter(|&(_, other)| !self.silent(other, filter)) {
             let weight = if offset == 0 { 1.0 } else { weight(offset) };
             for word in self.model[&other].text.split_whitespace().filter(|_| weight > 0.0) {
                 *counts.entry(word).or_default() += weight;
@@ -97,16 +111,18 @@ impl Kept {
         counts
     }
 
-    fn heard(&self, number: u64) -> HashMap<&str, f64> {
-        self.counts(number, |offset| WINDOW.iter().find(|each| each.0 == offset).map_or(0.0, |each| each.1.into()))
+    fn heard(&self, number: u64, filter: &Filter) -> HashMap<&str, f64> {
+        self.counts(number, filter, |offset| {
+            WINDOW.iter().find(|each| each.0 == offset).map_or(0.0, |each| each.1.into())
+        })
     }
 
     /// BM25 of the counts, over the idf of the whole question.
-    fn bm25(&self, counts: &HashMap<&str, f64>, text: &str) -> f64 {
+    fn bm25(&self, counts: &HashMap<&str, f64>, text: &str, filter: &Filter) -> f64 {
         let all = self.model.len() as f64;
         let (mut sum, mut whole) = (0.0, 0.0);
         for word in text.split_whitespace().collect::<BTreeSet<_>>() {
-            let df = self.model.keys().filter(|&&number| self.heard(number).contains_key(word)).count() as f64;
+            let df = self.model.keys().filter(|&&number| self.heard(number, filter).contains_key(word)).count() as f64;
             let idf = (1.0 + (all - df + 0.5) / (df + 0.5)).ln();
             let tf = counts.get(word).copied().unwrap_or(0.0);
             sum += idf * tf * 1.9 / (tf + 0.9);
@@ -119,26 +135,27 @@ impl Kept {
         let memory = &self.model[&number];
         let around = self.around(number, 1);
         let beside = |offset: i32| around.iter().find(|each| each.0 == offset).map(|each| each.1);
-        let asked = beside(-1).filter(|before| self.model[before].traits.asks);
+        let asked = beside(-1).filter(|before| self.model[before].traits.asks && !self.silent(*before, filter));
         let is = |condition: bool| f64::from(u8::from(condition));
         let traits = memory.traits;
-        let own = |number: u64| self.bm25(&self.counts(number, |_| 0.0), question.text);
+        let bm25 = |counts: HashMap<&str, f64>| self.bm25(&counts, question.text, filter);
         let class = filter.classes.get(memory.kind as usize).copied().flatten();
         let weight = |offset| WINDOW.iter().find(|each| each.0 == offset).map_or(1.0, |each| f64::from(each.1));
-        let around = self.around(number, 2).into_iter();
+        let around = self.around(number, 2).into_iter().filter(|&(_, other)| !self.silent(other, filter));
         let heard: Vec<_> = around.map(|(offset, other)| (&*self.model[&other].text, weight(offset))).collect();
         let evidence = |name: &str| match name {
-            "lexical" => self.bm25(&self.heard(number), question.text),
-            "lexical_own" => own(number),
-            "lexical_wide" => self.bm25(&self.counts(number, |_| 0.3), question.text),
-            "pieces" => alike(question.text, &memory.text),
-            "pieces_asked" => asked.map_or(0.0, |asked| alike(question.text, &self.model[&asked].text)),
+            "lexical" => bm25(self.heard(number, filter)),
+            "lexical_own" => bm25(self.counts(number, filter, |_| 0.0)),
+            "lexical_wide" => bm25(self.counts(number, filter, |_| 0.3)),
+            "pieces" => self.alike(question.text, &memory.text),
+            "pieces_asked" => asked.map_or(0.0, |asked| self.alike(question.text, &self.model[&asked].text)),
             "dense" => cosine(question, &memory.text),
             "dense_around" => together(question, &heard),
             "speaker" => class.map_or(0.0, |class| class.speaker.into()),
             "date" => dated(question, memory.time),
             "time" => is(question.asks_when && traits.dated),
             "names" => is(question.asks_name) * f64::from(traits.names).ln_1p(),
+            "tells" => is(question.asks_number && traits.numbered || question.asks_place && traits.placed),
             "question" => is(traits.asks),
             "length" => f64::from(traits.tokens).ln_1p(),
             "importance" => traits.importance.into(),
@@ -149,6 +166,34 @@ impl Kept {
         EVIDENCE.map(evidence)
     }
 
+    /// How much of the pieces of one text those of another mean, each as much as few memories have it, and as its row is long.
+    fn alike(&self, question: &str, text: &str) -> f64 {
+        let vocabulary = std::fs::read_to_string(FOLDER.join("vocab.txt")).unwrap();
+        let lines: Vec<&str> = vocabulary.lines().collect();
+        let row = |id: u32| TABLE.embed(lines[id as usize]);
+        let all = self.model.len() as f64;
+        let idf = |id: u32| {
+            let holders = self.model.values().filter(|memory| pieces_of(&memory.text).contains(&id)).count() as f64;
+            (1.0 + (all - holders + 0.5) / (holders + 0.5)).ln()
+        };
+        let others: Vec<_> = pieces_of(text).into_iter().map(row).collect();
+        let (mut sum, mut whole) = (0.0, 0.0);
+        let pieces = pieces_of(question);
+        let length = |id: u32| f64::from(TABLE.weight(id as u16));
+        let (worth, idfs): (f64, f64) =
+            (pieces.iter().map(|&id| length(id)).sum(), pieces.iter().map(|&id| idf(id)).sum());
+        let asked: Vec<_> =
+            pieces.into_iter().map(|id| (row(id), all * idf(id) / idfs + 32.0 * length(id) / worth)).collect();
+        let heaviest = asked.iter().map(|(_, weight)| *weight).fold(0.0, f64::max);
+        for (vector, weight) in asked.into_iter().filter(|(_, weight)| *weight >= heaviest / 8.0) {
+            let product = |other: &[f32]| vector.iter().zip(other).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+            let best = others.iter().map(|other| product(other)).fold(0.0, f64::max);
+            sum += weight * if best >= 0.4 { best } else { 0.0 };
+            whole += weight;
+        }
+        if whole > 0.0 { sum / whole } else { 0.0 }
+    }
+
     fn passes(&self, number: u64, filter: &Filter) -> bool {
         let memory = &self.model[&number];
         filter.classes.get(memory.kind as usize).is_none_or(Option::is_some)
@@ -156,7 +201,7 @@ impl Kept {
             && filter.before.is_none_or(|before| memory.time < before)
             && filter.session.is_none_or(|session| memory.traits.session == session)
             && filter.only.as_ref().is_none_or(|only| only.contains(&number))
-            && !filter.but.contains(&memory.traits.message)
+            && self.left_out(number, filter) == [false; 2]
     }
 
     /// Whether it is a candidate; None where rounding decides.
@@ -165,8 +210,8 @@ impl Kept {
         if !self.passes(number, filter) {
             return Some(false);
         }
-        let heard = self.heard(number);
-        let covered = self.bm25(&heard.keys().map(|&word| (word, 1.0)).collect(), question.text);
+        let heard = self.heard(number, filter);
+        let covered = self.bm25(&heard.keys().map(|&word| (word, 1.0)).collect(), question.text, filter);
         let dated = dated(question, self.model[&number].time) >= 0.5;
         let text = &self.model[&number].text;
         let similar = cosine(question, text);
@@ -207,32 +252,39 @@ fn together(question: &Question, texts: &[(&str, f64)]) -> f64 {
     if length > 0.0 { product / length } else { 0.0 }
 }
 
-/// How much of the pieces of one text those of another mean, as the table has them.
-fn alike(question: &str, text: &str) -> f64 {
-    let pieces = |text: &str| PIECES.ids(text).into_iter().collect::<BTreeSet<_>>();
-    let vocabulary = std::fs::read_to_string(FOLDER.join("vocab.txt")).unwrap();
-    let lines: Vec<&str> = vocabulary.lines().collect();
-    let row = |id: u32| (TABLE.embed(lines[id as usize]), f64::from(TABLE.weight(id as u16)));
-    let others: Vec<_> = pieces(text).into_iter().map(row).collect();
-    let (mut sum, mut whole) = (0.0, 0.0);
-    let asked: Vec<_> = pieces(question).into_iter().map(row).collect();
-    let heaviest = asked.iter().map(|(_, length)| *length).fold(0.0, f64::max);
-    for (vector, length) in asked.into_iter().filter(|(_, length)| *length >= heaviest / 8.0) {
-        let product = |other: &[f32]| vector.iter().zip(other).map(|(a, b)| f64::from(a * b)).sum::<f64>();
-        let best = others.iter().map(|(other, _)| product(other)).fold(0.0, f64::max);
-        sum += length * if best >= 0.4 { best } else { 0.0 };
-        whole += length;
-    }
-    if whole > 0.0 { sum / whole } else { 0.0 }
+fn pieces_of(text: &str) -> BTreeSet<u32> {
+    PIECES.ids(text).into_iter().collect()
 }
 
 fn memories() -> impl Strategy<Value = Memory> {
     let text = prop::collection::vec(prop::sample::select(&WORDS[..7]), 0..6).prop_map(|words| words.join(" "));
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    (text, 0..3_u32, 0..30_i64, flags, 0..4_u16, 0..40_u16, 0..3_u64, 0..3_u64).prop_map(
-        |(text, kind, time, (asks, dated, in_session), names, tokens, session, message)| {
+    let flags = any::<(bool, bool, bool, bool, bool)>();
+    let keys = (0..3_u64, 0..5_u64, 0..2_u32);
+    (text, 0..3_u32, 0..30_i64, flags, 0..4_u16, 0..40_u16, 0..3_u64, keys).prop_map(
+        |(
+            text,
+            kind,
+            time,
+            (asks, dated, in_session, numbered, placed),
+            names,
+            tokens,
+            session,
+            (message, question, speaker),
+        )| {
             let importance = f32::from(tokens) / 40.0;
-            let traits = Traits { asks, dated, names, tokens, importance, session, message };
+            let traits = Traits {
+                asks,
+                dated,
+                numbered,
+                placed,
+                names,
+                tokens,
+                importance,
+                speaker,
+                session,
+                message,
+                question,
+            };
             Memory { text, kind, time, in_session, traits }
         },
     )
@@ -243,7 +295,7 @@ fn filters() -> impl Strategy<Value = Filter> {
         prop::option::weighted(0.8, (-1.0_f32..1.0, -2.0_f32..2.0).prop_map(|(speaker, kind)| Class { speaker, kind }));
     let time = || prop::option::weighted(0.2, 0..30_i64);
     let only = prop::option::weighted(0.2, prop::collection::hash_set(0..24_u64, 0..12));
-    let but = prop::collection::vec(1..3_u64, 0..3);
+    let but = prop::collection::vec(1..5_u64, 0..3);
     let bounds = (prop::sample::select(vec![0.0_f32, 0.3]), prop::sample::select(vec![-1.0_f32, 0.35]));
     (prop::collection::vec(class, 3), time(), time(), prop::option::weighted(0.2, 0..3_u64), only, but, bounds)
         .prop_map(|(classes, after, before, session, only, but, (min_coverage, min_similarity))| Filter {
@@ -270,7 +322,7 @@ proptest! {
         filter in filters(),
         weights in prop::collection::vec(-2.0_f32..3.0, KINDS),
         span in prop::option::of((0..20_i64, 1..10_i64)),
-        asks in any::<(bool, bool)>(),
+        asks in any::<(bool, bool, bool, bool)>(),
         has_meaning in any::<bool>(),
     ) {
         let mut kept = Kept::new();
@@ -287,7 +339,7 @@ proptest! {
         let spans: Vec<_> = span.into_iter().map(|(start, long)| (start, start + long)).collect();
         let question = Question {
             text: &text, otherwise: "", known: if has_meaning { &text } else { "" }, meaning: meaning.as_deref().map_or(Meaning::Untold, Meaning::Vector), spans: &spans,
-            delay: 3.0, asks_when: asks.0, asks_name: asks.1, now: NOW,
+            delay: 3.0, asks_when: asks.0, asks_name: asks.1, asks_number: asks.2, asks_place: asks.3, now: NOW,
             half_life: HALF_LIFE,
         };
         let weights: [f32; KINDS] = weights.try_into().unwrap();
@@ -351,6 +403,8 @@ fn a_longer_list_begins_as_a_shorter_one() {
         delay: 9.0,
         asks_when: false,
         asks_name: false,
+        asks_number: false,
+        asks_place: false,
         now: 700,
         half_life: 99.0,
     };

@@ -20,7 +20,7 @@ def filled() -> tuple[Recall, LexicalIndex, VectorScan]:
     for number, text in enumerate(("my dog is ill", "the puppy is sick", "the train is late")):
         lexical.upsert(number, [text], number)
         vectors.upsert(number, TABLE.embed(text))
-        recall.upsert(number, text, session=number + 1)
+        recall.upsert(number, text, session=number + 1, message=number + 10, question=9 * (number > 0))
     return recall, lexical, vectors
 
 
@@ -37,11 +37,13 @@ def test_words_and_meaning_find_together() -> None:
 
 
 def test_what_a_filter_leaves_out_is_not_found() -> None:
-    """By kind, session, number and message."""
+    """By kind, session, number, message and question."""
     recall, *_ = filled()
     for narrow in ({"classes": [None]}, {"session": 2}, {"only": [1, 2]}, {"after": 1}):
         assert recall.rank("dog", 10, **narrow, **PLAIN) == []
     assert len(recall.rank("dog", 10, classes=[(0.5, -1.0)], session=1, only=[0], **PLAIN)) == 1
+    assert [doc for doc, *_ in recall.rank("dog puppy train", 10, but=[10], **PLAIN)] == [1, 2]
+    assert [doc for doc, *_ in recall.rank("dog puppy train", 10, but=[9], **PLAIN)] == [0]
 
 
 def test_vectors_may_be_elsewhere() -> None:

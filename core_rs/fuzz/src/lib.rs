@@ -16,7 +16,7 @@ mod text;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("cache", cache::run),
     ("cache_disk", cache_disk::run),
     ("dump", dump::run),
@@ -25,6 +25,7 @@ pub const TARGETS: [Target; 11] = [
     ("limiter", limiter::run),
     ("limiter_file", limiter::run_file),
     ("ngram", text::run_ngram),
+    ("phrases", text::run_phrases),
     ("rank", rank::run),
     ("scan", scan::run),
     ("text", text::run),

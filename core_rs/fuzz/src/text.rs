@@ -1,5 +1,6 @@
 use alejo_core::estimate;
 use alejo_core::ngram::{Grams, Hasher};
+use alejo_core::phrases::{Finder, plain, tokens};
 use alejo_core::text::{Language, Tokenizer};
 
 use super::feed::Feed;
@@ -37,9 +38,33 @@ pub(super) fn run_ngram(data: &[u8]) {
         vector.validate().expect("its invariants hold");
         let square = vector.dot(vector).expect("both are of one size");
         assert!(vector.indices().is_empty() || (square - 1.0).abs() < 1e-3);
-        let sums = vector.scores(2 * vector.size(), |at| [0.0, 1.0][at % 2]).expect("those are two columns");
+        let weights = [0.0, 1.0].repeat(vector.size());
+        let sums = vector.scores(&weights, |&weight| weight).expect("those are two columns");
         assert!(sums[0] == 0.0 && (sums[1] - vector.values().iter().sum::<f32>()).abs() < 1e-3);
     }
     let product = one.dot(&other).expect("both are of one size");
     assert!(product.abs() < 1.001 && product == other.dot(&one).expect("both are of one size"));
+}
+
+/// Phrases lie where their tokens are, one behind the other, and what is told before them within reach; a text is found in itself.
+pub(super) fn run_phrases(data: &[u8]) {
+    let mut feed = Feed(data);
+    let reach = usize::from(feed.below(5));
+    let lists = [feed.text(), feed.text()].map(|list| list.split('|').map(str::to_owned).collect::<Vec<_>>());
+    let text = feed.text();
+    let all: Vec<_> = tokens(&plain(&text)).map(str::to_owned).collect();
+    if let Ok(finder) = Finder::new(&lists[0], &lists[1], reach) {
+        let mut end = 0;
+        for found in finder.found(&text) {
+            let phrase = plain(&lists[0][found.phrase as usize]);
+            assert!(found.at >= end && found.size == tokens(&phrase).count() && found.size > 0);
+            end = found.at + found.size;
+            assert!(found.before.windows(2).all(|pair| pair[0].1 < pair[1].1));
+            assert!(found.before.iter().all(|&(_, back)| back as usize <= reach.min(found.at)));
+        }
+        assert!(end <= all.len());
+    }
+    if let Ok(finder) = Finder::new(&[all.join(" ")], &[], reach) {
+        assert!(finder.found(&text).iter().map(|found| found.size).sum::<usize>() == all.len());
+    }
 }

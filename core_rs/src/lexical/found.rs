@@ -19,6 +19,8 @@ pub struct Found<'a> {
     /// The query's terms that some document holds, with their idf.
     terms: Vec<(Term, f32)>,
     matches: Matches,
+    /// Those whom nobody hears, ascending.
+    silent: Vec<Slot>,
 }
 
 /// What is known of a document that may be chosen.
@@ -46,10 +48,13 @@ pub struct Words {
 }
 
 impl Index {
-    /// What a query finds.
-    pub fn find(&self, query: &str) -> Found<'_> {
-        let (terms, matches) = self.matched(query);
-        Found { index: self, terms, matches }
+    /// What a query finds among all documents but the `silent`, as if these had said nothing: nobody hears them either.
+    pub fn find(&self, query: &str, silent: &[u64]) -> Found<'_> {
+        let mut silent: Vec<Slot> = silent.iter().filter_map(|&number| self.documents.find(number)).collect();
+        silent.sort_unstable();
+        silent.dedup();
+        let (terms, matches) = self.matched(query, &silent);
+        Found { index: self, terms, matches, silent }
     }
 
     /// The number, kind and time of a document.
@@ -57,24 +62,10 @@ impl Index {
         self.documents.find(number).map(|slot| self.choice(slot))
     }
 
-    /// Those directly before and after a document in its session.
-    pub fn beside(&self, number: u64) -> [Option<u64>; 2] {
-        let beside = self.documents.find(number).map_or([NOBODY; 2], |slot| self.sessions.beside(slot));
-        beside.map(|slot| (slot != NOBODY).then(|| self.documents.at(slot).number))
-    }
-
-    /// Whom a document hears in its session, each with how much of what it says counts.
-    pub fn heard(&self, number: u64) -> impl Iterator<Item = (u64, f32)> {
-        let slot = self.documents.find(number).unwrap_or(NOBODY);
-        let mut beside = [slot; 2];
-        (1..=self.reach).flat_map(move |distance| {
-            beside = [self.sessions.beside(beside[0])[0], self.sessions.beside(beside[1])[1]];
-            let weights = self.params.window().at(distance).map(|weight| weight as f32 / 1000.0);
-            let heard = |(slot, weight): (Slot, f32)| {
-                (slot != NOBODY && weight > 0.0).then(|| (self.documents.at(slot).number, weight))
-            };
-            beside.into_iter().zip(weights).filter_map(heard)
-        })
+    /// Who stands directly after a document in its session.
+    pub fn after(&self, number: u64) -> Option<u64> {
+        let slot = self.sessions.beside(self.documents.find(number)?)[1];
+        (slot != NOBODY).then(|| self.documents.at(slot).number)
     }
 
     fn choice(&self, slot: Slot) -> Choice {
@@ -126,6 +117,30 @@ impl Found<'_> {
         best.into_sorted_vec().into_iter().map(|Reverse(Scored(_, doc))| doc).collect()
     }
 
+    /// Who spoke directly before a document in its session.
+    pub fn before(&self, number: u64) -> Option<u64> {
+        let slot = self.index.documents.find(number)?;
+        self.speaks(self.index.sessions.beside(slot)[0])
+    }
+
+    /// Whom a document hears in its session, each with how much of what it says counts.
+    pub fn heard(&self, number: u64) -> impl Iterator<Item = (u64, f32)> {
+        let index = self.index;
+        let mut beside = [index.documents.find(number).unwrap_or(NOBODY); 2];
+        (1..=index.reach).flat_map(move |distance| {
+            beside = [index.sessions.beside(beside[0])[0], index.sessions.beside(beside[1])[1]];
+            let weights = index.params.window().at(distance).map(|weight| weight as f32 / 1000.0);
+            let counted = beside.into_iter().zip(weights).filter(|&(_, weight)| weight > 0.0);
+            counted.filter_map(|(slot, weight)| Some((self.speaks(slot)?, weight)))
+        })
+    }
+
+    /// The number of the document of a slot, unless it is silent.
+    fn speaks(&self, slot: Slot) -> Option<u64> {
+        let says = slot != NOBODY && self.silent.binary_search(&slot).is_err();
+        says.then(|| self.index.documents.at(slot).number)
+    }
+
     /// What the query's words count in each of the documents.
     pub fn words(&mut self, numbers: &[u64]) -> Vec<Words> {
         let index = self.index;
@@ -141,8 +156,11 @@ impl Found<'_> {
         let (tf, heard) = self.matches.columns();
         // Most postings are of documents that nobody asks for.
         let mut wanted = vec![0_u64; index.documents.end() / 64 + 1];
-        for &slot in slots.iter().chain(around.iter().flatten()).filter(|&&slot| slot != NOBODY) {
+        for &slot in slots.iter().chain(around.iter().flatten()) {
             wanted[slot as usize / 64] |= 1 << (slot % 64);
+        }
+        for &slot in self.silent.iter().chain([&NOBODY]) {
+            wanted[slot as usize / 64] &= !(1 << (slot % 64));
         }
         let is_wanted = |slot: Slot| wanted[slot as usize / 64] >> (slot % 64) & 1 > 0;
         let mut held: Vec<Slot> = Vec::new();

@@ -7,7 +7,7 @@ use super::Index;
 use super::documents::{NOBODY, Slot};
 use super::params::WHOLE;
 use super::room::Room;
-use super::terms::{Posting, Term, find};
+use super::terms::{Posting, Term, find, spoken};
 use crate::text::Token;
 
 /// What stands before a word of a query and its other names: U+001E, the record separator of ASCII.
@@ -207,11 +207,12 @@ impl<'a> Frequencies<'a> {
 impl Index {
     /// The documents that share a term with `query`, and how much of it each holds.
     pub(super) fn matches(&self, query: &str) -> Matches {
-        self.matched(query).1
+        self.matched(query, &[]).1
     }
 
-    /// The terms of `query` that some document holds, with their idf, and the documents that share one.
-    pub(super) fn matched(&self, query: &str) -> (Vec<(Term, f32)>, Matches) {
+    /// The terms of `query` that some document holds, with their idf, and the documents that share one. Those in the `silent`
+    /// slots, ascending, say nothing: they match nothing, and nobody hears them.
+    pub(super) fn matched(&self, query: &str, silent: &[Slot]) -> (Vec<(Term, f32)>, Matches) {
         let query = self.query(query);
         let end = self.documents.end();
         let postings: usize = query.known.iter().map(|each| self.terms.postings(each.term).len()).sum();
@@ -219,33 +220,34 @@ impl Index {
         let slots = (most * 8 < end).then(|| Vec::with_capacity(most));
         let mut matches = Matches { room: Room::take(end, true), end, slots, idf: 0.0 };
         let idfs = if self.reach == 0 {
-            query.known.iter().map(|each| self.match_own(each.term, &mut matches)).collect()
+            query.known.iter().map(|each| self.match_own(each.term, silent, &mut matches)).collect()
         } else {
-            self.match_heard(&query, &mut matches)
+            self.match_heard(&query, silent, &mut matches)
         };
         matches.idf = query.idf(&idfs) + query.missing as f32 * self.idf(0);
         (query.known.iter().map(|each| each.term).zip(idfs).collect(), matches)
     }
 
-    fn match_own(&self, term: Term, matches: &mut Matches) -> f32 {
-        let postings = self.terms.postings(term);
-        let idf = self.idf(postings.len());
+    fn match_own(&self, term: Term, silent: &[Slot], matches: &mut Matches) -> f32 {
+        let runs = spoken(self.terms.postings(term), silent);
+        let postings = || runs.iter().flat_map(|run| run.iter());
+        let idf = self.idf(runs.iter().map(|run| run.len()).sum());
         match &self.groups[..] {
             [group] if group.length.is_none() => {
                 let count =
                     |counts: &[u16]| idf * self.params.saturated((self.params.own(group, counts) / WHOLE) as f32, 1.0);
                 let part = self.codes.table(term, count);
-                postings.iter().for_each(|p| matches.add(p.slot(), part(p.slot(), p.code()), idf));
+                postings().for_each(|p| matches.add(p.slot(), part(p.slot(), p.code()), idf));
             }
             [group] => {
                 let own = self.codes.table(term, |counts| (self.params.own(group, counts) / WHOLE) as f32);
                 let norm = self.lengths.norm(group, self.len());
                 let part = |slot, code| idf * self.params.saturated(own(slot, code), norm(slot));
-                postings.iter().for_each(|p| matches.add(p.slot(), part(p.slot(), p.code()), idf));
+                postings().for_each(|p| matches.add(p.slot(), part(p.slot(), p.code()), idf));
             }
             _ => {
                 let tf = self.frequency(term);
-                postings.iter().for_each(|p| matches.add(p.slot(), idf * self.params.saturated(tf(*p), 1.0), idf));
+                postings().for_each(|p| matches.add(p.slot(), idf * self.params.saturated(tf(*p), 1.0), idf));
             }
         }
         idf
@@ -262,13 +264,13 @@ impl Index {
         move |posting| parts.iter().map(|(own, norm)| own(posting.slot(), posting.code()) / norm(posting.slot())).sum()
     }
 
-    fn match_heard(&self, query: &Query, matches: &mut Matches) -> Vec<f32> {
+    fn match_heard(&self, query: &Query, silent: &[Slot], matches: &mut Matches) -> Vec<f32> {
         let mut room =
             Room { tf: mem::take(&mut matches.room.tf), parts: mem::take(&mut matches.room.parts), ..Room::default() };
         let mut frequencies = Frequencies::new(&mut room, matches.end);
         let mut idfs = Vec::with_capacity(query.known.len());
         for each in &query.known {
-            self.hear(each.term, &mut frequencies);
+            self.hear(each.term, silent, &mut frequencies);
             let idf = self.idf(frequencies.df);
             idfs.push(idf);
             frequencies.drain(|slot, tf| matches.add(slot, idf * self.params.saturated(tf, 1.0), idf));
@@ -277,9 +279,10 @@ impl Index {
         idfs
     }
 
-    /// What a term's postings count for the documents themselves and for those around them.
-    fn hear(&self, term: Term, frequencies: &mut Frequencies) {
+    /// What a term's postings count for the documents themselves and for those around them, but for those of the `silent`.
+    fn hear(&self, term: Term, silent: &[Slot], frequencies: &mut Frequencies) {
         let postings = self.terms.postings(term);
+        let runs = spoken(postings, silent);
         let many = postings.len() * (2 * self.reach + 1) * 2 > self.documents.end();
         frequencies.slots = (!many).then(Vec::new);
         frequencies.df = 0;
@@ -294,7 +297,7 @@ impl Index {
                     self.codes.table(term, move |counts| weights.map(|weight| self.params.heard(group, counts, weight)))
                 })
                 .collect();
-            for &posting in postings {
+            for &posting in runs.iter().copied().flatten() {
                 let (slot, code) = (posting.slot(), posting.code());
                 frequencies.hear(slot, own(slot, code));
                 let [mut before, mut after] = [slot; 2];
@@ -311,12 +314,13 @@ impl Index {
     }
 
     /// Why `query` finds each of the documents: each matching word of the query, folded, with its share of BM25, the largest
-    /// first; without those that only its neighbours have if `own`. The shares of a document add up to 1; there are none if it
+    /// first; of the document alone, as if it heard nobody, if `own`. The shares of a document add up to 1; there are none if it
     /// does not match.
     pub fn explain(&self, numbers: &[u64], query: &str, own: bool) -> Vec<Vec<(String, f32)>> {
         let slots: Vec<Option<Slot>> = numbers.iter().map(|&number| self.documents.find(number)).collect();
         let mut shares = vec![Vec::new(); numbers.len()];
-        let end = if self.reach == 0 { 0 } else { self.documents.end() };
+        let alone = own || self.reach == 0;
+        let end = if alone { 0 } else { self.documents.end() };
         let mut room = Room::take(end, true);
         let mut frequencies = Frequencies::new(&mut room, end);
         for Wanted { term, word, .. } in self.query(query).known {
@@ -332,16 +336,12 @@ impl Index {
                     }
                 }
             };
-            if self.reach == 0 {
+            if alone {
                 let tf = self.frequency(term);
                 note(&|slot| find(postings, slot).map(&tf), postings.len());
             } else {
-                self.hear(term, &mut frequencies);
-                let counts = |slot| !own || find(postings, slot).is_some();
-                note(
-                    &|slot| Some(frequencies.tf[slot as usize]).filter(|tf| *tf > 0.0 && counts(slot)),
-                    frequencies.df,
-                );
+                self.hear(term, &[], &mut frequencies);
+                note(&|slot| Some(frequencies.tf[slot as usize]).filter(|tf| *tf > 0.0), frequencies.df);
                 frequencies.drain(|_, _| {});
             }
         }

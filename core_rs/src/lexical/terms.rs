@@ -47,6 +47,20 @@ pub(super) fn find(postings: &[Posting], slot: Slot) -> Option<Posting> {
     postings.binary_search_by_key(&slot, |posting| posting.slot()).ok().map(|at| postings[at])
 }
 
+/// The postings in runs, without those of the silent documents, which ascend.
+pub(super) fn spoken<'a>(postings: &'a [Posting], silent: &[Slot]) -> Vec<&'a [Posting]> {
+    let mut runs = Vec::with_capacity(silent.len() + 1);
+    let mut rest = postings;
+    for slot in silent {
+        if let Ok(at) = rest.binary_search_by_key(slot, |posting| posting.slot()) {
+            runs.push(&rest[..at]);
+            rest = &rest[at + 1..];
+        }
+    }
+    runs.push(rest);
+    runs
+}
+
 /// All postings.
 pub(super) enum Terms {
     Few(Few),

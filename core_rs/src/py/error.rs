@@ -26,7 +26,7 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::OutOfRange { .. } | Error::Meaningless(_) | Error::UnknownLanguage { .. } => {
+            Error::OutOfRange { .. } | Error::Meaningless(_) | Error::Phrase { .. } | Error::UnknownLanguage { .. } => {
                 InvalidValue::new_err(message)
             }
             Error::Table(_) => DamagedTable::new_err(message),

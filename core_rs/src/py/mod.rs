@@ -2,6 +2,7 @@
 //! an error (`caught`): PyO3's own exception for it would pass by every `except Exception`.
 
 mod attached;
+mod blend;
 mod cache;
 mod cache_counters;
 mod cache_disk;
@@ -13,6 +14,7 @@ mod lexical;
 mod limiter;
 mod ngram;
 mod pack;
+mod phrases;
 mod rank;
 mod recall;
 mod scan;
@@ -47,6 +49,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<lexical::LexicalIndex>()?;
     module.add_class::<ngram::NgramHasher>()?;
     module.add_class::<ngram::SparseVector>()?;
+    module.add_class::<phrases::PhraseFinder>()?;
     module.add_class::<rank::Ranker>()?;
     module.add_class::<rank::Selection>()?;
     module.add_class::<recall::Recall>()?;
@@ -55,8 +58,10 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<limiter::Limiter>()?;
     module.add_class::<limiter::SharedLimiter>()?;
     module.add_function(wrap_pyfunction!(debug_build, module)?)?;
+    module.add_function(wrap_pyfunction!(blend::blend, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(heap::give_back, module)?)?;
+    module.add_function(wrap_pyfunction!(recall::told, module)?)?;
     module.add_function(wrap_pyfunction!(text::estimate_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(text::tokens, module)?)?;
     if debug_build() {

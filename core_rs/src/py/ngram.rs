@@ -79,11 +79,11 @@ impl SparseVector {
         Ok(match &weights {
             Weights::Float(buffer) => {
                 let cells = buffer.as_slice(py).ok_or(GAPS)?;
-                self.vector.scores(cells.len(), |at| cells[at].get())?
+                self.vector.scores(cells, |cell| cell.get())?
             }
             Weights::Byte(buffer) => {
                 let cells = buffer.as_slice(py).ok_or(GAPS)?;
-                self.vector.scores(cells.len(), |at| f32::from(cells[at].get()))?
+                self.vector.scores(cells, |cell| f32::from(cell.get()))?
             }
         })
     }

@@ -23,6 +23,12 @@ const LARGE: usize = 20;
 /// Number, score, coverage, shares.
 type Found<'py> = (u64, f32, f32, Bound<'py, PyTuple>);
 
+/// What matters of shares, by name, the strongest first: each that is more than `least` of all together, and the rest as "other".
+#[pyfunction]
+pub(super) fn told(shares: [f64; KINDS], least: f64) -> Vec<(&'static str, f64)> {
+    recall::told(&shares, least)
+}
+
 /// From a question to the memories that answer it; safe to use from many threads.
 #[pyclass(frozen, module = "alejo._core")]
 pub(super) struct Recall {
@@ -60,7 +66,7 @@ impl Recall {
 
     /// Notes what is known of a memory, replacing what was.
     #[expect(clippy::too_many_arguments, reason = "named ones, in Python")]
-    #[pyo3(signature = (doc, text, *, asks = false, dated = false, names = 0, tokens = 0, importance = 0.0, session = 0, message = 0))]
+    #[pyo3(signature = (doc, text, *, asks = false, dated = false, numbered = false, placed = false, names = 0, tokens = 0, importance = 0.0, speaker = 0, session = 0, message = 0, question = 0))]
     fn upsert(
         &self,
         py: Python<'_>,
@@ -68,16 +74,21 @@ impl Recall {
         text: &str,
         asks: bool,
         dated: bool,
+        numbered: bool,
+        placed: bool,
         names: u16,
         tokens: u16,
         importance: f32,
+        speaker: u32,
         session: u64,
         message: u64,
+        question: u64,
     ) -> PyResult<()> {
         if !importance.is_finite() {
             return Err(Error::Meaningless("an importance is a number").into());
         }
-        let traits = Traits { asks, dated, names, tokens, importance, session, message };
+        let traits =
+            Traits { asks, dated, numbered, placed, names, tokens, importance, speaker, session, message, question };
         let table = &self.table.get().embedder;
         if text.len() < LARGE_TEXT
             && let Ok(mut recall) = self.recall.try_write()
@@ -103,12 +114,12 @@ impl Recall {
     #[expect(clippy::too_many_arguments, reason = "named ones, in Python")]
     #[pyo3(signature = (
         text, limit, *, weights, now, half_life, otherwise = "", known = "", meaning = None, cosines = None, classes = Vec::new(), spans = Vec::new(), delay = 1.0, asks_when = false,
-        asks_name = false, after = None, before = None, session = None, only = None, but = Vec::new(), min_coverage = 0.0,
+        asks_name = false, asks_number = false, asks_place = false, after = None, before = None, session = None, only = None, but = Vec::new(), min_coverage = 0.0,
         min_similarity = -1.0, closely = 0,
     ))]
     #[pyo3(
         text_signature = "($self, text, limit, *, weights, now, half_life, otherwise='', known='', meaning=None, cosines=None, classes=(), spans=(), delay=1.0, asks_when=False, \
-        asks_name=False, after=None, before=None, session=None, only=None, but=(), min_coverage=0.0, min_similarity=-1.0, closely=0)"
+        asks_name=False, asks_number=False, asks_place=False, after=None, before=None, session=None, only=None, but=(), min_coverage=0.0, min_similarity=-1.0, closely=0)"
     )]
     fn rank<'py>(
         &self,
@@ -127,6 +138,8 @@ impl Recall {
         delay: f64,
         asks_when: bool,
         asks_name: bool,
+        asks_number: bool,
+        asks_place: bool,
         after: Option<i64>,
         before: Option<i64>,
         session: Option<u64>,
@@ -151,8 +164,20 @@ impl Recall {
         };
         let only = only.map(|docs| docs.into_iter().collect());
         let filter = Filter { classes, after, before, session, only, but, min_coverage, min_similarity };
-        let question =
-            Question { text, otherwise, known, meaning, spans: &spans, delay, asks_when, asks_name, now, half_life };
+        let question = Question {
+            text,
+            otherwise,
+            known,
+            meaning,
+            spans: &spans,
+            delay,
+            asks_when,
+            asks_name,
+            asks_number,
+            asks_place,
+            now,
+            half_life,
+        };
         let hits = self.read(py, |recall, sources| recall.rank(sources, &question, &filter, &weights, limit))??;
         let found = |hit: Hit| Ok((hit.doc, hit.score, hit.coverage, PyTuple::new(py, hit.shares)?));
         hits.into_iter().map(found).collect()

@@ -4,11 +4,10 @@ use super::{Memory, Recall, Traits};
 use crate::dump::{Dump, Load, sound};
 use crate::embed::Embedder;
 use crate::error::Result;
-use crate::numbers::Numbered;
 
-const MAGIC: [u8; 8] = *b"ALEJORC1";
+const MAGIC: [u8; 8] = *b"ALEJORC3";
 /// Of a memory beside its pieces.
-const ROOM: usize = 40;
+const ROOM: usize = 54;
 
 impl Recall {
     /// Everything it knows, for [`Recall::load`].
@@ -16,11 +15,24 @@ impl Recall {
         let mut dump = Dump::new(MAGIC, self.memories.values().map(|memory| ROOM + 2 * memory.pieces.len()).sum());
         dump.number(self.memories.len() as u32);
         for (&number, Memory { traits, pieces }) in &self.memories {
-            let Traits { asks, dated, names, tokens, importance, session, message } = *traits;
-            dump.column([number, session, message]);
+            let Traits {
+                asks,
+                dated,
+                numbered,
+                placed,
+                names,
+                tokens,
+                importance,
+                speaker,
+                session,
+                message,
+                question,
+            } = *traits;
+            dump.column([number, session, message, question]);
             dump.column([names, tokens]);
-            dump.column([u8::from(asks), u8::from(dated)]);
+            dump.column([asks, dated, numbered, placed].map(u8::from));
             dump.number(importance);
+            dump.number(speaker);
             dump.number(pieces.len() as u32);
             dump.column(pieces.iter().copied());
         }
@@ -34,22 +46,37 @@ impl Recall {
     pub fn load(table: &Embedder, dumped: &[u8]) -> Result<Self> {
         let mut load = Load::new(MAGIC, dumped)?;
         let count = load.count()?;
-        let mut memories = Numbered::default();
+        let mut recall = Self::default();
         for _ in 0..count {
-            let (number, session, message) = (load.number()?, load.number()?, load.number()?);
+            let (number, session) = (load.number()?, load.number()?);
+            let (message, question) = (load.number()?, load.number()?);
             let (names, tokens) = (load.number()?, load.number()?);
             let (asks, dated) = (load.number::<u8>()? > 0, load.number::<u8>()? > 0);
+            let (numbered, placed) = (load.number::<u8>()? > 0, load.number::<u8>()? > 0);
             let importance = load.number::<f32>()?;
+            let speaker = load.number()?;
             let pieces = load.count()?;
             let pieces: Box<[u16]> = load.column(pieces)?.collect();
             let known = pieces.last().is_none_or(|&piece| usize::from(piece) < table.len());
             sound(known && pieces.is_sorted_by(|one, next| one < next), "pieces are of the table, and ascend")?;
             sound(importance.is_finite(), "an importance is a number")?;
-            let traits = Traits { asks, dated, names, tokens, importance, session, message };
-            memories.insert(number, Memory { traits, pieces });
+            let traits = Traits {
+                asks,
+                dated,
+                numbered,
+                placed,
+                names,
+                tokens,
+                importance,
+                speaker,
+                session,
+                message,
+                question,
+            };
+            recall.insert(number, Memory { traits, pieces });
         }
         load.done()?;
-        sound(memories.len() == count, "each memory has a number of its own")?;
-        Ok(Self { memories })
+        sound(recall.len() == count, "each memory has a number of its own")?;
+        Ok(recall)
     }
 }

@@ -2,14 +2,14 @@
 
 use std::cmp::Ordering;
 
-use super::pieces::Pieces;
+use super::pieces::{self, Pieces};
 use super::{
     DATE, DENSE, DENSE_AROUND, Filter, Hit, IMPORTANCE, KIND, KINDS, LENGTH, LEXICAL, Meaning, Memory, NAMES, PIECES,
-    QUESTION, Question, RECENCY, Recall, SPEAKER, Sources, TIME, Weights,
+    QUESTION, Question, RECENCY, Recall, SPEAKER, Sources, TELLS, TIME, Weights,
 };
 use crate::error::Result;
 use crate::lexical::{Choice, Found};
-use crate::scan::{Asked, Scan};
+use crate::scan::Scan;
 
 /// What the evidence of one question is made from.
 pub(super) struct Columns<'a> {
@@ -17,7 +17,7 @@ pub(super) struct Columns<'a> {
     sources: Sources<'a>,
     question: &'a Question<'a>,
     filter: &'a Filter,
-    pieces: Vec<u16>,
+    pieces: Vec<(u16, f32)>,
 }
 
 impl<'a> Columns<'a> {
@@ -27,16 +27,16 @@ impl<'a> Columns<'a> {
         question: &'a Question<'a>,
         filter: &'a Filter,
     ) -> Self {
-        let pieces = sources.table.pieces(question.known);
+        let asked = sources.table.pieces(question.known);
+        let pieces = pieces::weighed(asked, sources.table, |piece| recall.idf(piece), recall.len());
         Self { recall, sources, question, filter, pieces }
     }
 
     /// Candidates weighed by all evidence, best first, equals by number; what stands around them by the best of them alone.
     pub(super) fn weigh(&self, docs: &[u64], found: &mut Found, unit: f32, weights: &Weights) -> Result<Vec<Hit>> {
-        let beside: Vec<_> = docs.iter().map(|&doc| self.sources.lexical.beside(doc)).collect();
         // What stands behind a question may be its answer.
-        let asked: Vec<Option<&Memory>> =
-            beside.iter().map(|[before, _]| self.memory((*before)?).filter(|memory| memory.traits.asks)).collect();
+        let asked = docs.iter().map(|&doc| self.memory(found.before(doc)?).filter(|memory| memory.traits.asks));
+        let asked: Vec<Option<&Memory>> = asked.collect();
         let memories: Vec<Option<&Memory>> = docs.iter().map(|&doc| self.memory(doc)).collect();
         let all = memories.iter().chain(&asked).flatten().map(|memory| &*memory.pieces);
         let pieces = Pieces::new(self.sources.table, &self.pieces, all);
@@ -56,17 +56,17 @@ impl<'a> Columns<'a> {
         }
         hits.sort_unstable_by(order);
         let closely = if weights.closely == 0 { hits.len() } else { weights.closely.min(hits.len()) };
-        self.look_closely(&mut hits[..closely], &meant, weights);
+        self.look_closely(&mut hits[..closely], found, &meant, weights);
         hits.sort_unstable_by(order);
         Ok(hits)
     }
 
     /// Adds what the memories mean together with those whom they hear.
-    fn look_closely(&self, hits: &mut [Hit], meant: &Meant, weights: &Weights) {
+    fn look_closely(&self, hits: &mut [Hit], found: &Found, meant: &Meant, weights: &Weights) {
         let mut sum = Vec::new();
         let weight = weights.each[DENSE_AROUND];
         for hit in hits.iter_mut().filter(|_| weight != 0.0) {
-            hit.shares[DENSE_AROUND] = weight * meant.among(hit.doc, self.sources.lexical.heard(hit.doc), &mut sum);
+            hit.shares[DENSE_AROUND] = weight * meant.among(hit.doc, found.heard(hit.doc), &mut sum);
             hit.score = hit.shares.iter().sum();
         }
     }
@@ -87,6 +87,8 @@ impl<'a> Columns<'a> {
         evidence[DATE] = self.question.dated(choice.time);
         evidence[TIME] = is(self.question.asks_when && traits.dated);
         evidence[NAMES] = if self.question.asks_name { f32::from(traits.names).ln_1p() } else { 0.0 };
+        let asked = self.question;
+        evidence[TELLS] = is(asked.asks_number && traits.numbered || asked.asks_place && traits.placed);
         evidence[QUESTION] = is(traits.asks);
         evidence[LENGTH] = f32::from(traits.tokens).ln_1p();
         evidence[IMPORTANCE] = traits.importance;
@@ -99,21 +101,22 @@ impl<'a> Columns<'a> {
 struct Meant<'a> {
     meaning: Meaning<'a>,
     vectors: &'a Scan,
-    asked: Option<Asked>,
 }
 
 impl<'a> Meant<'a> {
     fn new(meaning: Meaning<'a>, vectors: &'a Scan) -> Result<Self> {
-        let asked = if let Meaning::Vector(meaning) = meaning { Some(vectors.asked(meaning)?) } else { None };
-        Ok(Self { meaning, vectors, asked })
+        if let Meaning::Vector(meaning) = meaning {
+            vectors.check(meaning)?;
+        }
+        Ok(Self { meaning, vectors })
     }
 
     /// The cosine of the query and a memory.
     fn alone(&self, number: u64) -> f32 {
-        let cosine = match (self.meaning, &self.asked) {
-            (Meaning::Cosines(cosines), _) => cosines.get(&number).copied(),
-            (_, Some(asked)) => self.vectors.product(number, asked),
-            _ => None,
+        let cosine = match self.meaning {
+            Meaning::Cosines(cosines) => cosines.get(&number).copied(),
+            Meaning::Vector(meaning) => self.vectors.product(number, meaning),
+            Meaning::Untold => None,
         };
         cosine.unwrap_or(0.0)
     }

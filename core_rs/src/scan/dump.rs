@@ -1,26 +1,27 @@
-//! The scan as bytes and back. An exact one keeps its vectors and is coded anew; a coded one keeps its codes.
+//! The scan as bytes and back. An exact one keeps its vectors and is coded anew; a coded one keeps its codes, coarse and fine.
 
 use super::{Coded, Scan, ZERO, code, lifted, norm};
 use crate::dump::{Dump, Load, sound};
 use crate::error::{Error, Result};
 
-const MAGIC: [u8; 8] = *b"ALEJOVS1";
+const MAGIC: [u8; 8] = *b"ALEJOVS2";
 
 impl Scan {
     /// Everything it holds, for [`Scan::load`].
     pub fn dump(&self) -> Vec<u8> {
-        let Self { dimensions, exact, places: _, ids, vectors, codes, bounds } = self;
-        let mut dump = Dump::new(MAGIC, ids.len() * (dimensions * if *exact { 4 } else { 1 } + 20));
+        let Self { dimensions, fine, places: _, ids, vectors, codes, bounds } = self;
+        let mut dump = Dump::new(MAGIC, ids.len() * (dimensions * if fine.is_none() { 4 } else { 2 } + 20));
         dump.number(*dimensions as u32);
-        dump.number(u8::from(*exact));
+        dump.number(u8::from(fine.is_none()));
         dump.number(ids.len() as u32);
         dump.column(ids.iter().copied());
-        if *exact {
-            dump.column(vectors.iter().copied());
-        } else {
+        if let Some(fine) = fine {
             dump.column(bounds.iter().map(|bound| bound.scale));
             dump.column(bounds.iter().map(|bound| bound.rest));
             (0..ids.len()).for_each(|place| dump.bytes(&codes.row(place)[..*dimensions]));
+            dump.bytes(fine.rows());
+        } else {
+            dump.column(vectors.iter().copied());
         }
         dump.done()
     }
@@ -58,6 +59,9 @@ impl Scan {
                 sound((0.0..=f32::MAX).contains(&scale) && rest >= 0.0, "a code has its scale")?;
                 scan.codes.push(ZERO)[..dimensions].copy_from_slice(row);
                 scan.bounds.push(Coded::of(row, scale, rest));
+            }
+            if let Some(fine) = &mut scan.fine {
+                fine.rows_mut().extend_from_slice(load.bytes(count * dimensions.div_ceil(2))?);
             }
         }
         scan.ids = ids;
