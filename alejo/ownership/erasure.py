@@ -119,6 +119,7 @@ class Erasures:
             writer.delete(API_KEYS, key)
         writer.delete(USERS, prefix)
         audit.record(writer, "user.erase", place.hex(), now)
+        writer.frees = True
         await writer.commit()
         await self._store.life(scope)  # lets go of the keys here
 
@@ -138,6 +139,7 @@ class Erasures:
             writer.expect(ERASING, prefix, mark.version)
             writer.delete(ERASING, prefix)
             writer.put(ERASURES, place, done)
+            writer.frees = True
             await writer.commit()
         except Conflict:
             if await self._store.get(SYSTEM, ERASING, prefix) is not None:

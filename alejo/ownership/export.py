@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+import msgspec
+
 from alejo import __version__
 from alejo.clock import Clock
 from alejo.storage import audit, impressions
@@ -33,8 +35,9 @@ from alejo.storage.tables import (
     WEIGHTS_IN_USE,
     T,
     Table,
+    TurnRow,
 )
-from alejo.types import Correction, Memory, Scope, Session
+from alejo.types import Candidate, Correction, Memory, Scope, Session
 
 from .lines import FORMAT, End, Header, Quote, line
 
@@ -48,7 +51,8 @@ class Export:
 
     It is read while others write. What was acknowledged before it began, and not changed since, is in it; what is
     written meanwhile is in it whole or not at all, and the last line says that something was. No message is in it that
-    its session's line does not count.
+    its session's line does not count, and no id of a forgotten memory but where the audit says that it was forgotten,
+    and where the id of what it came from, or of a request, must stay taken.
     """
 
     def __init__(self, store: Store, clock: Clock, scope: Scope) -> None:
@@ -58,6 +62,7 @@ class Export:
         self._lines = 0
         self._refused = store.refused
         self._counts: dict[str, int] = {}  # the messages of each session
+        self._there: set[str] = set()  # the ids of the memories
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
         """Every line, with its newline. The export is in the user's audit."""
@@ -67,7 +72,7 @@ class Export:
         await impressions.settle(self._store, self._scope)
         before = await self._marks()
         yield self._line(Header(FORMAT, __version__, self._clock.now()))
-        for part in (self._sessions(), self._memories(), self._turns(), self._felt(), self._rest()):
+        for part in (self._sessions(), self._memories(), self._turns(), self._liked(), self._felt(), self._rest()):
             async for each in part:
                 yield each
         changed = await self._marks() != before
@@ -104,24 +109,47 @@ class Export:
                 message = await anext(messages, None)
 
     async def _memories(self) -> AsyncIterator[bytes]:
-        there: set[str] = set()
         async for row in self._rows(MEMORIES):
             memory: Memory = row.value
             if memory.message_seq <= self._counts.get(memory.session_id, memory.message_seq):
-                there.add(memory.id)
+                self._there.add(memory.id)
                 yield self._line(memory)
         async for version in self._rows(VERSIONS):
-            if version.value.memory.id in there:
+            if version.value.memory.id in self._there:
                 yield self._line(version.value)
         async for recall in self._rows(RECALLS):
-            if recall.key.hex() in there:
+            if recall.key.hex() in self._there:
                 yield self._line(recall.value, recall.key)
 
     async def _turns(self) -> AsyncIterator[bytes]:
         async for row in self._rows(TURNS):
             turn = row.value
             if max(turn.user_seq, turn.answer_seq) <= self._counts.get(turn.session_id, 0):
-                yield self._line(turn)
+                yield self._line(self._without_gone(turn))
+
+    def _without_gone(self, turn: TurnRow) -> TurnRow:
+        """A turn without the ids of memories that are forgotten since."""
+        space = turn.workspace
+        if space is not None:
+            foci = tuple(each for each in space.foci if self._is_there(each.candidate))
+            space = msgspec.structs.replace(space, foci=foci)
+        recalled = tuple(each for each in turn.recalled if each.memory_id in self._there)
+        percepts = tuple(
+            msgspec.structs.replace(each, similar=tuple(like for like in each.similar if like in self._there))
+            for each in turn.percepts
+        )
+        model = turn.model
+        if model is not None and model.memory_id not in self._there:
+            model = msgspec.structs.replace(model, memory_id="")
+        return msgspec.structs.replace(turn, recalled=recalled, workspace=space, percepts=percepts, model=model)
+
+    def _is_there(self, candidate: Candidate) -> bool:
+        return candidate.about != "memory" or candidate.reference in self._there
+
+    async def _liked(self) -> AsyncIterator[bytes]:
+        async for row in self._rows(FEEDBACK):
+            likings = tuple(each for each in row.value.likings if each.memory_id in self._there)
+            yield self._line(msgspec.structs.replace(row.value, likings=likings), row.key)
 
     async def _felt(self) -> AsyncIterator[bytes]:
         """What was felt, and what the user corrected: the sums follow from these."""
@@ -144,7 +172,7 @@ class Export:
         for table in themselves:
             async for each in self._rows(table):
                 yield self._line(each.value)
-        tables: tuple[Table[Any], ...] = (PAIRS, FEEDBACK, WEIGHTS_IN_USE)
+        tables: tuple[Table[Any], ...] = (PAIRS, WEIGHTS_IN_USE)
         for table in tables:
             async for kept in self._rows(table):
                 yield self._line(kept.value, kept.key)

@@ -30,7 +30,18 @@ from alejo.storage.tables import (
     TurnRow,
     WeightsInUse,
 )
-from alejo.types import Correction, Impression, Memory, Message, Preferences, Reminder, Session, Value, Version
+from alejo.types import (
+    Correction,
+    Impression,
+    Memory,
+    Message,
+    ModelUse,
+    Preferences,
+    Reminder,
+    Session,
+    Value,
+    Version,
+)
 
 FORMAT = 1
 MOST_BYTES = 48 << 20  # of one line: eight pictures of 3 MiB, and room
@@ -103,6 +114,7 @@ _STRINGS: dict[str | tuple[type, str], msgspec.Meta] = {
     (SessionTopics, "session_id"): _ID,
     (SessionTopics, "preferences"): _ID,
     (Liking, "memory_id"): _ID,
+    (ModelUse, "memory_id"): _PERHAPS,
     (TurnRow, "id"): _TEXT,
     (TurnRow, "session_id"): _ID,
 }

@@ -53,6 +53,13 @@ Operation = Put | Delete | Expect | Append
 Batch = Sequence[Operation]
 
 
+class Freeing(list[Operation]):
+    """A batch that frees more room than it takes, once a backend has had its way with it: to forget, to erase.
+
+    A backend that is full takes it on what it keeps for batches that only delete.
+    """
+
+
 class Record(NamedTuple):
     """A stored record. `version` is the sequence of the commit that wrote it."""
 
@@ -71,8 +78,9 @@ class Storage(Protocol):
         """Applies a batch, all or nothing, and returns its sequence number once it is on disk.
 
         Sequence numbers rise with every commit of any process, and a reader that sees one sees all before it. Raises
-        Conflict when an Expect fails, StorageFull when there is no room (batches without a Put or Append still work),
-        Unavailable when the disk fails; in every such case nothing of the batch is kept.
+        Conflict when an Expect fails, StorageFull when there is no room (batches without a Put or Append still work,
+        and so does one that is Freeing), Unavailable when the disk fails; in every such case nothing of the batch is
+        kept.
         """
         ...
 

@@ -18,6 +18,8 @@ from alejo.errors import StartupError
 
 TEMPORARY = ".alejo-new"
 IN_USE = 75  # EX_TEMPFAIL of sysexits(3)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_MIB = 1 << 20
 
 
 @contextlib.contextmanager
@@ -91,6 +93,33 @@ def _remove_if_left(path: Path) -> None:
     with contextlib.suppress(OSError), path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         path.unlink()
+
+
+def has_room(directory: Path) -> bool:
+    """Whether the disk, and the user's share of it, take a MiB more; also where something else is wrong with it."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            os.posix_fallocate(file.fileno(), 0, _MIB)
+    except OSError as error:
+        return error.errno not in NO_ROOM
+    return True
+
+
+def reserve(path: Path, size: int) -> None:
+    """Makes a file of `size` zeros with all its room, or gives one of this size its room. Raises OSError.
+
+    What is written through a map into a hole of a file ends the process when the disk is full. A file of another size
+    is left as it is: others may have mapped it.
+    """
+    if path.exists():
+        if path.stat().st_size == size:
+            with path.open("r+b") as there:
+                os.posix_fallocate(there.fileno(), 0, size)
+        return
+    with tempfile.NamedTemporaryFile(prefix=TEMPORARY, dir=path.parent) as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.link(file.name, path)
 
 
 def sync(directory: Path) -> None:

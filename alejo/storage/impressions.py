@@ -21,6 +21,8 @@ from alejo.types import Correction, Emotions, Impression, Scope
 
 _KEY = b"\0"
 _MOST = 512  # that wait to be summed up
+_DUE = 32  # so many are to be, unless it is being done
+_FIRST = 4  # and so many of a user of whom no sums are kept yet: until then every look reads them all
 _STEP = 256
 _TRIES = 8
 _USERS = 256
@@ -80,8 +82,8 @@ class Hot:
         self._half_lives = half_lives
         self._users: OrderedDict[Scope, _Hot] = OrderedDict()
 
-    async def look(self, scope: Scope) -> tuple[Emotions, int]:
-        """How a user feels, and of how many impressions the sums are not written yet."""
+    async def look(self, scope: Scope) -> tuple[Emotions, bool]:
+        """How a user feels, and whether it is time to sum up."""
         hot = self._users.pop(scope, None)
         if hot is not None:
             rows = await self._store.scan(scope, FELT, after=hot.last, limit=_MOST)
@@ -90,7 +92,7 @@ class Hot:
                 return self._kept(scope, hot, rows)
         known = await standing(self._store, scope, self._half_lives)
         if known.version is None:
-            return known.emotions, len(known.waiting)  # an erased user's would look the same
+            return known.emotions, len(known.waiting) >= _FIRST  # an erased user's would look the same
         return self._kept(scope, _Hot(known.version, b"", known.sums, 0), known.waiting)
 
     def known(self, scope: Scope, found: Standing) -> Emotions:
@@ -100,14 +102,14 @@ class Hot:
             return hot.emotions
         return found.emotions
 
-    def _kept(self, scope: Scope, hot: _Hot, rows: Sequence[Row[Felt]]) -> tuple[Emotions, int]:
+    def _kept(self, scope: Scope, hot: _Hot, rows: Sequence[Row[Felt]]) -> tuple[Emotions, bool]:
         emotions, waiting = hot.emotions, hot.waiting + len(rows)
         for row in rows:
             emotions = emotions.plus(row.value.impression)
         self._users[scope] = _Hot(hot.version, rows[-1].key if rows else hot.last, emotions, waiting)
         while len(self._users) > _USERS:
             self._users.popitem(last=False)
-        return emotions, waiting
+        return emotions, waiting >= _DUE
 
 
 def note(writer: Writer, turn: bytes, impression: Impression) -> None:
@@ -189,6 +191,7 @@ async def drop(store: Store, scope: Scope, turns: Collection[bytes]) -> None:
         await take_out(store, scope, writer, turns, marked=False)
         if not writer.batch:
             return
+        writer.frees = True
         with suppress(Conflict):
             await writer.commit()
             return

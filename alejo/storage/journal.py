@@ -37,6 +37,7 @@ SPOKEN = {S.CREATED: S.ACTIVE, S.ACTIVE: S.ACTIVE, S.PAUSED: S.RESUMED, S.RESUME
 
 IMMEDIATE = 10
 _HOT_SESSIONS = 1024
+_HOT_MESSAGES = 16  # or as many as are immediate, where these are more or all are long
 _HOT_CHARACTERS = 32_768
 _LOCKS = 4096
 _FEW = 32  # messages that are read at a time, as they may hold pictures
@@ -60,13 +61,20 @@ def step(session: Session, state: SessionState, now: int) -> Session:
 
 
 class _Hot(NamedTuple):
-    """A session being spoken in: its row, its last messages as of that row, their characters, and any pictures."""
+    """A session being spoken in: its row and its last messages as of that row, and whether any has pictures."""
 
     row: Row[Session]
     messages: tuple[Message, ...]
-    size: int
     pictures: bool
     used: float = 0.0
+
+    def before(self, message: Message, limit: int) -> list[Message] | None:
+        """What was said before its last message, if it is that one and all that is asked for is here."""
+        there = self.messages
+        if not there or there[-1].id != message.id:
+            return None
+        enough = limit < len(there) or len(there) == self.row.value.message_count
+        return list(there[-limit - 1 : -1]) if enough else None
 
 
 class Journal:
@@ -74,6 +82,7 @@ class Journal:
 
     def __init__(self, store: Store, ids: Ids, clock: Clock, *, immediate: int = IMMEDIATE) -> None:
         self._immediate = immediate
+        self._kept = max(immediate, _HOT_MESSAGES)
         self._store = store
         self._ids = ids
         self._clock = clock
@@ -154,11 +163,17 @@ class Journal:
 
     async def before(self, scope: Scope, message: Message, limit: int) -> list[Message]:
         """What was said before a message in its session, newest last: at most `limit`, and 3 MiB; no pictures."""
+        hot = self._hot.get((scope, message.session_id))
+        at_hand = hot.before(message, limit) if hot is not None else None
+        # What was redacted since, here or by another process, has written the session's row anew.
+        if at_hand is not None and hot is not None and await self._is_now(scope, hot):
+            return at_hand
         session, seq = bytes.fromhex(message.session_id), message.seq
         found: list[Message] = []
         after = message_key(message.session_id, message.sent_at, seq)
+        few = min(limit, _FEW)
         while len(found) < limit and (
-            rows := await self._store.scan(scope, MESSAGES, session, after=after, limit=_FEW, reverse=True)
+            rows := await self._store.scan(scope, MESSAGES, session, after=after, limit=few, reverse=True)
         ):
             found += [msgspec.structs.replace(row.value, images=bare(row.value.images)) for row in rows]
             after = rows[-1].key
@@ -175,12 +190,14 @@ class Journal:
         session = row.value
         hot = self._hot.get((scope, session.id))
         if hot is not None and hot.row.version == row.version:
-            return hot.messages
+            return hot.messages[-self._immediate :]
         rows = await self._store.scan(scope, MESSAGES, row.key, limit=self._immediate, reverse=True)
         messages = tuple(row.value for row in reversed(rows))
-        size = sum(len(message.text) for message in messages)
-        self._keep_hot(scope, _Hot(row, messages, size, any(message.images for message in messages)))
+        self._keep_hot(scope, _Hot(row, messages, any(message.images for message in messages)))
         return messages
+
+    async def _is_now(self, scope: Scope, hot: _Hot) -> bool:
+        return await self._store.version(scope, SESSIONS, hot.row.key) == hot.row.version
 
     def said(self, scope: Scope, session: Session, version: int, message: Message) -> None:
         """Notes a committed message and its session's row, so that the next turn need not read them back."""
@@ -194,13 +211,13 @@ class Journal:
         if before and before[-1].sent_at > message.sent_at:
             return self.forget_hot(scope, session.id)
         row = Row(bytes.fromhex(session.id), session, version)
-        leaving = before[0].text if len(before) == self._immediate else ""
-        size = (hot.size if hot is not None and before else 0) - len(leaving) + len(message.text)
-        return self._keep_hot(scope, _Hot(row, (*before, message)[-self._immediate :], size, bool(message.images)))
+        return self._keep_hot(scope, _Hot(row, (*before, message)[-self._kept :], bool(message.images)))
 
     def _keep_hot(self, scope: Scope, hot: _Hot) -> None:
         place = (scope, hot.row.value.id)
-        if hot.pictures or hot.size > _HOT_CHARACTERS:
+        if _long(hot.messages):
+            hot = hot._replace(messages=hot.messages[-self._immediate :])
+        if hot.pictures or _long(hot.messages):
             self._hot.pop(place, None)  # too large to be kept in memory for many sessions
             return
         self._hot[place] = hot._replace(used=self._clock.monotonic())
@@ -217,3 +234,7 @@ class Journal:
     def forget_hot(self, scope: Scope, session_id: str) -> None:
         """Drops the copy in memory: after a conflict, a redaction, a deletion, a change of state."""
         self._hot.pop((scope, session_id), None)
+
+
+def _long(messages: Iterable[Message]) -> bool:
+    return sum([len(message.text) for message in messages]) > _HOT_CHARACTERS

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import shutil
 import tempfile
@@ -28,12 +27,12 @@ import structlog
 
 from alejo.errors import Conflict, DataLoss, StartupError, StorageFull, Unavailable
 
-from . import Append, Batch, Delete, Expect, Put, Record
-from .disk import sync
+from . import Append, Batch, Delete, Expect, Freeing, Put, Record
+from .disk import NO_ROOM, sync
 from .keys import PREFIXES, check_key, successor
 from .mount import network_filesystem
 from .presence import Presence
-from .snapshot import Rewrite
+from .snapshot import Rewrite, data_file, full, reserve_lock
 
 PAGE = 4096
 GROUP_BATCHES = 256
@@ -45,7 +44,6 @@ DELETED = b"\0deleted"  # when something was deleted first since the file was ma
 NEW = "anew-"  # what folders of a file that is made anew begin with
 STEP = 256  # records that are copied at a time, half a millisecond
 DAMAGED = 74  # EX_IOERR of sysexits(3)
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Pending:
@@ -135,7 +133,7 @@ class Group:
                 rows[PREFIXES[operation.table] + check_key(operation.key)] = None
             else:
                 expected.add(self._expect(rows, operation))
-        if self._deletes_only and any(data is not None for data in rows.values()):
+        if self._deletes_only and not isinstance(batch, Freeing) and any(data is not None for data in rows.values()):
             raise no_room()
         return rows
 
@@ -193,10 +191,8 @@ class LmdbStorage:
             presence = Presence(path)
             try:
                 _make(path)
-                environment = _environment(
-                    path, min(map_size, max_size - max(max_size // 16, 64 * PAGE)) // PAGE * PAGE
-                )
-                environment.reader_check()
+                opened = data_file(path, min(map_size, max_size - max(max_size // 16, 64 * PAGE)) // PAGE * PAGE)
+                opened.reader_check()
             except BaseException:
                 presence.close()
                 raise
@@ -224,7 +220,7 @@ class LmdbStorage:
             ) from error
         if kind := network_filesystem(path):
             structlog.get_logger().warning("storage is on a network file system, where locks may fail", kind=kind)
-        return cls(path, environment, presence, max_size=max_size // PAGE * PAGE)
+        return cls(path, opened, presence, max_size=max_size // PAGE * PAGE)
 
     async def commit(self, batch: Batch) -> int:
         """See Storage. A cancelled caller stops waiting; the batch is committed all the same."""
@@ -235,7 +231,8 @@ class LmdbStorage:
         if self._failed:  # looked at after queueing: the writer thread looks at the queue after it sets this
             future.cancel()
             raise self._gone()
-        self._rouse()
+        if self._idle:  # behind what the loop is about to run: what that commits goes into the same group
+            future.get_loop().call_soon(self._rouse)
         return await future
 
     async def get(self, table: str, key: bytes) -> Record | None:
@@ -395,16 +392,16 @@ class LmdbStorage:
             with self._env.begin() as txn:
                 rewrite.correct((key, txn.get(key)) for key in sorted(self._touched or ()))
             rewrite.finish()
+            reserve_lock(place)
             self._env.close()
             try:
-                with contextlib.suppress(FileNotFoundError):
-                    (self._path / "lock.mdb").unlink()  # it counts the transactions of the old file
+                os.rename(place / "lock.mdb", self._path / "lock.mdb")  # the old one counts the old file's transactions
                 os.rename(place / "data.mdb", self._path / "data.mdb")
                 sync(self._path)
             finally:
                 try:
-                    self._env = _environment(self._path, self._size)
-                except lmdb.Error:
+                    self._env = data_file(self._path, self._size)
+                except (lmdb.Error, OSError):
                     self._failed = self._closed = True
                     raise
 
@@ -473,7 +470,7 @@ class LmdbStorage:
             self._settle(taken)
         elif isinstance(error, lmdb.MapFullError) and self._grow(self._soft):
             source.extendleft(reversed(taken))
-        elif full(error):
+        elif full(error, self._path):
             for pending in taken:
                 self._write_alone(pending)
         else:
@@ -482,14 +479,15 @@ class LmdbStorage:
     def _write_alone(self, pending: Pending) -> None:
         """Commits a batch by itself when there is hardly any room."""
         _, error = self._attempt(deque([pending]))
-        deletes = all(isinstance(operation, (Delete, Expect)) for operation in pending.batch)
-        if isinstance(error, lmdb.MapFullError) and (deletes or not self._crowded()):
+        batch = pending.batch
+        frees = isinstance(batch, Freeing) or all(isinstance(operation, (Delete, Expect)) for operation in batch)
+        if isinstance(error, lmdb.MapFullError) and (frees or not self._crowded()):
             self._grow(self._max)
             self._turn()
             _, error = self._attempt(deque([pending]))
         if error is None:
             self._settle([pending])
-        elif full(error):
+        elif full(error, self._path):
             self._settle([pending], no_room)
         else:
             self._fail([pending], error)
@@ -592,17 +590,13 @@ class LmdbStorage:
                 continue
 
 
-def _environment(path: Path, map_size: int) -> lmdb.Environment:
-    return lmdb.open(str(path), map_size=map_size, mode=0o600, max_readers=512, max_spare_txns=1)
-
-
 def _make(path: Path) -> None:
     """Makes the data file unless there is one. LMDB does not sync a new file, and cannot open half of one."""
     if (path / "data.mdb").exists():
         return
     with tempfile.TemporaryDirectory(prefix="new-", dir=path) as place:
-        with lmdb.open(place, map_size=16 * PAGE, mode=0o600) as environment:
-            environment.sync(True)
+        with data_file(Path(place), 16 * PAGE) as made:
+            made.sync(True)
         with contextlib.suppress(FileExistsError):  # another process was first
             os.link(Path(place, "data.mdb"), path / "data.mdb")
     for folder in (path, path.parent):
@@ -656,11 +650,6 @@ def live_bytes(environment: lmdb.Environment) -> int:
     """What the records take, in whole pages; the rest of the file is free."""
     stat = environment.stat()
     return (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]) * stat["psize"]
-
-
-def full(error: Exception) -> bool:
-    """Whether the error says that there is no room, in the map or on the disk."""
-    return isinstance(error, lmdb.MapFullError) or getattr(error, "code", 0) in NO_ROOM
 
 
 def no_room() -> StorageFull:

@@ -33,6 +33,8 @@ from alejo.types import Memory, Message, Reminder, Scope
 
 FORGOTTEN = "[forgotten]"
 _STEP = 1000
+_TELLING = 4  # letters of a word
+_WORDS = re.compile(r"[^\W_]+")
 
 
 class Redaction:
@@ -198,6 +200,32 @@ def scrub(text: str, phrases: Sequence[str]) -> str:
         if phrase:
             text = re.sub(re.escape(phrase), FORGOTTEN, text, flags=re.IGNORECASE)
     return text
+
+
+def shared(text: str, others: Sequence[str]) -> list[str]:
+    """The longest runs of words of a text that stand in any of others, as far as a word of them may tell something."""
+    words = list(_WORDS.finditer(text))
+    known = [f" {' '.join(_WORDS.findall(each.casefold()))} " for each in others]
+    found: list[str] = []
+    place = 0
+    while place < len(words):
+        end, run = place, " "
+        for word in words[place:]:
+            longer = f"{run}{word[0].casefold()} "
+            if not any(longer in each for each in known):
+                break
+            end, run = end + 1, longer
+        if any(map(_tells, words[place:end])):
+            found.append(text[words[place].start() : words[end - 1].end()])
+        place = max(end, place + 1)
+    return found
+
+
+def _tells(word: re.Match[str]) -> bool:
+    """Whether a word may tell something: it is long, has a digit, is a name, or of a script without small letters."""
+    said = word[0]
+    named = len(said) > 1 and not said[0].islower() and word.start() > 0
+    return len(said) >= _TELLING or any(map(str.isdigit, said)) or named
 
 
 def lost(before: str, after: str) -> list[str]:

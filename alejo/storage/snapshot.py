@@ -16,11 +16,13 @@ import lmdb
 
 from alejo.errors import StartupError
 
+from .disk import NO_ROOM, has_room, reserve
 from .presence import Presence
 
 DAMAGED = 74  # EX_IOERR of sysexits(3)
 # Records in one transaction of a file that is made: it keeps the pages it changed in memory.
 _STEP = 4096
+_READERS = 512
 _MIB = 1 << 20
 # What a record takes at most for each of its bytes: one of just over half a page gets a whole page to itself.
 _SPREAD = 4
@@ -74,6 +76,26 @@ def _begun(environment: lmdb.Environment) -> lmdb.Transaction[bytes]:
             environment.set_mapsize(0)
 
 
+def reserve_lock(path: Path) -> None:
+    """Makes LMDB's lock file in the folder `path`, in the size that LMDB gives it. Raises OSError."""
+    reserve(path / "lock.mdb", 64 * (_READERS + 2))
+
+
+def data_file(path: Path, map_size: int, *, sync: bool = True) -> lmdb.Environment:
+    """Opens or makes the data file in the folder `path`. Raises lmdb.Error, OSError."""
+    reserve_lock(path)
+    return lmdb.open(str(path), map_size=map_size, mode=0o600, max_readers=_READERS, max_spare_txns=1, sync=sync)
+
+
+def full(error: Exception, path: Path) -> bool:
+    """Whether the error of a write says that there is no room, in the map or on the disk of the folder `path`."""
+    if isinstance(error, lmdb.MapFullError):
+        return True
+    code = getattr(error, "code", 0)
+    # LMDB says EIO of a write that the disk took a part of, as one does that becomes full.
+    return code in NO_ROOM or (code == errno.EIO and not has_room(path))
+
+
 class Rewrite:
     """A data file that is made anew in a folder of its own, which nobody looks into before it is finished."""
 
@@ -82,7 +104,7 @@ class Rewrite:
         path.mkdir(mode=0o700)
         self._path = path
         with _told(path):
-            self._environment = lmdb.open(str(path), map_size=map_size, mode=0o600, sync=False)
+            self._environment = data_file(path, map_size, sync=False)
 
     def append(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """Adds records behind all that are there. Raises ValueError when they are out of order, OSError."""
@@ -123,7 +145,8 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except lmdb.Error as error:
-        raise OSError(getattr(error, "code", 0), str(error), str(path)) from None
+        code = errno.ENOSPC if full(error, path) else getattr(error, "code", 0)
+        raise OSError(code, str(error), str(path)) from None
 
 
 def build(path: Path, rows: Iterable[tuple[bytes, bytes]], size: int) -> None:

@@ -17,7 +17,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 
 from alejo.errors import Conflict, DataLoss, StorageFull, Unavailable
-from alejo.storage import Append, Delete, Expect, Operation, Put, Record, Storage
+from alejo.storage import Append, Delete, Expect, Freeing, Operation, Put, Record, Storage
 from alejo.storage.keyring import DATA_KEYS, HEADER_BYTES, PREFIX_BYTES, Keyring, SealingKey, data_key_row
 from alejo.storage.tables import ERASING, SCOPES, T, Table
 from alejo.types import Scope
@@ -122,9 +122,12 @@ class Sealing:
 
 
 class Writer:
-    """A batch of one user under way. Rows are encoded and sealed as they are put; `commit` makes them durable."""
+    """A batch of one user under way. Rows are encoded and sealed as they are put; `commit` makes them durable.
 
-    __slots__ = ("_batch", "_encode", "_prefix", "_seal", "_storage", "_user", "_users")
+    `frees` is set by whoever frees room with it: then it is not refused by a storage that is full.
+    """
+
+    __slots__ = ("_batch", "_encode", "_prefix", "_seal", "_storage", "_user", "_users", "frees")
 
     def __init__(
         self,
@@ -140,6 +143,7 @@ class Writer:
         self._seal = user.current.seal
         self._encode = _ENCODER.encode
         self._batch: list[Operation] = [] if batch is None else batch
+        self.frees = False
 
     def put(self, table: Table[T], key: bytes, value: T) -> None:
         """Writes a row, new or not."""
@@ -178,7 +182,8 @@ class Writer:
 
         Raises Conflict, StorageFull or Unavailable; then nothing of the batch is kept.
         """
-        batch = [*self._batch, *(user.alive for user, _ in self._users)]  # nothing is sealed with a key that is gone
+        alive = (user.alive for user, _ in self._users)  # nothing is sealed with a key that is gone
+        batch = (Freeing if self.frees else list)([*self._batch, *alive])
         self._batch.clear()  # not a new list: a writer beside this one adds to it too
         try:
             return await self._storage.commit(batch)

@@ -269,6 +269,27 @@ class Usage(Value, frozen=True):
     cost: int = 0
 
 
+class Bounds(Value, frozen=True):
+    """The least and the most tokens that something has."""
+
+    least: int
+    most: int
+
+
+class Rate(Value, frozen=True):
+    """How often a kind of text was counted, up to some number, and the most tokens that one of its units had."""
+
+    times: int
+    largest: float
+
+
+class Counts(Value, frozen=True):
+    """What is known of how a model counts tokens: by the digest of how requests begin, and by the kind of text."""
+
+    prefixes: dict[str, Bounds] = {}
+    rates: dict[str, Rate] = {}
+
+
 class Erasure(Value, frozen=True):
     """A user who was erased, or is being: their hash, when, their data keys' fingerprints, rows by table."""
 
@@ -299,6 +320,7 @@ QUOTES = Table("quote", bytes)  # memory or message id (16) ‖ request key (16)
 QUOTED = Table("quoted", bytes)  # memory or message id (16), empty, written anew with every quote of it
 ORIGINS = Table("origin", Origin)  # SHA-256 of the origin, first 16
 USAGE = Table("model_usage", Usage)  # day since the epoch (4)
+COUNTS = Table("model_counts", Counts)  # digest of the model's name
 TOPICS = Table("topics", SessionTopics)  # session id (16)
 PAIRS = Table("pair", PairRow)  # session id (16) ‖ number of the question's first message (8)
 FEEDBACK = Table("feedback", Feedback)  # SHA-256 of the turn's request id, first 16

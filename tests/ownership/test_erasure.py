@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import lmdb
@@ -15,7 +16,7 @@ import pytest
 import alejo
 from alejo import Assistant
 from alejo.clock import FakeClock
-from alejo.errors import Conflict, InvalidArgument, NotFound, Unavailable
+from alejo.errors import Conflict, InvalidArgument, NotFound, StorageFull, Unavailable
 from alejo.outcomes import Receipt
 from alejo.ownership import Standing
 from alejo.settings import Settings
@@ -267,3 +268,25 @@ async def test_files_for_people_go(environment: dict[str, str], tmp_path: Path) 
     assert mine == []
     async with alejo.open(settings=settings) as assistant:
         await empty(assistant, ADA, session)
+
+
+async def test_a_full_storage_forgets_and_erases(environment: dict[str, str], clock: FakeClock) -> None:
+    """When there is no room for anything new, memories, sessions and users can go, and then there is room again."""
+    chosen = read_settings(environment, {"data.map_size_mb": 1, "data.max_size_mb": 1, "reflection.workers": 0})
+    async with alejo.open(settings=chosen, clock=clock) as assistant:
+        answer = await assistant.chat("My dog is called Luna.", scope=ADA)
+        kept: list[str] = []
+        with suppress(StorageFull):
+            while True:
+                memory = await assistant.remember(f"Number {len(kept)}: " + "so it was. " * 100, scope=BOB)
+                kept.append(memory.id)
+        with pytest.raises(StorageFull):
+            await assistant.chat("He is old.", session_id=answer.session_id, scope=ADA)
+        (luna, *_), _, _ = await assistant.memories.recall(ADA, "Luna", Page(1))
+        assert (await assistant.memories.forget(ADA, [luna.memory.id]))[0] > 0
+        assert (await assistant.sessions.delete(ADA, answer.session_id))[0] == 2
+        for memory_id in kept[:30]:
+            assert (await assistant.memories.forget(BOB, [memory_id]))[0] == 1
+        preview = await assistant.erasures.preview(BOB)
+        await assistant.erase(BOB, preview.token)
+        assert (await assistant.chat("He is old.", scope=ADA)).message.text

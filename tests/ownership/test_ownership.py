@@ -206,6 +206,17 @@ async def test_what_was_forgotten_stays_away(bare: Assistant) -> None:
     assert [each.id for each in (await bare.memories.list(ADA, Page()))[0]] == [stays.memories[0].id]
 
 
+async def test_an_id_that_was_forgotten_is_only_in_the_audit(assistant: Assistant) -> None:
+    """What a turn recalled and how it was liked is told without what was forgotten since."""
+    first = await assistant.conversation.chat(ADA, Ask("My cousin Mia paints boats."))
+    second = await assistant.conversation.chat(ADA, Ask("My cousin is at home.", first.session_id))
+    gone = second.recalled[0].memory.id
+    await assistant.learning.likings.give(ADA, gone, helpful=True)
+    await assistant.memories.forget(ADA, [gone])
+    held = {json.loads(each)["type"] for each in await lines(assistant, ADA) if gone.encode() in each}
+    assert held == {"audit"}
+
+
 async def test_an_import_that_was_cut(bare: Assistant) -> None:
     """An export cut anywhere is refused at its end, a session of it is there whole or not; the whole completes it."""
     session, _ = await bare.sessions.create(ADA, title="About boats")
@@ -292,7 +303,7 @@ MADE_AGAIN = {
     "felt",
     "expectations",
 }
-NOBODYS = {"api_key", "erasing", "erasure", "scope"}
+NOBODYS = {"api_key", "erasing", "erasure", "model_counts", "scope"}
 
 
 def test_every_table_is_exported() -> None:

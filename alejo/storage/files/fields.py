@@ -7,7 +7,7 @@ import re
 from collections.abc import Container, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -94,14 +94,16 @@ def _read(field: msgspec.structs.FieldInfo, value: Any) -> Any:
     inner = _struct(kind)
     if inner is not None and isinstance(value, dict):
         return _nested(inner, value)
-    if inner is not None and isinstance(value, list):
+    if inner is not None and isinstance(value, list) and get_origin(kind) is tuple:
         return tuple(_nested(inner, each) for each in value)
     if value == "" and kind is not str:
         raise ValueError("is empty")
     return msgspec.convert(value, kind, strict=False)
 
 
-def _nested(kind: type[msgspec.Struct], value: dict[str, Any]) -> msgspec.Struct:
+def _nested(kind: type[msgspec.Struct], value: Any) -> msgspec.Struct:
+    if not isinstance(value, dict):
+        raise ValueError("has one that has no fields")
     try:
         return read(kind, {name: (1, each) for name, each in value.items()})
     except Wrong as error:

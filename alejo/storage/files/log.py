@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alejo.errors import StartupError
-from alejo.storage.disk import sync
+from alejo.storage.disk import NO_ROOM, sync
 
 DAMAGED = 74  # EX_IOERR of sysexits(3)
 _RESERVE = 256 << 10  # bytes kept for batches that only delete
@@ -196,9 +196,6 @@ class Log:
         self._open()
         self.end = os.fstat(self._file).st_size
         self.sequence = sequence
-
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _read(descriptor: int, start: int) -> bytes:

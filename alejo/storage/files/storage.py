@@ -24,8 +24,8 @@ import structlog
 from alejo.clock import Clock, SystemClock
 from alejo.errors import AlejoError, FailedPrecondition, StartupError, StorageFull, Unavailable
 from alejo.ids import Ids
-from alejo.storage import Append, Batch, Delete, Put, Record
-from alejo.storage.disk import sync
+from alejo.storage import Append, Batch, Delete, Freeing, Put, Record
+from alejo.storage.disk import NO_ROOM, sync
 from alejo.storage.keyring import PREFIX_BYTES
 from alejo.storage.keys import PREFIXES, check_key
 from alejo.storage.presence import Presence
@@ -35,7 +35,7 @@ from alejo.types import Scope
 from . import pages
 from .edits import Edits, Refusal, batches
 from .group import USUAL, Group
-from .log import DAMAGED, NO_ROOM, Entry, Files, Line, Log
+from .log import DAMAGED, Entry, Files, Line, Log
 from .outside import Outside
 from .rows import Rows
 from .text import Wrong
@@ -328,9 +328,9 @@ class FilesStorage:
 
     def _write_alone(self, batch: Batch) -> int | Exception:
         """Commits a batch by itself when there is hardly any room."""
-        deletes = not any(isinstance(operation, (Put, Append)) for operation in batch)
+        frees = isinstance(batch, Freeing) or not any(isinstance(operation, (Put, Append)) for operation in batch)
         try:
-            return self._write([batch], reserve=deletes)[0]
+            return self._write([batch], reserve=frees)[0]
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise

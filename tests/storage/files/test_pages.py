@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alejo.storage.files import pages
@@ -101,6 +101,9 @@ PATHS = [
 
 @settings(max_examples=80, deadline=None)
 @given(st.sampled_from(PATHS), st.dictionaries(NAMES, VALUES), WORDS)
+@example(PATHS[0], {"fact": [None]}, "0")
+@example(PATHS[0], {"fact": []}, "0")
+@example(PATHS[2], {"appraisal": [{}]}, "0")
 def test_any_fields_are_a_record_or_refused(path: str, fields: dict[str, Any], text: str) -> None:
     """Whatever a person writes for a field, it is a record that can be stored, or refused with its line."""
     known = {"id": "0" * 32, "kind": "note", "sent_at": 1, "recorded_at": 1}
