@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +12,7 @@ from alejo._core import EVIDENCE
 from alejo.clock import Clock
 from alejo.errors import Conflict, NotFound, PluginFailed
 from alejo.memory.weights import OF_THE_QUERY, Weights, weighed
-from alejo.plugins import PluginHost, Slot
+from alejo.plugins import PluginHost, Slot, cleared, stands
 from alejo.reflection import Later, Piece
 from alejo.roles import Lesson
 from alejo.storage.store import Store, Writer
@@ -20,7 +21,7 @@ from alejo.types import Judged, Learned, Metric, Pair, RecallPlan, Scope, Sessio
 
 from . import ranking
 from .feedback import Likings, Sample
-from .pairs import Pairs
+from .pairs import Pairs, Reword, reworded
 from .rows import LEARNERS, POOLS, LearnerRow, Pool
 from .stages import Made
 
@@ -56,7 +57,7 @@ class Learners:
         pairs: Pairs,
         likings: Likings,
         clock: Clock,
-        remover: Callable[[Scope], Awaitable[Callable[[str], str]]] | None = None,
+        remover: Callable[[Scope], Awaitable[Reword]] | None = None,
     ) -> None:
         """`remover` makes what takes personal data out of the texts that learners are given."""
         self._remover = remover
@@ -74,7 +75,7 @@ class Learners:
         known = await self._store.get(scope, LEARNERS, key)
         row = known.value if known else LearnerRow()
         samples = await self._samples(scope, pieces, slot)
-        pairs = await self._newest(scope) if "pairs" in slot.object.wants else ()
+        pairs = await self._newest(scope, slot) if "pairs" in slot.object.wants else ()
         base = (await self._weights.applied(scope, await self._plan())).weights
         parts = ranking.parts(samples)
         learned = Learned()
@@ -128,7 +129,7 @@ class Learners:
         since = await self._weights.rolled_back(scope)
         return await self._likings.samples(scope, since=since, most=SAMPLES)
 
-    async def _newest(self, scope: Scope) -> tuple[Pair, ...]:
+    async def _newest(self, scope: Scope, slot: Slot) -> tuple[Pair, ...]:
         found: list[Pair] = []
         async for pair in self._pairs.read(scope, newest=True):
             found.append(pair)
@@ -136,11 +137,9 @@ class Learners:
                 break
         if self._remover is not None:
             remove = await self._remover(scope)
-            found = [
-                msgspec.structs.replace(each, question=remove(each.question), answer=remove(each.answer))
-                for each in found
-            ]
-        return tuple(reversed(found))
+            found = [await reworded(each, remove) for each in found]
+        clear = partial(cleared, self._plugins, destination=stands(slot.object))
+        return tuple([await reworded(each, clear) for each in reversed(found)])
 
     async def _plan(self) -> RecallPlan:
         slot = self._plugins.one("memory")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 
 from alejo.clock import Clock
@@ -12,7 +12,7 @@ from alejo.lessons import Entry, LearnerReport, Learnt, Promoted, SessionSum
 from alejo.memory.indexes import Indexes
 from alejo.memory.weights import Weights
 from alejo.paging import cursor, token
-from alejo.plugins import PluginHost
+from alejo.plugins import WORLD, PluginHost, cleared
 from alejo.reflection import Piece, Processing
 from alejo.storage import audit
 from alejo.storage.requests import Requests
@@ -22,7 +22,7 @@ from alejo.types import Message, Page, Role, Scope
 
 from .feedback import Likings
 from .learners import Learners
-from .pairs import FORMS, Pairs, line
+from .pairs import FORMS, Pairs, Reword, line, reworded
 from .personal import remover
 from .rows import LEARNERS, LOG, POOLS, SUMS, TOTALS, Pool
 from .stages import Made, Stage
@@ -56,6 +56,7 @@ class Learning:
         self._clock = clock
         remove = None if personal else self._remover
         learners = Learners(store, plugins, weights, self.pairs, self.likings, clock, remove)
+        self._plugins = plugins
         names = dict.fromkeys(slot.object.name for slot in plugins.every("learner"))
         works = {"topics": Topics(store).learn, "pairs": self.pairs.learn, "log": self._sum} | {
             f"learner.{name}": partial(learners.learn, name) for name in names
@@ -63,9 +64,10 @@ class Learning:
         self.processors: Sequence[Processing] = [Stage(store, clock, name, work) for name, work in works.items()]
 
     async def export(self, scope: Scope, form: str, *, personal: bool = True) -> AsyncGenerator[bytes, None]:
-        """The pairs as lines of JSON; without `personal`, personal data is replaced. It is in the user's audit.
+        """The pairs as lines of JSON; without `personal`, personal data and secrets are replaced.
 
-        Raises InvalidArgument for an unknown form.
+        It is in the user's audit. Raises InvalidArgument for an unknown form, PluginFailed where a conscience cannot
+        say what is secret.
         """
         if form not in FORMS:
             raise InvalidArgument.field("form", f"is none of {', '.join(FORMS)}")
@@ -74,11 +76,16 @@ class Learning:
         await writer.commit()
         replace = None if personal else await self._remover(scope)
         async for pair in self.pairs.read(scope):
-            yield line(pair, form, replace)
+            yield line(pair if replace is None else await reworded(pair, replace), form)
 
-    async def _remover(self, scope: Scope) -> Callable[[str], str]:
+    async def _remover(self, scope: Scope) -> Reword:
         index = await self._indexes.get(scope)
-        return remover(index.names())
+        remove = remover(index.names())
+
+        async def removed(text: str) -> str:
+            return await cleared(self._plugins, remove(text), WORLD)
+
+        return removed
 
     async def statistics(self, scope: Scope) -> Learnt:
         """What was learned so far."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from heapq import nsmallest
 from itertools import pairwise
 
@@ -29,7 +29,7 @@ _MOST_MESSAGES = 16  # of a question or an answer
 _SIGNATURE = 32  # hashes of a text
 _ALIKE = 0.8  # of what two texts say together, which both say
 _WORDS = re.compile(r"\w+")
-Replace = Callable[[str], str]
+Reword = Callable[[str], Awaitable[str]]
 
 
 class Pairs:
@@ -115,17 +115,19 @@ def _text(messages: Sequence[Message]) -> str:
     return "\n".join(message.text.strip() for message in messages)
 
 
-def line(pair: Pair, form: str, replace: Replace | None = None) -> bytes:
-    """A pair as a line of JSON: plain, or as OpenAI fine-tunes chat models. `replace` is done to its texts."""
-    question, answer = pair.question, pair.answer
-    if replace is not None:
-        question, answer = replace(question), replace(answer)
+async def reworded(pair: Pair, reword: Reword) -> Pair:
+    """A pair with its texts changed."""
+    return msgspec.structs.replace(pair, question=await reword(pair.question), answer=await reword(pair.answer))
+
+
+def line(pair: Pair, form: str) -> bytes:
+    """A pair as a line of JSON: plain, or as OpenAI fine-tunes chat models."""
     value: dict[str, object]
     if form == "openai":
-        messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        messages = [{"role": "user", "content": pair.question}, {"role": "assistant", "content": pair.answer}]
         value = {"messages": messages}
     else:
-        value = {"instruction": question, "output": answer, "context": pair.session_id}
+        value = {"instruction": pair.question, "output": pair.answer, "context": pair.session_id}
     return msgspec.json.encode(value) + b"\n"
 
 

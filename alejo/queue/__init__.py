@@ -38,12 +38,14 @@ class Queue(Protocol):
         *,
         priority: Priority = Priority.NORMAL,
         bounded: bool = False,
+        linger: float = 0.0,
     ) -> Job | None:
         """Adds to a batch that a session is worked through up to a message; once for a line and batch.
 
         The job that waits reaches further if there is one, else there is a new one, which is returned; None when that
-        was promised before. Raises InvalidArgument; with `bounded`, also ResourceExhausted (QUEUE_FULL). The commit
-        raises Conflict when somebody took or changed what waits.
+        was promised before. A new one lingers for so many seconds, in which only `claim` hands it out. Raises
+        InvalidArgument; with `bounded`, also ResourceExhausted (QUEUE_FULL). The commit raises Conflict when somebody
+        took or changed what waits.
         """
         ...
 

@@ -135,10 +135,21 @@ class Lines:
         writer.put(LINES, standing.key, Line(max(line.reached, job.to_seq), made, line.reopened))
         return made
 
-    def new(self, scope: Scope, session_id: str, kind: str, from_seq: int, to_seq: int, priority: Priority) -> Job:
-        """A new job."""
+    def new(
+        self,
+        scope: Scope,
+        session_id: str,
+        kind: str,
+        from_seq: int,
+        to_seq: int,
+        priority: Priority = Priority.NORMAL,
+        *,
+        linger: float = 0.0,
+    ) -> Job:
+        """A new job, which could begin in `linger` seconds."""
         now = self.clock.now()
-        return Job(self._ids.new(), scope, session_id, kind, from_seq, to_seq, now, now, priority)
+        ready = now + round(linger * 1e6)
+        return Job(self._ids.new(), scope, session_id, kind, from_seq, to_seq, now, ready, priority)
 
     async def reopen(self, writer: Writer, standing: Standing, job: Job) -> None:
         """Puts a job of earlier messages in front of those that wait."""

@@ -17,14 +17,16 @@ LEARNING = "learning"  # a session that ended is learned from
 class Promises:
     """Adds promises to batches; the commit raises Conflict when somebody took or changed what waits.
 
-    `made` is set when the first one is.
+    `made` is set when the first one is. What was said lingers for so many seconds, as more may be said: both are worked
+    through together then.
     """
 
-    def __init__(self, queue: StoredQueue, register: Register) -> None:
+    def __init__(self, queue: StoredQueue, register: Register, linger: float = 0.0) -> None:
         self.made = asyncio.Event()
         self.reflects = bool(queue.lines.kinds.get(REFLECTION))
         self._queue = queue
         self._register = register
+        self._linger = linger
 
     async def reached(self, scope: Scope, session_id: str, seq: int) -> JobState | None:
         """How it stands with the reflection on a message; None if there is none."""
@@ -32,7 +34,7 @@ class Promises:
 
     async def said(self, writer: Writer, scope: Scope, session: Session) -> None:
         """Something was said: all of the session is to be reflected on."""
-        await self._promise(writer, scope, session, REFLECTION)
+        await self._promise(writer, scope, session, REFLECTION, self._linger)
 
     async def ended(self, writer: Writer, scope: Scope, session: Session) -> None:
         """The session ended: all of it is to be learned from."""
@@ -44,7 +46,7 @@ class Promises:
         writer.delete(SESSION_LOGS, bytes.fromhex(session_id))
         writer.delete(TOPICS, bytes.fromhex(session_id))
 
-    async def _promise(self, writer: Writer, scope: Scope, session: Session, kind: str) -> None:
+    async def _promise(self, writer: Writer, scope: Scope, session: Session, kind: str, linger: float = 0.0) -> None:
         if session.message_count and self._queue.lines.kinds.get(kind):
-            await self._queue.enqueue(writer, scope, session.id, kind, session.message_count)
+            await self._queue.enqueue(writer, scope, session.id, kind, session.message_count, linger=linger)
             self.made.set()

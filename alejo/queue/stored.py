@@ -80,6 +80,7 @@ class StoredQueue:
         *,
         priority: Priority = Priority.NORMAL,
         bounded: bool = False,
+        linger: float = 0.0,
     ) -> Job | None:
         """See Queue."""
         if to_seq < 1:
@@ -90,7 +91,7 @@ class StoredQueue:
             return None
         if bounded and standing.line.waiting is None:
             await self._check_room(scope)
-        job = self.lines.new(scope, session_id, kind, reached + 1, to_seq, priority)
+        job = self.lines.new(scope, session_id, kind, reached + 1, to_seq, priority, linger=linger)
         return await self.lines.promise(writer, standing, job)
 
     async def lease(self, kinds: Collection[str] | None = None, *, limit: int = 10, suspects: bool = True) -> list[Job]:
@@ -229,7 +230,7 @@ class StoredQueue:
                 return False
             await self.lines.sign(writer, standing.next)
         elif (begin := await self.lines.begin(scope, session_id, kind)) <= reached:
-            job = self.lines.new(scope, session_id, kind, begin, reached, Priority.NORMAL)
+            job = self.lines.new(scope, session_id, kind, begin, reached)
             await self.lines.reopen(writer, standing, job)
         else:
             return False
@@ -250,7 +251,7 @@ class StoredQueue:
         signs = [entry.sign for entry in self._order.lines.values()]
         states = Counter(self._state(sign.state, sign.at, now) for sign in signs)
         ready = [sign.ready_at for sign in signs if self._state(sign.state, sign.at, now) is JobState.QUEUED]
-        oldest = (now - min(ready, default=now)) / 1e6
+        oldest = max(0, now - min(ready, default=now)) / 1e6
         queued, delayed, running = (states[each] for each in (JobState.QUEUED, JobState.DELAYED, JobState.RUNNING))
         return Depth(queued, delayed, running, len(self._order.dead), oldest)
 

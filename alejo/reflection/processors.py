@@ -23,7 +23,7 @@ from alejo.memory.entities import SELF
 from alejo.memory.indexes import Indexes
 from alejo.memory.recall import sound
 from alejo.memory.stating import Statements
-from alejo.models import LanguageModels
+from alejo.models import LanguageModels, Wish, at_hand
 from alejo.plugins import PluginHost, Slot
 from alejo.reflection.fitness import check, sources_of
 from alejo.reflection.hearing import Hearing, in_order, zone_of
@@ -140,7 +140,9 @@ class Reflecting:
                 outcome.told,
                 await self._known(scope, said) if "facts" in wants else (),
                 preferences,
-                None if self._models is None else self._models.at_hand(scope, preferences.model, _MODEL_SECONDS),
+                None
+                if self._models is None
+                else at_hand(self._models, scope, Wish(preferences.model), seconds=_MODEL_SECONDS),
             )
             findings: Findings = await self._plugins.call(slot, "reflect", work, timeout=_SECONDS)
             check(findings, work)

@@ -53,8 +53,8 @@ class Reflection:
     """The rooms of reflection over one store. `processors` are fixed from the start; `kinds` are their names.
 
     `worker` is the one of this process, None while it only makes promises. `concurrency` is how many batches it works
-    through at a time. `failed` is told of every job of which an attempt failed. `trouble` says why turns have to help,
-    "" if they have not.
+    through at a time. `failed` is told of every job of which an attempt failed. `linger` is for how many seconds what
+    was said waits for more. `trouble` says why turns have to help, "" if they have not.
     """
 
     def __init__(
@@ -71,12 +71,13 @@ class Reflection:
         concurrency: int = CONCURRENCY,
         patience: Patience | None = None,
         failed: Callable[[Job], None] | None = None,
+        linger: float = 0.0,
     ) -> None:
         self.kinds = {kind: tuple(each.name for each in several) for kind, several in processors.items()}
         self.queue = StoredQueue(store, ids, clock, self.kinds, presence=presence, limits=limits, failed=failed)
         self.register = Register(store, self.queue.lines)
         self.status = Status(store, clock, self.kinds)
-        self.promises = Promises(self.queue, self.register)
+        self.promises = Promises(self.queue, self.register, linger)
         self.reconciler = Reconciler(store, self.queue, clock, [REFLECTION] if self.kinds.get(REFLECTION) else [])
         self.worker: Worker | None = None
         self._made = partial(Worker, store, self.queue, clock, processors, batch=batch, timeout=timeout)

@@ -50,8 +50,8 @@ def test_lines_have_either_form() -> None:
     assert json.loads(line(pair("What?", "That."), "plain")) == {
         "instruction": "What?", "output": "That.", "context": SESSION,
     }  # fmt: skip
-    assert json.loads(line(pair("What?", "That."), "openai", str.upper)) == {
-        "messages": [{"role": "user", "content": "WHAT?"}, {"role": "assistant", "content": "THAT."}]
+    assert json.loads(line(pair("What?", "That."), "openai")) == {
+        "messages": [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "That."}]
     }
 
 

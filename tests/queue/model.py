@@ -91,12 +91,16 @@ class Model:
         self.gone: set[str] = set()
         self.live: dict[str, Work] = {}
 
-    def enqueue(self, place: Place, to_seq: int, priority: Priority, now: int, job_id: str) -> Work | None:
+    def enqueue(
+        self, place: Place, to_seq: int, priority: Priority, now: int, linger: float, job_id: str
+    ) -> Work | None:
         row = self.rows.setdefault(place, Row())
         if to_seq <= row.reached:
             return None
         if row.waiting is None:
-            row.waiting = self.live[job_id] = Work(job_id, place, row.reached + 1, to_seq, priority, now)
+            row.waiting = self.live[job_id] = Work(
+                job_id, place, row.reached + 1, to_seq, priority, now + round(linger * 1e6)
+            )
         else:
             row.waiting.to_seq = to_seq
             row.waiting.priority = max(row.waiting.priority, priority)
@@ -111,7 +115,9 @@ class Model:
         found = []
         for place, row in self.rows.items():
             job = row.current or (row.reopened[0] if row.reopened else row.waiting)
-            if job and place[2] in wanted - self.paused and job.state is not S.RUNNING and job.not_before <= now:
+            if job is None or place[2] not in wanted - self.paused or job.state is S.RUNNING:
+                continue
+            if max(job.ready_at, job.not_before) <= now:
                 found.append(job)
         return found
 

@@ -121,6 +121,7 @@ class Drive:
 
     async def enqueue(self, *, late: bool = False) -> None:
         place, priority = self.place(), self.chance.choice(list(Priority))
+        linger = self.chance.choice((0.0, 0.0, 0.5, 3.0))
         if late and (first := self.model.first(self.processes[0], self.model.ready(set(KINDS), self.clock.now()))):
             place = first.place
         user, session, kind = place
@@ -129,7 +130,8 @@ class Drive:
         to_seq = max(1, (row.reached if row else 0) + self.chance.randint(-1, 3))
         scope = Scope("acme", user)
         writer = await self.store.writer(scope)
-        job = await self.chance.choice(self.queues).enqueue(writer, scope, session, kind, to_seq, priority=priority)
+        queue = self.chance.choice(self.queues)
+        job = await queue.enqueue(writer, scope, session, kind, to_seq, priority=priority, linger=linger)
         made = self.clock.now()
         if late:
             for _ in range(4):
@@ -142,7 +144,7 @@ class Drive:
                     await writer.commit()
                 return
         await writer.commit()
-        self.same(job, self.model.enqueue(place, to_seq, priority, made, job.id if job else ""))
+        self.same(job, self.model.enqueue(place, to_seq, priority, made, linger, job.id if job else ""))
 
     async def lease(self) -> None:
         which = self.chance.randrange(2)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 import alejo
+from alejo.app import Part, open_assistant
 from alejo.clock import FakeClock
 from alejo.errors import StartupError
 from alejo.jobs import WorkerStatus
@@ -74,6 +75,17 @@ async def test_a_turn_can_wait_until_it_is_reflected_on(environment: dict[str, s
             row = await assistant.store.get(ADA, SESSION_LOGS, bytes.fromhex(answer.session_id))
             assert row
             assert row.value.asked == 4
+
+
+async def test_a_server_gathers_what_is_said(environment: dict[str, str], clock: FakeClock) -> None:
+    """What is said in a session within 0.3 s is one job of a server; a library has it done at once."""
+    for part, scope, seconds in ((Part.SERVER, ADA, 0.3), (Part.WHOLE, BOB, 0.0)):
+        settings = read(environment, {"reflection.workers": 0})
+        async with open_assistant(settings=settings, part=part, clock=clock) as assistant:
+            answer = await assistant.chat("One.", scope=scope)
+            await assistant.chat("Two.", session_id=answer.session_id, scope=scope)
+            (job,), _ = await assistant.reflection.register.list(scope, Page(9), session_id=answer.session_id)
+            assert (job.from_seq, job.to_seq, job.ready_at - job.created_at) == (1, 4, seconds * 1e6)
 
 
 async def test_turns_help_while_nobody_works(environment: dict[str, str], clock: FakeClock) -> None:
