@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 
-from alejo.types import Hit, Scope
+from alejo.types import Scope
 
 _COUNTED = 5  # of a recall's hits: what stands further down was hardly looked at
 _USERS = 100_000
@@ -39,12 +40,12 @@ class Activity:
                 self._seen[scope] = seen
         return seen
 
-    def recalled(self, scope: Scope, hits: Iterable[Hit]) -> None:
-        """Notes that these were recalled, the best of them."""
+    def recalled(self, scope: Scope, ids: Iterable[str]) -> None:
+        """Notes that these memories were recalled, the best of them."""
         counts = self.spoke(scope).recalled
-        for _, hit in zip(range(_COUNTED), hits, strict=False):
-            if hit.memory.id in counts or len(counts) < _MEMORIES:
-                counts[hit.memory.id] += 1
+        for each in islice(ids, _COUNTED):
+            if each in counts or len(counts) < _MEMORIES:
+                counts[each] += 1
 
     def ended(self, scope: Scope, session_id: str) -> None:
         """Notes that a session was completed or archived."""

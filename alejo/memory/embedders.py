@@ -19,7 +19,7 @@ from alejo._core import StaticEmbedder
 from alejo.cache import Namespace, Vault
 from alejo.embedding import table_name
 from alejo.errors import PluginFailed
-from alejo.plugins import PluginHost, Slot
+from alejo.plugins import PluginHost, Slot, cleared, stands
 from alejo.types import EmbeddingModel
 
 BATCH = 64
@@ -91,7 +91,9 @@ class PluginEmbedder:
         slot = self._plugins.one("embedder")
         if slot is None:
             raise PluginFailed("", "embedder", "vacant")
-        made = await self._plugins.call(slot, "embed", texts)
+        destination = stands(slot.object)
+        told = [await cleared(self._plugins, text, destination) for text in texts]
+        made = await self._plugins.call(slot, "embed", told)
         if len(made) != len(texts):
             raise _rejected(slot, f"it made {len(made)} vectors of {len(texts)} texts")
         return [self._checked(slot, vector) for vector in made]

@@ -15,7 +15,7 @@ from alejo.ids import raw
 from alejo.memory.recall import versioned
 from alejo.outcomes import Preview
 from alejo.storage.journal import Journal
-from alejo.storage.redaction import Redaction
+from alejo.storage.redaction import Redaction, shared
 from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
 from alejo.storage.store import Row, Store
@@ -77,7 +77,7 @@ class Forgetting:
         preview: str = "",
         keep_messages: bool = False,
         request_id: str = "",
-        asked: Message | None = None,
+        asked: Sequence[Message] = (),
     ) -> tuple[int, int]:
         """Forgets memories, or what a preview's token stands for; see `Memories.forget`."""
         seen = await self._open(scope, preview) if preview else None
@@ -101,10 +101,12 @@ class Forgetting:
                     await removal.drop(row, self._clock.now())
                     if not keep_messages:
                         await redaction.memory(row.value)
-                if asked is not None:
-                    redaction.phrases(asked, [row.value.text for row in gone])
+                texts = [row.value.text for row in gone]
+                for message in asked:
+                    redaction.phrases(message, [*texts, *shared(message.text, texts)])
                 counts = len(gone), await redaction.apply()
                 self._requests.add(writer, request_id, "forget", body, counts)
+                writer.frees = bool(gone)
                 try:
                     await writer.commit()
                 except Conflict:

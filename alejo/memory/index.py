@@ -10,9 +10,11 @@ import math
 import re
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Sequence
 from hashlib import blake2b
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -27,8 +29,7 @@ from alejo.storage.store import Row
 from alejo.types import EVERYTHING, Fact, Filter, Layer, Memory, RecallPlan
 
 _ENTRY = 480  # bytes of an entry with its ids and its places in dictionaries, measured
-_LABEL = 200  # bytes of one of its labels
-_NO_LABELS: dict[str, str] = {}
+_LABEL = 110  # bytes of one of its labels
 _MOST = (1 << 16) - 1  # what the core counts names and tokens to
 _LATEST = (1 << 63) - 1  # a record may hold a later time than the core
 _FIELDS = [(1.0, 0.0, True), (1.0, 0.0, False), (0.5, 0.0, False)]  # text, speaker, date; see LexicalIndex
@@ -45,12 +46,16 @@ _BEYOND_LATIN = "\u0250"
 
 
 class Question(NamedTuple):
-    """A query as the core takes it: its words without whom it names, their meaning, and who that is, if just one."""
+    """A query as the core takes it: its words without whom it names, their meaning, and who that is, if just one.
+
+    `whole` are all its words with the other names of those in it.
+    """
 
     words: str
     known: str  # of these what the table can read
     meaning: bytes | None
     named: str
+    whole: str
 
 
 class Sort(NamedTuple):
@@ -85,7 +90,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     message_id: str
     pinned: bool
     archived: bool
-    metadata: dict[str, str]
+    labels: tuple[str, ...]  # names and values by turns, in half the room of a dictionary
     fact: Fact | None
     outdated: bool
     superseded_by: str
@@ -104,7 +109,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
             memory.message_id,
             memory.pinned,
             memory.archived,
-            memory.metadata,
+            tuple(chain.from_iterable(memory.metadata.items())),
             memory.fact,
             memory.outdated,
             memory.superseded_by,
@@ -115,9 +120,16 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """This entry; what many entries hold alike is kept once."""
         for name in ("kind", "speaker", "session_id"):
             msgspec.structs.force_setattr(self, name, sys.intern(getattr(self, name)))
-        if not self.metadata:
-            msgspec.structs.force_setattr(self, "metadata", _NO_LABELS)
+        if self.labels:
+            each = iter(self.labels)
+            shared = tuple([part for name, value in zip(each, each, strict=True) for part in (sys.intern(name), value)])
+            msgspec.structs.force_setattr(self, "labels", shared)
         return self
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Its labels."""
+        return dict(zip(self.labels[::2], self.labels[1::2], strict=True))
 
     @property
     def sort(self) -> Sort:
@@ -184,7 +196,7 @@ class Index:
     @property
     def nbytes(self) -> int:
         """About how many bytes it takes. Counts through all terms and entries."""
-        labels = sum(len(entry.metadata) for entry in self.entries.values() if entry.metadata)
+        labels = sum(len(entry.labels) for entry in self.entries.values()) // 2
         core = self.lexical.nbytes + self.vectors.nbytes + self.recall.nbytes
         return core + _ENTRY * len(self.entries) + _LABEL * labels
 
@@ -308,11 +320,7 @@ class Index:
         rest, named, also = self._apart(query)
         words, known = " ".join(rest), _known(rest)
         meaning = self.embedder.embed(words, known)
-        return Question(words + also, known, meaning, named.pop() if len(named) == 1 else "")
-
-    def also(self, query: str) -> str:
-        """A query with the other names of those in it, as the core takes them."""
-        return query + self._apart(query)[2]
+        return Question(words + also, known, meaning, named.pop() if len(named) == 1 else "", query + also)
 
     def plain(self, query: str) -> str:
         """A query without the names in it: what mentions a person is seldom what the person said."""
@@ -383,11 +391,15 @@ class Index:
             known,
             asks=signs.asks(memory.text),
             dated=signs.dated(memory.text),
+            numbered=signs.numbered(memory.text),
+            placed=signs.placed(memory.text),
             names=min(signs.names(memory.text), _MOST),
             tokens=min(estimate_tokens(memory.text), _MOST),
             importance=memory.importance,
+            speaker=zlib.crc32(memory.speaker.casefold().encode()),
             session=session,
-            message=question_number(memory.text) if memory.kind == _ASKED else message_number(memory.message_id),
+            message=message_number(memory.message_id),
+            question=question_number(memory.text) if memory.kind == _ASKED else 0,
         )
         meaning = self.embedder.embed(memory.text, known)
         if meaning is not None:
@@ -433,7 +445,7 @@ class Index:
             self.pinned[entry.id] = doc
         elif entry.layer is Layer.PROCEDURAL:
             self.procedural.add(entry.id)
-        if (known := pictures.hash_of(entry.kind, entry.metadata)) is not None:
+        if entry.kind == pictures.PERCEPT and (known := pictures.hash_of(entry.kind, entry.metadata)) is not None:
             self.pictures[entry.id] = known
         if entry.fact is not None:
             self.facts.put(Stated(entry.id, entry.fact, entry.superseded_by), entry.recorded_at)

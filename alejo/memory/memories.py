@@ -63,9 +63,12 @@ _STEP = 256
 _TOKENS = 16  # of a context, for which a memory is recalled: few memories are shorter
 _FEWEST, _MOST = 20, 100
 _DRIFT = 0.01  # of its half-life, which recency may be late by in an answer of the cache
-_ENCODER = msgspec.msgpack.Encoder()
 _ANSWER = msgspec.msgpack.Decoder(tuple[builtins.list[Hit], str])
-CHANGEABLE = frozenset({"text", "layer", "kind", "importance", "pinned", "archived", "metadata"})
+_ENCODED = msgspec.msgpack.Decoder(tuple[builtins.list[str], bytes])
+Encode = Callable[[builtins.list[Hit], str], bytes]
+_Question = tuple[str, str, Filter, str]  # what is asked, as pages are of one walk; the last is what it leaves out
+_encode = msgspec.msgpack.Encoder().encode
+CHANGEABLE = frozenset({"text", "layer", "kind", "importance", "pinned", "archived", "metadata", "model"})
 
 
 class Memories:
@@ -129,17 +132,45 @@ class Memories:
         return results
 
     async def recall(
-        self, scope: Scope, query: str, page: Page, wanted: Filter = EVERYTHING
+        self, scope: Scope, query: str, page: Page, wanted: Filter = EVERYTHING, *, but: str = ""
     ) -> tuple[builtins.list[Hit], str, builtins.list[Degraded]]:
         """A page of the memories that match, best first; the token of the next page; what was missing.
 
+        `but` is a message that is left out, the one that is being answered, and so is the same question asked before.
         A page also ends at 3 MiB. The pages of one walk are weighed as of its first; each begins behind the last hit of
         the one before, wherever that stands by then.
 
         The same question is answered from the cache until something of the user's memories changes, in any process:
         the last change is part of the answer's key. Recency is then late by a hundredth of its half-life at most.
         """
-        question = ("recall", query, wanted)
+        made, answer, degraded = await self._answered(scope, ("recall", query, wanted, but), page, "", _plain)
+        hits, token = made or _ANSWER.decode(answer)
+        if not page.token:
+            self._activity.recalled(scope, [hit.memory.id for hit in hits])
+        return hits, token, degraded
+
+    async def recall_encoded(
+        self, scope: Scope, query: str, page: Page, wanted: Filter, form: str, encode: Encode
+    ) -> tuple[bytes, builtins.list[Degraded]]:
+        """What `recall` finds as `encode` makes bytes of the hits and the token; the cache keeps those.
+
+        `form` tells this encoding from any other.
+        """
+
+        def noted(hits: builtins.list[Hit], token: str) -> bytes:
+            return _encode(([hit.memory.id for hit in hits], encode(hits, token)))
+
+        _, answer, degraded = await self._answered(scope, ("recall", query, wanted, ""), page, form, noted)
+        ids, found = _ENCODED.decode(answer)
+        if not page.token:
+            self._activity.recalled(scope, ids)
+        return found, degraded
+
+    async def _answered(
+        self, scope: Scope, question: _Question, page: Page, form: str, encode: Encode
+    ) -> tuple[tuple[builtins.list[Hit], str] | None, bytes, builtins.list[Degraded]]:
+        """A page of a recall if it had to be made, and as bytes; what was missing."""
+        _, query, *_ = question
         cursor = paging.cursor(question, page.token)
         now = int.from_bytes(cursor[:8], "big", signed=True) if cursor else self._clock.now()
         plan, degraded = await self.plan(query, scope)
@@ -148,43 +179,42 @@ class Memories:
         moment = int(now / (plan.recency_half_life * 1_000_000 * _DRIFT))
         sight = index.embedder.name, len(index.pending), bool(blind)
         spans = await self._spans(scope, index, query, now)
-        key = digest((__version__, question, page, plan, index.version, moment, sight, spans)).hex()
+        key = digest((__version__, form, question, page, plan, index.version, moment, sight, spans)).hex()
 
         made: tuple[builtins.list[Hit], str] | None = None
 
         async def load() -> bytes:
             nonlocal made
             made = await self._page(scope, index, question, cursor, plan, page.size, now, spans)
-            return _ENCODER.encode(made)
+            return encode(*made)
 
         answer = await self._cache["responses"].fetch(scope, key, load)
-        hits, token = made or _ANSWER.decode(answer)
-        if not cursor:
-            self._activity.recalled(scope, hits)
-        return hits, token, degraded + blind
+        return made, answer, degraded + blind
 
     async def _page(
         self,
         scope: Scope,
         index: Index,
-        question: tuple[str, str, Filter],
+        question: _Question,
         cursor: bytes,
         plan: RecallPlan,
         size: int,
         now: int,
         spans: Sequence[Span],
     ) -> tuple[builtins.list[Hit], str]:
-        _, query, wanted = question
+        _, query, wanted, but = question
         start, last = int.from_bytes(cursor[8:12], "big"), cursor[12:].hex()
         asked = index.asked(query)
-        rank = partial(archive.rank, index, query, wanted, plan, now, most=start + size, spans=spans, asked=asked)
+        rank = partial(
+            archive.rank, index, query, wanted, plan, now, most=start + size, but=but, spans=spans, asked=asked
+        )
         found, more = await self._indexes.ask(scope, index, rank)
         places = [index.entries[each.doc].id for each in found]
         if last in places:
             start = places.index(last) + 1
         elif start:
             start -= 1  # the last hit is gone, and all behind it moved up
-        hits = await recall.read(self._store, scope, index, query, found[start : start + size])
+        hits = await recall.read(self._store, scope, index, asked, found[start : start + size])
         shown = paging.fitting([hit.memory.text for hit in hits])
         if shown == len(hits) and not (more or len(found) > start + size):
             return hits, ""
@@ -205,7 +235,7 @@ class Memories:
             raise PluginFailed("", "memory", "vacant")
         plan = await self._learned(scope, await self._plugins.call(slot, "plan", query))
         hits, blind = await self._find(scope, query, plan, size, message_id, measure=True)
-        self._activity.recalled(scope, hits)
+        self._activity.recalled(scope, [hit.memory.id for hit in hits])
         return hits, blind
 
     async def plan(self, query: str, scope: Scope | None = None) -> tuple[RecallPlan, builtins.list[Degraded]]:
@@ -252,7 +282,7 @@ class Memories:
         )
         found, _ = await self._indexes.ask(scope, index, rank)
         weights = plan.weights if measure else None
-        return await recall.read(self._store, scope, index, query, found, weights), blind
+        return await recall.read(self._store, scope, index, asked, found, weights), blind
 
     async def context(
         self, scope: Scope, query: str, *, session_id: str = "", token_budget: int = 0
@@ -274,9 +304,8 @@ class Memories:
         plan, degraded = await self.plan(query, scope)
         most = max(_FEWEST, min(budget // _TOKENS, _MOST))
         hits, blind = await self._find(scope, query, plan, most, but, given.session) if query else ([], [])
-        index = await self._indexes.get(scope)
         pinned = await self.pinned(scope)
-        procedural = await self._sound(scope, sorted(index.procedural, reverse=True)[:_FEWEST])
+        procedural = await self.procedural(scope)
         context = build(
             msgspec.structs.replace(
                 given,
@@ -290,7 +319,7 @@ class Memories:
             self._quotas,
         )
         shown = {item.memory_id for item in context.items}
-        self._activity.recalled(scope, [hit for hit in hits if hit.memory.id in shown])
+        self._activity.recalled(scope, [hit.memory.id for hit in hits if hit.memory.id in shown])
         memories = {memory.id: memory for memory in (*pinned, *procedural, *(hit.memory for hit in hits))}
         return context, [memory for each, memory in memories.items() if each in shown], degraded + blind
 
@@ -371,6 +400,11 @@ class Memories:
             raise NotFound("memory", memory_id)
         return row
 
+    async def procedural(self, scope: Scope) -> Sequence[Memory]:
+        """How the user wants things done, what was recorded last first; at most as much as a context shows."""
+        index = await self._indexes.get(scope)
+        return await self._sound(scope, sorted(index.procedural, reverse=True)[:_FEWEST])
+
     async def list(self, scope: Scope, page: Page, wanted: Filter = EVERYTHING) -> tuple[builtins.list[Memory], str]:
         """A page of the memories a filter lets through, newest first by when they were said; it also ends at 3 MiB."""
         question = ("memories", wanted)
@@ -436,12 +470,12 @@ class Memories:
         preview: str = "",
         keep_messages: bool = False,
         request_id: str = "",
-        asked: Message | None = None,
+        asked: Sequence[Message] = (),
     ) -> tuple[int, int]:
         """Forgets memories; returns how many went and how many messages were redacted.
 
         What was derived from them goes too, as `Removal` has it. The message a memory came from, and answers that
-        quoted it, lose their words unless `keep_messages`; `asked`, the message that asks for it, loses the words of
+        quoted it, lose their words unless `keep_messages`; `asked`, the messages that ask for it, lose the words of
         the memories alone. `preview`, the token of one, stands in the place of `memory_ids` and `keep_messages`; raises
         InvalidArgument for another token, Conflict when what would go has changed since.
         """
@@ -488,3 +522,7 @@ def _changed(memory: Memory, changes: Mapping[str, Any]) -> Memory:
 def format_etag(version: int) -> str:
     """A version as clients see it."""
     return f"{version:x}"
+
+
+def _plain(hits: builtins.list[Hit], token: str) -> bytes:
+    return _encode((hits, token))

@@ -19,9 +19,10 @@ from alejo.errors import AlejoError
 from alejo.memory.expecting import Guess, expect, learned, named, slots
 from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
+from alejo.memory.recall import at_hand
 from alejo.metrics import Metrics
 from alejo.storage.store import Store
-from alejo.storage.tables import EXPECTATIONS, MEMORIES, Expectations
+from alejo.storage.tables import EXPECTATIONS, Expectations
 from alejo.types import Hit, Memory, Scope
 
 _ONE = b"\0"
@@ -158,12 +159,14 @@ class Prediction:
         near = await self._near(scope, index, course.recent[0]) if course.recent else []
         when = slots(_local(self._clock.now(), course.zone))
         guess = expect(user.model, course.recent, course.said, near, when, index.ids)
-        rows = await self._store.many(scope, MEMORIES, [bytes.fromhex(each) for each in guess.likely])
-        index.hold([row for row in rows if row is not None])
+        version = index.version
+        rows = await at_hand(self._store, scope, index, [*guess.likely])
+        if index.version == version:  # else one of them may have other words by now
+            index.hold([row for row in rows if row is not None])
         course.guess = guess
 
     async def _near(self, scope: Scope, index: Index, memory_id: str) -> list[str]:
-        (row,) = await self._store.many(scope, MEMORIES, [bytes.fromhex(memory_id)])
+        (row,) = await at_hand(self._store, scope, index, [memory_id])
         return [] if row is None else [each for each, _ in index.near(memory_id, row.value.text, _NEAR)]
 
     async def _user(self, scope: Scope) -> _User:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from alejo._core import EVIDENCE, Recall
+from alejo._core import EVIDENCE, Recall, told
 from alejo.memory import signs
 from alejo.memory.index import Index, Question, message_number, question_number
 from alejo.memory.vectors import Outside, outside
@@ -56,8 +56,9 @@ def rank(
 
     Those are the memories that cover enough of the query's words, the nearest in meaning if they are near enough, and
     those of the time that the query names; see `alejo._core.Recall`. `now` is in µs; `but` is a message that asks this:
-    its memories are left out, and so is the same question whenever it was asked. `spans` are the times the query names,
-    or those it names in UTC; `asked` is the query as the index takes it, if that is known. What stands around them is
+    its memories are left out, and so is the same question whenever it was asked. Nobody hears them, unless somebody
+    else spoke after the same question and may have answered it. `spans` are the times the query names, or those it
+    names in UTC; `asked` is the query as the index takes it, if that is known. What stands around the memories is
     weighed for the best `closely`, or for all if that is 0.
     """
     return _rank(index, asked or index.asked(query), query, wanted, plan, now, most, but, spans, closely)
@@ -98,6 +99,8 @@ def _rank(
         known=asked.known,
         asks_when=signs.asks_when(query),
         asks_name=signs.asks_name(query),
+        asks_number=signs.asks_number(query),
+        asks_place=signs.asks_place(query),
         min_coverage=plan.min_coverage,
         min_similarity=plan.min_similarity,
         closely=closely,
@@ -111,8 +114,6 @@ def _rank(
         cosines += _nearest(index.vectors, index.recall, asked.meaning, passing)
         find = partial(find, cosines=dict(cosines))
     hits = find(limit=most + 1)
-    if but and any(index.entries[doc].message_id == but for doc, *_ in hits):  # a question kept in other words
-        hits = [hit for hit in find(limit=most + _BATCH) if index.entries[hit[0]].message_id != but][: most + 1]
     return [Found(*each) for each in hits[:most]], len(hits) > most
 
 
@@ -127,7 +128,7 @@ def _nearest(vectors: Outside, known: Recall, meaning: bytes, passing: dict[str,
 def holding(index: Index, query: str, wanted: Filter, now: int, *, most: int) -> tuple[list[str], bool]:
     """The ids of the memories that hold most of a query in their own words, best first, and whether there are more."""
     plan = RecallPlan({"lexical": 1.0}, min_coverage=_HELD)
-    found, more = _rank(index, Question(query, "", None, ""), query, wanted, plan, now, most)
+    found, more = _rank(index, Question(query, "", None, "", query), query, wanted, plan, now, most)
     docs = [each.doc for each in found]
     own = index.lexical.explain(docs, query, own=True)
     whole = index.lexical.explain(docs, query)
@@ -139,7 +140,7 @@ async def read(
     store: Store,
     scope: Scope,
     index: Index,
-    query: str,
+    asked: Question,
     chosen: Sequence[Found],
     weights: Mapping[str, float] | None = None,
 ) -> list[Hit]:
@@ -149,8 +150,8 @@ async def read(
     """
     docs = [each.doc for each in chosen]
     # Only words of their own: what their neighbours said must not outlive these in what is told of them.
-    explained = index.lexical.explain(docs, index.also(query), own=True)
-    rows = await _rows(store, scope, index, [index.entries[doc].id for doc in docs])
+    explained = index.lexical.explain(docs, asked.whole, own=True)
+    rows = await at_hand(store, scope, index, [index.entries[doc].id for doc in docs])
     units = None if weights is None else [weights.get(name, 0.0) for name in EVIDENCE]
     return [
         Hit(
@@ -165,7 +166,7 @@ async def read(
     ]
 
 
-async def _rows(store: Store, scope: Scope, index: Index, ids: Sequence[str]) -> list[Row[Memory] | None]:
+async def at_hand(store: Store, scope: Scope, index: Index, ids: Sequence[str]) -> list[Row[Memory] | None]:
     """The rows of memories: those that are at hand, and the others from storage."""
     held = {each: index.held[each] for each in ids if each in index.held}
     missing = [each for each in ids if each not in held]
@@ -176,19 +177,7 @@ async def _rows(store: Store, scope: Scope, index: Index, ids: Sequence[str]) ->
 
 def evidence(shares: Sequence[float], words: str) -> tuple[Evidence, ...]:
     """What matters of the shares, the strongest first, and the rest in sum as "other"; together they are the score."""
-    least = _TOLD * sum(map(abs, shares))
-    told = [
-        Evidence(name, share, words if name == "lexical" else "")
-        for name, share in zip(EVIDENCE, shares, strict=True)
-        if not -least <= share <= least
-    ]
-    told.sort(key=_strength, reverse=True)
-    rest = sum([share for share in shares if -least <= share <= least])
-    return (*told, Evidence("other", rest)) if rest else tuple(told)
-
-
-def _strength(told: Evidence) -> float:
-    return abs(told.share)
+    return tuple([Evidence(name, share, words if name == "lexical" else "") for name, share in told(shares, _TOLD)])
 
 
 def measured(shares: Sequence[float], weights: Sequence[float]) -> bytes:

@@ -97,17 +97,23 @@ class Remember:
 
     async def _round(self, scope: Scope, items: Sequence[_Placed], source: Message | None) -> dict[int, Outcome]:
         sessions = {item.session_id for _, (_, item) in items} | {source.session_id if source else ""}
-        async with self._journal.locked(scope, sessions - {""}):
-            writer = await self._store.writer(scope)
-            round_ = _Round(scope, writer, self._facts.statements(scope, writer), source)
-            outcomes: dict[int, Outcome] = {}
-            for place, (request_id, item) in items:
-                try:
-                    outcomes[place] = await self._prepare(round_, place, request_id, item)
-                except AlejoError as error:
-                    outcomes[place] = error
-            if round_.made:
-                await self._finish(round_, outcomes)
+        sessions.discard("")
+        if not sessions:
+            return await self._written(scope, items, source)
+        async with self._journal.locked(scope, sessions):
+            return await self._written(scope, items, source)
+
+    async def _written(self, scope: Scope, items: Sequence[_Placed], source: Message | None) -> dict[int, Outcome]:
+        writer = await self._store.writer(scope)
+        round_ = _Round(scope, writer, self._facts.statements(scope, writer), source)
+        outcomes: dict[int, Outcome] = {}
+        for place, (request_id, item) in items:
+            try:
+                outcomes[place] = await self._prepare(round_, place, request_id, item)
+            except AlejoError as error:
+                outcomes[place] = error
+        if round_.made:
+            await self._finish(round_, outcomes)
         return outcomes
 
     async def _finish(self, round_: _Round, outcomes: dict[int, Outcome]) -> None:
@@ -271,6 +277,7 @@ class Remember:
             draft.metadata,
             message.seq if message else 0,
             sources=sources,
+            model=draft.model,
         )
         put_memory(writer, memory)
         return memory

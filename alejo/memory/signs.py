@@ -1,4 +1,5 @@
-"""Signs in a text, read without understanding it: whether it asks, and for what; whether it tells a time; its names.
+"""Signs in a text, read without understanding it: whether it asks, and for what; whether it tells a time,
+a number or a place; its names.
 
 The words are data by language: English, German and Spanish. A text of another language shows what marks and capitals
 show.
@@ -61,6 +62,22 @@ _ASKS_NAME = re.compile(
     r"|\b(?:called|named)\W*$",
     re.IGNORECASE,
 )
+_NUMBERS = (
+    "one two three four five six seven eight nine ten eleven twelve twenty thirty hundred once twice "
+    "couple several few ein zwei drei vier fünf sechs sieben acht neun zehn "
+    "dos tres cuatro cinco seis siete ocho nueve diez"
+)
+_COUNTED = frozenset(_NUMBERS.split())
+_PLACE = re.compile(
+    r"\b(?:in|at|near|to|from|by|around|im|am|nach|aus|bei|en|a|desde|cerca)\s+(?:the\s+|el\s+|la\s+|der\s+|dem\s+)?"
+    r"[A-Z\u00c0-\u00de][a-z\u00df-\u00ff]"
+)
+_ASKS_NUMBER = re.compile(
+    r"\bhow\s+(?:many|much|old|often|long)\b|\bwie\s*(?:viele?|alt|oft|lange)\b|\bcu[aá]nt[oa]s?\b", re.IGNORECASE
+)
+_ASKS_PLACE = re.compile(
+    r"\bwhere\b|\b(?:which|what)\s+(?:city|country|state|place|town)\b|\bwo(?:hin|her)?\b|\bd[oó]nde\b", re.IGNORECASE
+)
 _NAME = re.compile(r"(?<=[\w,;:)] )[A-Z\u00c0-\u00de]\w")
 
 
@@ -81,6 +98,26 @@ def dated(text: str) -> bool:
 def names(text: str) -> int:
     """How many capitals stand inside sentences: somebody's or some place's name."""
     return len(_NAME.findall(text))
+
+
+def numbered(text: str) -> bool:
+    """Whether a text tells a number."""
+    return any(word.isdecimal() or word in _COUNTED for word in _WORD.findall(text.casefold()))
+
+
+def placed(text: str) -> bool:
+    """Whether a text tells a place: a name behind a word of place."""
+    return _PLACE.search(text) is not None
+
+
+def asks_number(text: str) -> bool:
+    """Whether a question asks how many, how old or how long."""
+    return _ASKS_NUMBER.search(text) is not None
+
+
+def asks_place(text: str) -> bool:
+    """Whether a question asks for a place."""
+    return _ASKS_PLACE.search(text) is not None
 
 
 def asks_when(text: str) -> bool:

@@ -14,7 +14,7 @@ from alejo.memory.entities import FactIndex, normal
 from alejo.memory.indexes import Indexes
 from alejo.memory.recall import sound
 from alejo.memory.timeline import Stated, Timeline
-from alejo.memory.when import resolve
+from alejo.memory.when import Span, resolve
 from alejo.storage.rows import put_memory
 from alejo.storage.store import Store, Writer
 from alejo.storage.tables import FACTS
@@ -108,9 +108,10 @@ class Statements:
         return made, made != new.id
 
     def _only(self, index: FactIndex, fact: Fact) -> str:
-        """What is believed of a subject and relation, by its id, if that is one thing, and another."""
+        """What is believed of a subject and relation at that time, by its id, if that is one thing, and another."""
         known = [self._changed.get(each.id, each) for each in index.line([fact]).values()]
-        held = [each for each in known if each.held and not each.superseded_by and not each.fact.negated]
+        then = [each for each in known if each.held and each.overlaps(Stated("", fact))]
+        held = [each for each in then if not each.superseded_by and not each.fact.negated]
         return held[0].id if len(held) == 1 and held[0].fact.object.casefold() != fact.object.casefold() else ""
 
     def _present(self, index: FactIndex, draft: FactDraft, fact: Fact, now: int) -> Fact:
@@ -162,13 +163,21 @@ def _change(before: Memory, after: Memory) -> str:
 
 
 def _dated(draft: FactDraft, now: int) -> FactDraft:
-    """The draft with the beginning that its words tell, if that is not yet to come."""
+    """The draft with the beginning that its words tell, if that is not yet to come, and with their end."""
     said = now if draft.sent_at is None else draft.sent_at
-    if draft.since and draft.valid_from is None:
-        for span in resolve(draft.since, said, UTC):
-            if span.start <= said and (draft.valid_to is None or span.start < draft.valid_to):
-                return msgspec.structs.replace(draft, valid_from=span.start)
-    return draft
+    begin, end = draft.valid_from, draft.valid_to
+    ends = [span.end for span in _named(draft.until, said)]
+    end = max((each for each in ends if (each > said if end is None else each < end)), default=end)
+    if begin is None:
+        starts = (span.start for span in _named(draft.since, said))
+        begin = next((each for each in starts if each <= said and (end is None or each < end)), None)
+    return msgspec.structs.replace(draft, valid_from=begin, valid_to=end)
+
+
+def _named(words: str, said: int) -> Sequence[Span]:
+    """The times that words name; a year or a month by itself is one as well: "2015", "March"."""
+    tries = (resolve(f"{ahead}{words}", said, UTC) for ahead in ("", "in ", "en ")) if words else ()
+    return next(filter(None, tries), ())
 
 
 def state(draft: FactDraft, now: int, old: Fact | None = None) -> Fact:

@@ -190,7 +190,11 @@ class Visit:
         sources = (*memory.sources, *(other.id for _, other in same))
         if same or abs(importance - memory.importance) >= _WORTH:
             changed[row.key] = msgspec.structs.replace(
-                memory, importance=importance, repetitions=times, sources=tuple(dict.fromkeys(sources))
+                memory,
+                importance=importance,
+                repetitions=times,
+                sources=tuple(dict.fromkeys(sources)),
+                model=memory.model or next((other.model for _, other in same if other.model), ""),
             )
 
     async def _same(

@@ -101,7 +101,7 @@ def model(name: str, kind: str) -> str:
 def empty(kind: str, dimensions: int) -> VectorIndex:
     """One without vectors. Raises InvalidValue for dimensions other than 1 to 8192."""
     if kind == "scan":
-        return VectorScan(dimensions, exact=False)  # a fifth of the memory, and no worse to find by
+        return VectorScan(dimensions, exact=False)  # a third of the memory, and no worse to find by
     from alejo.memory.faiss import FaissVectors  # noqa: PLC0415 - an extra
 
     return FaissVectors(dimensions)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alejo import Assistant
 from alejo.clock import FakeClock
-from alejo.types import MemoryDraft, Page
+from alejo.types import EVERYTHING, Hit, MemoryDraft, Page
 
 from ..conftest import ADA, BOB
 
@@ -161,3 +161,20 @@ async def test_another_process_never_answers_with_what_was(bare: Assistant, envi
         other.stdin.close()
         assert await other.wait() == 0
     assert hits(bare) >= 10
+
+
+async def test_bytes_are_kept_as_they_are_encoded(bare: Assistant) -> None:
+    """An encoded answer is made once, by what encodes it, and is another than one in another form."""
+    await bare.remember("the bicycle stands in the cellar", scope=ADA)
+    made: list[str] = []
+
+    def encode(hits: list[Hit], token: str) -> bytes:
+        made.append(token)
+        return b"|".join(hit.memory.text.encode() for hit in hits)
+
+    for _ in range(2):
+        found, _ = await bare.memories.recall_encoded(ADA, "bicycle", Page(2), EVERYTHING, "bars", encode)
+        assert found == b"the bicycle stands in the cellar"
+    assert (made, hits(bare)) == ([""], 1)
+    assert await texts(bare) == ["the bicycle stands in the cellar"]
+    assert hits(bare) == 1

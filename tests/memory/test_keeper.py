@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 import alejo
@@ -124,6 +125,7 @@ async def test_what_is_said_twice_is_one_memory(bare: Assistant, clock: FakeCloc
     assert source is not None
     said = ["I love the sea.", "i love the SEA!", "I love the sea", "I do not love the sea"]
     drafts = [MemoryDraft(text, Layer.EPISODIC, "statement", importance=0.3) for text in said]
+    drafts[1] = msgspec.structs.replace(drafts[1], model="a")
     made = [await bare.memories.remember(ADA, draft, source=source) for draft in drafts]
     other = MemoryDraft("I love the sea", Layer.EPISODIC, "statement", speaker="Bob", importance=0.3)
     await bare.memories.remember(ADA, other, source=source)
@@ -132,7 +134,7 @@ async def test_what_is_said_twice_is_one_memory(bare: Assistant, clock: FakeCloc
     found = await everything(bare)
     first, second, third, fourth = (found[each.memories[0].id] for each in made)
     assert (first.archived, second.archived, third.archived, fourth.archived) == (True, True, False, False)
-    assert third.repetitions == 3
+    assert (third.repetitions, third.model) == (3, "a")
     assert set(third.sources) >= {second.id}
     assert third.importance > 0.3
     assert sum(not memory.archived for memory in found.values()) == 3

@@ -212,6 +212,15 @@ def test_what_matters_is_told_and_the_rest_in_sum() -> None:
     assert sum(each.share for each in told) == pytest.approx(sum(shares))
 
 
+def test_who_asks_how_many_or_where_is_told_that() -> None:
+    """Of what is alike in all else the memory that tells a number, or a place, is found first by who asks for one."""
+    said = ("The cousins arrived late", "The cousins arrived late, all seven", "The cousins arrived late in Porto")
+    index = filled([(number, memory(number, text)) for number, text in enumerate(said)])
+    plan = RecallPlan({"tells": 1.0})
+    for query, first in (("How many cousins arrived?", 1), ("Where did the cousins arrive?", 2)):
+        assert found(index, query, plan)[0].doc == first
+
+
 async def test_a_hit_tells_no_words_of_its_neighbours(assistant: Assistant) -> None:
     """A message is found by what stands beside it in its session too, but only its own words are told of it."""
     session, _ = await assistant.sessions.create(ADA)
@@ -223,6 +232,23 @@ async def test_a_hit_tells_no_words_of_its_neighbours(assistant: Assistant) -> N
         "My cousin plays the violin.": "violin",
         "He practises every morning before work.": "morning",
     }
+
+
+async def test_the_same_question_leads_to_who_answered_it(assistant: Assistant) -> None:
+    """What stands beside the same question, asked before, is found by it if somebody else spoke next."""
+    session, _ = await assistant.sessions.create(ADA)
+    question, answer = "Where does your cousin keep the violin?", "Up in the attic, near the window."
+    for speaker, text in (("Ada", "The kettle is leaking again."), ("Ada", question), ("Bob", answer)):
+        await assistant.memories.remember(ADA, MessageDraft(session.id, text, speaker=speaker))
+
+    async def covering() -> dict[str, str]:
+        hits, _ = await assistant.memories.recall_for(ADA, question, 10, "f" * 32)
+        return {hit.memory.text: hit.memory.id for hit in hits if hit.coverage}
+
+    found = await covering()
+    assert answer in found
+    await assistant.memories.forget(ADA, [found[answer]])
+    assert await covering() == {}
 
 
 async def test_a_time_beyond_all_clocks_is_now(bare: Assistant) -> None:

@@ -152,6 +152,7 @@ def test_every_rule_is_reachable(path: Path) -> None:
     """Each language compiles, and knows words by which it is told from others."""
     language = Language(path)
     others = [Language(other) for other in SHIPPED if other != path]
+    assert all(stage.pattern for stage in language.stages)
     assert language.triggers
     assert all(language.common - other.common for other in others)
 
@@ -186,7 +187,7 @@ def test_a_language_that_makes_no_sense_is_refused(tmp_path: Path, old: str, new
     """A rule with an unknown class or meaning is named."""
     (tmp_path / "la.toml").write_text(LATIN.replace(old, new))
     with pytest.raises(ValueError, match=why):
-        Language(tmp_path / "la.toml")
+        assert Language(tmp_path / "la.toml").stages
 
 
 WORDS = sorted({word for path in SHIPPED for word in Language(path).triggers})

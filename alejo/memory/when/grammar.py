@@ -8,10 +8,11 @@ the character of what it gives (Abney, "Partial parsing via finite-state cascade
 from __future__ import annotations
 
 import re
+import threading
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,14 +61,25 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else text.replace("\u0130", "I").lower().translate(_FOLD)
 
 
-class _Stage(NamedTuple):
-    pattern: re.Pattern[str]
-    rules: dict[str, _Rule]
-    needs: frozenset[str]  # a line without any of these is left as it is
+class _Stage:
+    """The rules of a stage as one expression. A line without any of what it `needs` is left as it is."""
+
+    def __init__(self, expression: str, rules: dict[str, _Rule], needs: set[str]) -> None:
+        self.rules = rules
+        self.needs = frozenset(needs)
+        self._expression = expression
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The expression, compiled for the first line that may hold it."""
+        return re.compile(self._expression)
 
 
 class Language:
-    """One language. Raises ValueError when its data make no sense."""
+    """One language. Its words are known from the start, its rules when it is first read.
+
+    Whatever makes no sense in its data raises ValueError.
+    """
 
     def __init__(self, path: Path) -> None:
         data = tomllib.loads(path.read_text("utf-8"))
@@ -83,12 +95,11 @@ class Language:
         }
         self._codes: dict[str, str] = {}  # of words and of what rules give
         self._joined: dict[str, tuple[str, str]] = {}
-        stages = [[line for line in stage["rules"].splitlines() if line] for stage in data["stages"]]
-        self._gives = {line.split(".")[0] for stage in stages for line in stage}
+        self._making = threading.Lock()
+        self._lines = [[line for line in stage["rules"].splitlines() if line] for stage in data["stages"]]
+        self._gives = {line.split(".")[0] for stage in self._lines for line in stage}
         for one, two in data.get("compounds", ()):
             self._joined.update({a + b: (a, b) for a in self._classes[one] for b in self._classes[two]})
-        self._stages = [self._stage(stage) for stage in stages]
-        self._codes.update({word: self._word(one) + self._word(two) for word, (one, two) in self._joined.items()})
         self.triggers = frozenset(self._joined).union(
             *(
                 [part for part in word.split() if part != "'s"][-1:]
@@ -97,11 +108,22 @@ class Language:
                 for word in words
             )
         )
+
+    @cached_property
+    def stages(self) -> list[_Stage]:
+        """The rules, in their order. Making them gives words their characters."""
+        with self._making:
+            stages = [self._stage(lines) for lines in self._lines]
+            self._codes.update({word: self._word(one) + self._word(two) for word, (one, two) in self._joined.items()})
+        return stages
+
+    @cached_property
+    def _telling(self) -> re.Pattern[str]:
+        """A part of a line that may say something of time."""
         telling = {self._codes[word] for word in self.triggers if word in self._codes}
-        self._telling = re.compile(
+        return re.compile(
             rf"[^{_OTHER}]*[{_DATE}{_CLOCK}{_DECADE}{_ORDINAL}{_NUMBER}{_YEAR}{''.join(sorted(telling))}][^{_OTHER}]*"
         )
-        self._time = self._code("time")
 
     def _word(self, word: str) -> str:
         """The characters of a word, or of words; a mark stands for itself."""
@@ -144,7 +166,7 @@ class Language:
             branches.append(f"(?P<{name}>{''.join(map(self._expression, elements))})")
             needs |= self._need(pattern)
             groups += 1 + len(slots)
-        return _Stage(re.compile("|".join(branches)), rules, frozenset(needs))
+        return _Stage("|".join(branches), rules, needs)
 
     def _expression(self, element: re.Match[str]) -> str:
         text, name, classes = element[0], element[1], element[2]
@@ -169,7 +191,7 @@ class Language:
 
     def read(self, words: list[str], now: datetime, anchor: Anchor) -> list[tuple[int, int, Period, Calendar]]:
         """What the words of a text say of time: the first word, the last, the period, the calendar to read it in."""
-        known = self._codes
+        stages, known = self.stages, self._codes
         codes = [known.get(word, _OTHER) if word[0] > "9" else self._figure(word) for word in words]
         line = "".join(codes)
         places: Sequence[int] = range(len(words))
@@ -181,7 +203,7 @@ class Language:
             first, last = match.span()
             calendar = Calendar(now, tense=partial(self._tense, words, first), anchor=anchor)
             items: list[Any] = [(places[at], places[at], words[at]) for at in range(first, last)]
-            found += [(*each, calendar) for each in self._cascade(match[0], items, calendar)]
+            found += [(*each, calendar) for each in self._cascade(stages, match[0], items, calendar)]
         return found
 
     def _tense(self, words: Sequence[str], place: int) -> str:
@@ -194,11 +216,14 @@ class Language:
         sentence = " ".join(words[start:end])
         return "future" if self._future.search(sentence) else "past" if self._past.search(sentence) else ""
 
-    def _cascade(self, line: str, items: list[Any], calendar: Calendar) -> list[tuple[int, int, Period]]:
-        for pattern, rules, needs in self._stages:
-            if not needs.isdisjoint(line):
-                line = self._rewrite(line, items, pattern, rules, calendar)
-        return [item for code, item in zip(line, items, strict=True) if code == self._time]
+    def _cascade(
+        self, stages: Sequence[_Stage], line: str, items: list[Any], calendar: Calendar
+    ) -> list[tuple[int, int, Period]]:
+        for stage in stages:
+            if not stage.needs.isdisjoint(line):
+                line = self._rewrite(line, items, stage.pattern, stage.rules, calendar)
+        time = self._code("time")
+        return [item for code, item in zip(line, items, strict=True) if code == time]
 
     def _figure(self, word: str) -> str:
         """The character of a mark, or of what is written with figures."""

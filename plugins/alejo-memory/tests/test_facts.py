@@ -158,12 +158,78 @@ async def test_time_and_correction_are_told() -> None:
     (moved,) = await Judgement().facts(message("I moved to Berlin two years ago."))
     assert (moved.since, moved.cardinality, moved.object_kind) == ("two years ago", Cardinality.ONE, "place")
     (over,) = await Judgement().facts(message("I used to live in Paris."))
-    assert over.valid_to == AT
+    assert (over.valid_to, over.text) == (AT, "The user lived in Paris.")
     (corrected,) = await Judgement().facts(message("No, I live in Bonn."))
     assert corrected.corrects
     (changed,) = await Judgement().facts(message("No, I moved to Bonn."))
     assert not changed.corrects
     assert moved.text == "The user lives in Berlin."
+
+
+TIMED = [
+    ("I lived in Oslo from 2015 to 2020.", "lives in Oslo", "from 2015 to 2020", "from 2015 to 2020"),
+    ("From 2015 to 2020, I lived in Oslo.", "lives in Oslo", "from 2015 to 2020", "from 2015 to 2020"),
+    ("I lived in Oslo (2015-2020).", "lives in Oslo", "2015", "2020"),
+    ("I lived in Oslo from 2015 until now.", "lives in Oslo", "2015", ""),
+    ("I was living in Oslo in the 1990s.", "lives in Oslo", "in the 1990s", "in the 1990s"),
+    ("We lived in Oslo until 2020.", "lives in Oslo", "", "2020"),
+    ("In 2022 we moved to Lisbon.", "lives in Lisbon", "in 2022", ""),
+    ("2022 sind wir nach Lissabon gezogen.", "lives in Lissabon", "2022", ""),
+    ("Wir haben von 2015 bis 2020 in Oslo gewohnt.", "lives in Oslo", "von 2015 bis 2020", "von 2015 bis 2020"),
+    ("My sister lived in Paris until 2021.", "lives in Paris", "", "2021"),
+    ("In 2022 I moved to Lisbon.", "lives in Lisbon", "in 2022", ""),
+    ("In 2022, I moved to Lisbon.", "lives in Lisbon", "in 2022", ""),
+    ("Two years ago I moved to Lisbon.", "lives in Lisbon", "two years ago", ""),
+    ("since March I've been living in Rome", "lives in Rome", "since March", ""),
+    ("I've lived in Rome for three years.", "lives in Rome", "three years ago", ""),
+    ("I worked at Siemens until last year", "works at Siemens", "", "last year"),
+    ("Until last year I worked at a bakery.", "works at a bakery", "", "last year"),
+    ("I started at Siemens in 2019.", "works at Siemens", "in 2019", ""),
+    ("I worked as a nurse from 2010 to 2015.", "works as nurse", "from 2010 to 2015", "from 2010 to 2015"),
+    ("I was married to Tom until 2015.", "is married to Tom", "", "2015"),
+    ("Ich habe von 2015 bis 2020 in Oslo gewohnt.", "lives in Oslo", "von 2015 bis 2020", "von 2015 bis 2020"),
+    ("Von 2015 bis 2020 wohnte ich in Oslo.", "lives in Oslo", "von 2015 bis 2020", "von 2015 bis 2020"),
+    ("2022 bin ich nach Lissabon gezogen.", "lives in Lissabon", "2022", ""),
+    ("Ich habe bis letztes Jahr bei Siemens gearbeitet.", "works at Siemens", "", "letztes Jahr"),
+    ("Seit M\u00e4rz wohne ich in Rom.", "lives in Rom", "seit M\u00e4rz", ""),
+    ("Ich wohne seit drei Jahren in Rom.", "lives in Rom", "vor drei Jahren", ""),
+    ("Viv\u00ed en Oslo de 2015 a 2020.", "lives in Oslo", "de 2015 a 2020", "de 2015 a 2020"),
+    ("En 2022 me mud\u00e9 a Lisboa.", "lives in Lisboa", "en 2022", ""),
+    ("Trabaj\u00e9 en Siemens hasta el a\u00f1o pasado.", "works at Siemens", "", "el a\u00f1o pasado"),
+    ("Desde marzo vivo en Roma.", "lives in Roma", "desde marzo", ""),
+    ("Llevo tres a\u00f1os viviendo en Roma.", "lives in Roma", "hace tres a\u00f1os", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "fact", "since", "until"), TIMED)
+async def test_the_words_of_its_times_are_read(text: str, fact: str, since: str, until: str) -> None:
+    """Wherever in a clause they stand, the words that tell when something began and when it ended go to the host."""
+    (draft,) = await Judgement().facts(message(text))
+    assert (f"{draft.relation} {draft.object}", draft.since, draft.until) == (fact, since, until)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I never lived in Oslo.",
+        "I lived in Oslo all my life.",
+        "When I lived in Oslo I had a cat.",
+        "In the game I live in Paris.",
+        "I worked for a while on a book.",
+        "Ich habe nie in Oslo gewohnt.",
+    ],
+)
+async def test_what_was_not_so_is_no_fact_of_the_past(text: str) -> None:
+    """A past that was not, is not over, or is named in passing states nothing."""
+    assert await read(text) == []
+
+
+@pytest.mark.parametrize("words", ["im ", "seit im ", "from 2015 to ", "I ", "in 2015 ", "hace un a\u00f1o "])
+async def test_words_of_time_without_end_are_read_at_once(words: str) -> None:
+    """Repeated without sense they take no more than their length, or this test does not end."""
+    for ahead in ("Ich habe ", "I lived in Oslo ", "llevo ", ""):
+        for text in (ahead + words * 60, f"{ahead}{words * 60}in"):
+            await read(text[:400])
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from alejo.clock import FakeClock
 from alejo.errors import ModelFailed
 from alejo.identity import LOCAL
 from alejo.jobs import Cause
+from alejo.models import at_hand
 from alejo.reflection.worker import _judge
 from alejo.roles import Work
 from alejo.testing import message
@@ -57,19 +58,19 @@ MESSAGES = (heard(1, "I live in Bonn since last summer."), heard(2, "Answer me\n
 
 
 @asynccontextmanager
-async def reading(*answers: object) -> AsyncIterator[tuple[ModelServer, Assistant]]:
+async def reading(*answers: object, **given: Any) -> AsyncIterator[tuple[ModelServer, Assistant]]:
     """A model that answers with these objects."""
     async with ModelServer() as server:
         server.answers += [Said(json.dumps(each) if isinstance(each, dict) else str(each)) for each in answers]
-        options = {"model__base_url": server.openai, "model__retries": 0, "clock": FakeClock()}
+        options = {"model__base_url": server.openai, "model__retries": 0, "clock": FakeClock(), **given}
         async with testing.assistant(alejo_brain, alejo_memory, **options) as assistant:
             yield server, assistant
 
 
-async def reflected(assistant: Assistant, name: str, **fields: Any) -> Findings:
+async def reflected(assistant: Assistant, name: str, messages: tuple[Heard, ...] = MESSAGES, **fields: Any) -> Findings:
     """What a reflector finds, called as a stranger's is: over a loop of its own."""
-    models = assistant.models.at_hand(LOCAL)
-    work = Work(Session("s1", SessionState.ACTIVE, NOW, NOW), MESSAGES, models=models, **fields)
+    models = at_hand(assistant.models, LOCAL)
+    work = Work(Session("s1", SessionState.ACTIVE, NOW, NOW), messages, models=models, **fields)
     slot = next(each for each in assistant.plugins.every("reflector") if each.object.name == name)
     found: Findings = await assistant.plugins.call(slot, "reflect", work)
     return found
@@ -89,6 +90,13 @@ async def test_facts_come_with_their_messages() -> None:
         assert lines[1] == "> 2 | 2023-05-11 14:03 | User: Answer me in German."
 
 
+async def test_what_a_model_was_not_told_is_no_fact() -> None:
+    """Of a secret it has only the word that stood in its place."""
+    async with reading({"facts": [FACT, FACT | {"relation": "pin", "object": "[secret]"}]}) as (_, assistant):
+        found = await reflected(assistant, "semantic")
+        assert [draft.object for draft in found.facts] == ["Bonn"]
+
+
 async def test_episodes_go_on_with_the_last_one() -> None:
     """The first episode may take up the last one, whose messages are told again."""
     last = Episode("e1", "Before", "It was so.", ("m0",))
@@ -105,6 +113,20 @@ async def test_procedures_are_found() -> None:
     async with reading({"procedures": [PROCEDURE]}) as (_, assistant):
         draft = ProcedureDraft("Answer in German.", ("m2",), topic="language", confidence=1.0)
         assert await reflected(assistant, "procedural") == Findings(procedures=(draft,))
+
+
+async def test_what_is_too_long_for_the_model_is_asked_in_halves() -> None:
+    """Facts of all messages are found; one that is too long by itself is read without a model."""
+    long = tuple(heard(number, f"I live in Bonn. {'So it is. ' * 300}") for number in (1, 2))
+    second = FACT | {"object": "Rome", "messages": [1]}
+    async with reading({"facts": [FACT]}, {"facts": [second]}, model__prompt_tokens=8000) as (server, assistant):
+        found = await reflected(assistant, "semantic", long)
+        assert [(each.object, each.sources) for each in found.facts] == [("Bonn", ("m1",)), ("Rome", ("m2",))]
+        assert len([asked for asked in server.requests if asked.method == "POST"]) == 2
+    always = (heard(1, "Always answer me in German."),)
+    async with reading(model__prompt_tokens=1000) as (server, assistant):
+        assert (await reflected(assistant, "procedural", always)).procedures
+        assert not [asked for asked in server.requests if asked.method == "POST"]
 
 
 async def test_nothing_found_is_a_finding() -> None:
@@ -152,7 +174,7 @@ async def test_a_model_that_is_down_costs_no_attempt(fault: str, cause: Cause) -
 async def test_what_was_not_kept_leaves_nothing() -> None:
     """Of messages nothing was kept of, nothing may be made."""
     async with reading({"facts": [FACT]}) as (_, assistant):
-        models = assistant.models.at_hand(LOCAL)
+        models = at_hand(assistant.models, LOCAL)
         unkept = (heard(1, "I live in Bonn.", kept=False),)
         work = Work(Session("s1", SessionState.ACTIVE, NOW, NOW), unkept, models=models)
         slot = next(each for each in assistant.plugins.every("reflector") if each.object.name == "semantic")

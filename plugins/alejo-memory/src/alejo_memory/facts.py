@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -24,15 +25,16 @@ _SENTENCES = 60
 _LONGEST = 400  # characters of a sentence that is read
 _CONFIDENCE = 0.9
 _CAPITAL = r"[^\W\d_a-zß-öø-ÿ][\w'-]*"
-_NAME = rf"{_CAPITAL}(?: (?:{_CAPITAL}|de|del|la|van|von|der|den|di|da|al))*(?<![ ]de|[ ]la|[ ]al)"
+_PARTS = "de|del|la|van|von|der|den|di|da|al"
+_ENDS = r"(?<![ ]de|[ ]la|[ ]al|[ ]di|[ ]da)(?<![ ]del|[ ]van|[ ]von|[ ]der|[ ]den)(?![\w'-])"  # none of them ends it
+_NAME = rf"{_CAPITAL}(?: (?:{_CAPITAL}|{_PARTS}))*{_ENDS}"
 _ANY = r"[^.,;:!?()\[\]…\u2013\u2014\"*]+"
 _OBJECTS = {
     "name": rf"(?P<object>{_NAME}|[^\W\d_A-Z]+(?=$))",
     "named": rf"(?P<object>{_CAPITAL})",
     "place": rf"(?P<object>(?:[Tt]he )?{_NAME}(?:, {_NAME})?)",
-    "work": rf"(?P<work>{_ANY})",
     "number": r"(?P<object>\d{1,3})",
-    "when": rf"(?P<when>(?:,? {_ANY})?)",
+    "when": rf"(?P<when>(?:(?:,? | ?\(){_ANY})?)",
 }
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»|(?m:^>.*$)")
 _SPOKEN = re.compile(r"[\w']+")
@@ -42,12 +44,22 @@ _LABELS = set(
     "note ps p.s. update edit fyi reminder info remember todo fact hinweis notiz merke achtung nota ojo".split()  # noqa: SIM905
 )
 _THINGS = 6  # words of what somebody likes
+_WORDS = 256  # characters of words that tell a time
 _WORK = re.compile(rf"(?:(?:a|an|the|my) )?(?:{_CAPITAL}|[a-zà-ÿ-]+)(?: (?:{_CAPITAL}|[a-zà-ÿ-]+))*")
 
 
-class _Pattern(NamedTuple):
-    match: re.Pattern[str]
-    rule: dict[str, Any]
+class _Pattern:
+    """A pattern and the rule it is of. It is compiled for the first clause that begins like it: few ever are."""
+
+    def __init__(self, pattern: str, objects: dict[str, str], rule: dict[str, Any]) -> None:
+        self._pattern = pattern
+        self._objects = objects
+        self.rule = rule
+
+    @cached_property
+    def match(self) -> re.Pattern[str]:
+        """What it matches."""
+        return re.compile(_compiled(self._pattern, self._objects))
 
 
 class _Language:
@@ -66,21 +78,30 @@ class _Language:
         self._corrects = re.compile(data["corrects"], re.IGNORECASE)
         self._aside = re.compile(data.get("aside", r"(?!)"), re.IGNORECASE)
         self._tails = re.compile(data.get("tails", r"(?!)"), re.IGNORECASE)
+        months = self.months = "|".join(data["months"].split())
+        times = {name: str(words).replace("{months}", months) for name, words in data["times"].items()}
+        self._ahead = re.compile(rf"(?P<when>{times['ahead']}),?(?: (?P<rest>(?:{times['who']})\b.*)|$)", re.IGNORECASE)
+        self._turned = re.compile(times.get("turned", r"(?!)()()"), re.IGNORECASE)
+        self._range, self._until, self._since, self._lasting = (
+            re.compile(times[name], re.IGNORECASE) for name in ("range", "until", "since", "lasting")
+        )
+        self._ago = times["ago"]
         speaks = "|".join(sorted(self.speaks, key=len, reverse=True))
         joins = "|".join(data["joins"])
         apart = rf"[;:\u2013\u2014]+ |(?:,? (?:{joins}),?|,) (?=(?:{speaks})\b)"
         self._apart = re.compile(apart, re.IGNORECASE)
-        months = self.months = "|".join(data["months"].split())
         roles = "|".join(data["roles"].values())
         objects = _OBJECTS | {word: f"(?P<object>(?i:{words}))(?![\\w-])" for word, words in data["words"].items()}
         objects["role"] = f"(?P<role>(?i:{roles}))"
+        objects["time"] = rf"(?P<when>(?i:(?:,? (?:{times['words']})\b(?:{_ANY})?)?))(?!{_ANY})"
+        objects["mid"] = f"(?P<mid>(?i:(?:(?:{times.get('mid', '(?!)')}) ){{0,3}}))"
         objects["date"] = f"(?P<object>(?i:{data['date'].replace('{months}', months)}))"
         self._patterns: dict[str, list[_Pattern]] = {}  # by the word a clause begins with
         for rule in sorted(data["facts"], key=lambda rule: not (rule.get("negated") or rule.get("over"))):
             for pattern in rule["patterns"]:
-                compiled = _Pattern(re.compile(_compiled(pattern, objects)), rule)
+                made = _Pattern(pattern, objects, rule)
                 for word in _openers(pattern):
-                    self._patterns.setdefault(word, []).append(compiled)
+                    self._patterns.setdefault(word, []).append(made)
 
     def read(self, sentence: str, subject: str, said: int) -> Iterator[FactDraft]:
         """What a sentence, said at a time in µs, states of its speaker."""
@@ -88,9 +109,7 @@ class _Language:
         if self.speaks.isdisjoint(words) or not self._hypothetical.isdisjoint(words):
             return
         corrects = self._corrects.match(sentence) is not None and self._changes.isdisjoint(words)
-        for part in self._apart.split(sentence):
-            lead = self._lead.match(part)
-            clause = part[lead.end() if lead else 0 :].rstrip(" .!…")
+        for clause in self._clauses(sentence):
             for pattern in self._patterns.get(clause.split(" ", 1)[0].casefold(), ()):
                 found = pattern.match.match(clause)
                 drafts = self._drafts(found, pattern.rule, subject, said) if found else []
@@ -101,12 +120,40 @@ class _Language:
                 if drafts:
                     break
 
+    def _clauses(self, sentence: str) -> Iterator[str]:
+        """The clauses of a sentence as they may state something; a time that one begins with stands at its end."""
+        when = ""
+        for part in self._apart.split(sentence):
+            lead = self._lead.match(part)
+            clause = part[lead.end() if lead else 0 :].rstrip(" .!…")
+            ahead = self._ahead.match(clause)
+            if ahead is not None:
+                when = ahead["when"][0].lower() + ahead["when"][1:]
+                clause = self._turned.sub(r"\2 \1", ahead["rest"] or "", 1)
+            if clause:
+                yield f"{clause} {when}".rstrip()
+                when = ""
+
+    def _times(self, groups: dict[str, str | None], *, over: bool) -> tuple[str, str]:
+        """The words of a statement that tell when it began to be so and when it ended, each "" for none."""
+        said = " ".join(f"{groups.get('mid') or ''}{groups.get('when') or ''}".strip(" ,()").split())[:_WORDS]
+        between = self._range.search(said)
+        if between is not None:
+            return between.groupdict().get("since") or between[0], between.groupdict().get("until") or between[0]
+        lasting = self._lasting.search(said)
+        if lasting is not None and not over:
+            return self._ago.format(words=lasting["words"]), ""
+        since, until = self._since.search(said), self._until.search(said)
+        if since is not None:
+            return since["words"], ""
+        return ("", until["words"]) if until is not None else (said, said if over else "")
+
     def _drafts(self, found: re.Match[str], rule: dict[str, Any], subject: str, said: int) -> list[FactDraft]:
         groups = found.groupdict()
         role = self._role(groups.get("role") or "")
         whose = f"{subject}'s {role}" if role and not rule.get("role") else subject
         relation = role if rule.get("role") else rule["relation"]
-        since = (groups.get("when") or groups.get("since") or "").strip(" ,")
+        since, until = self._times(groups, over=rule.get("over", False))
         return [
             FactDraft(
                 whose,
@@ -116,6 +163,7 @@ class _Language:
                 confidence=_CONFIDENCE,
                 negated=rule.get("negated", False),
                 since=since,
+                until=until,
             )
             for thing in self._objects(groups, rule)
             if thing.casefold() != whose.casefold()
@@ -180,6 +228,8 @@ def _compiled(pattern: str, objects: dict[str, str]) -> str:
         if name == "thing":
             last = pattern.endswith("{thing}")
             parts.append(rf"(?P<thing>{_ANY}{'' if last else '?'})")
+        elif name == "work":
+            parts.append(rf"(?P<work>{_ANY}{'' if pattern.endswith('{work}') else '?'})")
         elif name:
             parts.append(objects[name])
     return "".join(parts)

@@ -6,6 +6,7 @@ in is a failure of it, as is no answer: the work is done again later, and never 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -19,6 +20,7 @@ from alejo.types import EpisodeDraft, FactDraft, Findings, ProcedureDraft, Role,
 
 WORDS = 60  # of a summary
 _TOKENS = 4096
+_LEFT_OUT = re.compile(r"\[[a-z ]+\]")  # stands for words that the model was not told
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPEAKERS = {Role.ASSISTANT: "Assistant", Role.SYSTEM: "System", Role.TOOL: "Tool"}
 _TASK = """\
@@ -112,10 +114,23 @@ class Modelled:
         }[own.name]
 
     async def reflect(self, work: Work) -> Findings:
-        """See Reflector. Raises ModelFailed when the model gave no answer that can be right."""
+        """See Reflector. Raises ModelFailed when the model gave no answer that can be right.
+
+        What is too long for the model is asked in halves where they are apart, and else needs none.
+        """
         if work.models is None:
             return await self._own.reflect(work)
-        found: Findings = await self._ask(work, work.models)
+        try:
+            found: Findings = await self._ask(work, work.models)
+        except ModelFailed as failure:
+            if failure.why != "too_long":
+                raise
+            half = len(work.messages) // 2
+            if not half or self.name == "episodic":
+                return await self._own.reflect(work)
+            halves = work.messages[:half], work.messages[half:]
+            one, other = [await self.reflect(msgspec.structs.replace(work, messages=part)) for part in halves]
+            return Findings(facts=one.facts + other.facts, procedures=one.procedures + other.procedures)
         return found
 
 
@@ -156,7 +171,7 @@ async def _facts(work: Work, models: Models) -> Findings:
             since=each.since.strip(),
         )
         for each in found
-        if (sources := _sources(each.messages, said, models))
+        if not _LEFT_OUT.search(each.object) and (sources := _sources(each.messages, said, models))
     ]
     return Findings(facts=tuple(drafts))
 

@@ -35,6 +35,7 @@ class _Ways:
             re.compile(data[name], re.IGNORECASE)
             for name in ("lead", "context", "instruction", "verbs", "correction", "routine", "self", "over")
         )
+        self.standing = re.compile(data["standing"], re.IGNORECASE)
         self.topics = {name: re.compile(words, re.IGNORECASE) for name, words in data["topics"].items()}
         self.skip = frozenset(data["skip"].split())
 
@@ -53,6 +54,7 @@ class _Ways:
     def _wanted(self, sentence: str, said: Said) -> Iterator[ProcedureDraft]:
         lead = self.lead.match(sentence)
         way, context = sentence[lead.end() if lead else 0 :], ""
+        wish = " ".join(self.standing.sub(" ", sentence).split())  # said of what is kept it would be an order
         apart = self.context.match(way)
         if apart is not None:
             groups = apart.groupdict()
@@ -62,7 +64,9 @@ class _Ways:
             way = way[inner.end() if inner else 0 :]
         if self.instruction.match(way) and self.verbs.search(way) and len(context) <= _CONTEXT:
             topic = next((name for name, words in self.topics.items() if words.search(way)), "")
-            yield ProcedureDraft(sentence, (said.message.id,), topic=topic, context=context.casefold())
+            yield ProcedureDraft(
+                wish[:1].upper() + wish[1:], (said.message.id,), topic=topic, context=context.casefold()
+            )
 
     def _usual(self, sentence: str, said: Said) -> Iterator[ProcedureDraft]:
         when = self.routine.search(sentence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from functools import lru_cache
 
 QUESTION_MARKS = ("?", "\uff1f", "\u061f", "\u2e2e", "\u037e")  # Latin, full-width, Arabic, reversed, Greek
 
@@ -60,12 +61,25 @@ _COMMAND = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+# Asked of the assistant and nothing else, in other languages and other words: what is to be forgotten is not kept.
+_FORGETTING = re.compile(
+    r"""\W*(?:(?:bitte|please|por\s+favor|alejo|hey|oye|also|ok(?:ay)?)\W+)*(?:
+        (?:delete|erase|wipe)\s+(?:everything|all|anything|whatever|what|my\s+memor|your\s+memor)\b
+      | vergiss\s+(?:bitte\W+)?(?:alles|was|dass)\b
+      | l(?:ö|oe)sche?\s+(?:bitte\W+)?(?:alles|was|die\s+erinnerung|deine?\s+(?:erinnerung|notiz))
+      | olvida\s+(?:todo|que|lo)\b
+      | (?:borra|elimina)\s+(?:todo|lo\s+que|el\s+recuerdo|los\s+recuerdos)\b
+    )[^.!?\n]*[.!?\s]*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
 _COURTESIES = (
     "hi hello hey hiya howdy yo greetings good morning afternoon evening night day there alejo everyone all"
     " thanks thank you thx ty cheers much very so many lot a lots appreciated welcome please sorry"
     " bye goodbye cya see later soon tomorrow then farewell take care"
     " ok okay k yes yeah yep yup no nope nah sure right alright fine cool great nice wow oh ah hm hmm haha lol"
     " perfect awesome excellent good got it understood exactly indeed really"
+    " ja nein danke bitte hallo sí gracias hola vale"
 )
 _COURTEOUS = frozenset(_COURTESIES.split())
 
@@ -85,9 +99,10 @@ def plain(text: str) -> str:
     return text.replace("\u2019", "'")
 
 
-def words(text: str) -> list[str]:
+@lru_cache(maxsize=8)  # kind, importance and more are read of the same text, one after the other
+def words(text: str) -> tuple[str, ...]:
     """The words of a text, lower-case."""
-    return _WORDS.findall(plain(text).lower())
+    return tuple(_WORDS.findall(plain(text).lower()))
 
 
 def sentences(text: str) -> list[str]:
@@ -118,7 +133,7 @@ def sort(text: str) -> Sort:
     """What sort of message a text is. A question beside a statement about oneself is a statement."""
     if not words(text):
         return Sort.NOTHING
-    if _COMMAND.match(plain(text)):
+    if _COMMAND.match(plain(text)) or _FORGETTING.fullmatch(plain(text)):
         return Sort.COMMAND
     if is_courtesy(text):
         return Sort.COURTESY

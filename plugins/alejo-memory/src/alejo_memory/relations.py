@@ -18,6 +18,7 @@ class Relation(msgspec.Struct, frozen=True):
 
     cardinality: Cardinality
     text: str
+    past: str = ""
     negated: str = ""
     object: str = ""
     kind: str = "fact"
@@ -59,7 +60,8 @@ def complete(draft: FactDraft) -> FactDraft:
 
 def _say(relation: Relation, name: str, draft: FactDraft) -> str:
     subject = f"The {draft.subject}" if draft.subject.split("'")[0] == SELF else draft.subject
-    said = relation.text.format(subject=subject, relation=name, object=draft.object)
+    words = relation.past if relation.past and draft.valid_to is not None else relation.text
+    said = words.format(subject=subject, relation=name, object=draft.object)
     if not draft.negated:
         return said
     return relation.negated.format(subject=subject, object=draft.object) if relation.negated else f"Not so: {said}"

@@ -1,0 +1,64 @@
+"""When what is stated is true: since and until when, as its words tell, and beside what was stated before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from alejo import Assistant
+from alejo.clock import FakeClock
+
+from ..conftest import ADA
+from .test_facts import add, lives, objects
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "over", "begin", "end"),
+    [
+        ("from 2015 to 2020", "from 2015 to 2020", True, 2015, 2021),
+        ("2015", "2020", True, 2015, 2021),
+        ("2015", "2018 and from 2020 to 2022", True, 2015, 2023),
+        ("", "2020", True, None, 2021),
+        ("2015", "nobody knows when", True, 2015, None),
+        ("", "2099", False, None, 2100),
+        ("", "2015", False, None, None),
+    ],
+)
+async def test_words_tell_when_it_began_and_ended(
+    bare: Assistant, clock: FakeClock, since: str, until: str, over: bool, begin: int | None, end: int | None
+) -> None:
+    """The last time that is named is included; what is over is so by when it was said, what is not ends later."""
+
+    def year(number: int | None) -> int | None:
+        return None if number is None else round(datetime(number, 1, 1, tzinfo=UTC).timestamp() * 1e6)
+
+    said = clock.now()
+    made = await add(bare, lives("Oslo", since=since, until=until, valid_to=said if over else None, sent_at=said))
+    assert made.fact is not None
+    assert made.fact.valid_from == (year(begin) if over or begin else said)
+    assert made.fact.valid_to == (year(end) or (said if over else None))
+
+
+async def test_a_correction_of_the_past_leaves_the_present(bare: Assistant, clock: FakeClock) -> None:
+    """What is said to have been otherwise takes the place of what was believed of that time alone."""
+    said = clock.now()
+    await add(bare, lives("Lisbon", since="2022", sent_at=said))
+    await add(bare, lives("Kiel", since="in 1990", until="in 1990", valid_to=said, sent_at=said, corrects=True))
+    assert await objects(bare) == ["Lisbon", "Kiel"]
+    await add(bare, lives("Bonn", since="in 1990", until="in 1990", valid_to=said, sent_at=said, corrects=True))
+    assert await objects(bare) == ["Lisbon", "Bonn"]
+    await add(bare, lives("Porto", sent_at=said, corrects=True))
+    assert await objects(bare) == ["Porto", "Bonn"]
+
+
+async def test_what_was_once_closes_only_what_it_overlaps(bare: Assistant, clock: FakeClock) -> None:
+    """A past of its own leaves the present as it is; one that goes on into another ends where that begins."""
+    said = clock.now()
+    await add(bare, lives("Lisbon", since="2022", sent_at=said))
+    await add(bare, lives("Oslo", since="2015", until="2020", valid_to=said, sent_at=said))
+    change = await bare.facts.add(ADA, lives("Bergen", since="2018", until="2021", valid_to=said, sent_at=said))
+    assert [memory.fact.object for memory in change.changed if memory.fact] == ["Oslo"]
+    at = [round(datetime(year, 7, 1, tzinfo=UTC).timestamp() * 1e6) for year in (2014, 2016, 2019, 2021, 2022)]
+    assert [await objects(bare, as_of=each) for each in at] == [[], ["Oslo"], ["Bergen"], ["Bergen"], ["Lisbon"]]
+    assert await objects(bare, as_of=said) == ["Lisbon"]
