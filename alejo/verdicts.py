@@ -26,7 +26,10 @@ class Matter(Value, frozen=True):
 
     `origin` is who it comes from: "user", "model", or "memory" and "image" for what was stored or seen. Of a command
     there are its name and effects. `pending` is what the user was asked to confirm just before; `confirmed`, that they
-    did.
+    did. `language`, a tag of BCP 47, is what the user prefers, `zone` the IANA's name of the time zone they are in.
+
+    `destination` is where it goes: to the "user", who keeps what is theirs; to a language model, "local" on this
+    machine or "remote"; or into the "world", by a command that acts outside or a file for others. "" is anywhere.
     """
 
     about: str
@@ -36,6 +39,9 @@ class Matter(Value, frozen=True):
     effects: tuple[str, ...] = ()
     pending: str = ""
     confirmed: bool = False
+    language: str = ""
+    zone: str = ""
+    destination: str = ""
 
 
 class Verdict(Value, frozen=True):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from alejo.models.accounts import Accounts
-from alejo.models.hand import Hand
-from alejo.models.models import LanguageModels, Policy
+from alejo.models.counting import exact
+from alejo.models.gauge import Gauge
+from alejo.models.hand import Hand, at_hand
+from alejo.models.models import REMEMBERED, LanguageModels, Policy, Wish
 
-__all__ = ["Accounts", "Hand", "LanguageModels", "Policy"]
+__all__ = ["REMEMBERED", "Accounts", "Gauge", "Hand", "LanguageModels", "Policy", "Wish", "at_hand", "exact"]

@@ -8,37 +8,51 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from typing import TYPE_CHECKING, TypeVar
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
+from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
 
-from alejo.completions import ModelEnd, ModelEvent, ModelRequest, Prompt
+from alejo._core import estimate_tokens
+from alejo.clock import deadline
+from alejo.completions import ModelEnd, ModelEvent, ModelRequest, Prompt, ToolCall
 from alejo.errors import ModelFailed, PluginFailed
+from alejo.models.breaker import Breaker
+from alejo.models.capability import without
+from alejo.models.gauge import Seen, Weight
+from alejo.models.models import Candidate, LanguageModels, Wish
+from alejo.plugins import cleared, reworded
 from alejo.types import Degraded, ModelUse, Role, Scope
-
-if TYPE_CHECKING:
-    from alejo.models.breaker import Breaker
-    from alejo.models.models import Candidate, LanguageModels
 
 T = TypeVar("T")
 LOCAL = "local"
 _ROLE = "language_model"
 _PAUSE = 0.25  # seconds, doubled with every attempt
+_PART = 0.8  # of a call's time is for models, so that there is some to answer without them
 _GRACE = 2.0  # seconds that a plugin has beyond the request's time, to end by itself
 _AGAIN = frozenset({"rate_limited", "unavailable", "cut", "invalid"})
-_BLAMELESS = frozenset({"rejected", "refused", "budget", "resting"})  # failures that say nothing of a model's health
+_BLAMELESS = frozenset(
+    {"rejected", "refused", "budget", "resting", "too_long", "withheld"}
+)  # failures that say nothing of a model's health
 _REPAIR = "That does not fit the schema: {why}. Answer again, with nothing but JSON that fits it."
 
 
 class Hand:
-    """What alejo.roles.Models promises, and what came of it. `failures` are oldest first."""
+    """What alejo.roles.Models promises, and what came of it. `failures` are oldest first.
+
+    A model is told each prompt as `showing` says of its destination: without one, as the conscience does.
+    """
 
     def __init__(self, models: LanguageModels, scope: Scope, chain: Sequence[Candidate], until: float) -> None:
         self.name = chain[0].model or chain[0].provider
         self.failures: list[ModelFailed] = []
+        self.showing: Callable[[Prompt, str], Awaitable[str]] = self._clear
+        self._shown: dict[tuple[Role, str, str], str] = {}
+        self._weighed: Seen = {}
         self._models = models
         self._policy = models.policy
         self._scope = scope
@@ -69,9 +83,11 @@ class Hand:
         """The answer of the first model that gives one. Raises ModelFailed, the last one's."""
         self._broken = ""
         request = msgspec.structs.replace(
-            request, id=request.id or uuid4().hex, max_tokens=request.max_tokens or self._policy.tokens
+            request,
+            id=request.id or uuid4().hex,
+            max_tokens=request.max_tokens or self._policy.tokens,
         )
-        chain = self._models.chain(request.model) if request.model else self._chain
+        chain = self._order(request)
         failure: ModelFailed | None = None
         for place, candidate in enumerate(chain):
             for attempt in range(self._policy.retries + 1):
@@ -96,6 +112,50 @@ class Hand:
                 await asyncio.sleep(pause)
         self._use = msgspec.structs.replace(self._use, model=LOCAL, reason=failure.why if failure else "not_asked")
         raise failure or ModelFailed("unavailable")
+
+    def _order(self, request: ModelRequest) -> Sequence[Candidate]:
+        """Whom to ask this, one after the other."""
+        chain = self._models.chain(Wish(request.model)) if request.model else self._chain
+        return self._models.capable(chain, request)
+
+    async def spare(self, request: ModelRequest) -> int:
+        """How many tokens more the model that is next may be sent at least; below 0 if it is not sent this."""
+        chain = self._order(request)
+        candidate = next((each for each in chain if not self._models.breaker(each).resting), chain[0])
+        model = self._name(candidate)
+        fit = without(request, self._models.lacks(candidate, request))
+        with suppress(ModelFailed):
+            fit = await self._fit_to_show(candidate, fit)
+        return await self._spare(model, self._models.gauge.weigh(model, fit, self._weighed))
+
+    async def _spare(self, model: str, weight: Weight) -> int:
+        most = self._policy.prompt_tokens
+        return most - await self._models.gauge.bound(model, weight) if most else sys.maxsize
+
+    async def _fit_to_show(self, candidate: Candidate, request: ModelRequest) -> ModelRequest:
+        """The request as a candidate may be told it. Raises ModelFailed where the conscience cannot say."""
+        destination = self._models.destination(candidate)
+
+        async def shown(role: Role, text: str) -> str:
+            known = (role, text, destination)
+            if known not in self._shown:
+                self._shown[known] = await self.showing(Prompt(role, text), destination)
+            return self._shown[known]
+
+        prompts = []
+        try:
+            for prompt in request.prompts:
+                own = partial(shown, prompt.role)
+                given = [await reworded(call.arguments, own) for call in prompt.calls]
+                calls = tuple(map(_given, prompt.calls, given))
+                prompts.append(msgspec.structs.replace(prompt, text=await own(prompt.text), calls=calls))
+        except PluginFailed as failure:
+            detail = "the conscience could not say what it may be told"
+            raise ModelFailed("withheld", self._name(candidate), detail=detail) from failure
+        return msgspec.structs.replace(request, prompts=tuple(prompts))
+
+    async def _clear(self, prompt: Prompt, destination: str) -> str:
+        return await cleared(self._models.plugins, prompt.text, destination)
 
     async def value(self, request: ModelRequest, kind: type[T]) -> T:
         """The answer as an object; what does not fit is given back once. Raises ModelFailed."""
@@ -127,7 +187,8 @@ class Hand:
         return "".join(pieces), end
 
     async def _ask(self, candidate: Candidate, request: ModelRequest, others: int) -> AsyncGenerator[ModelEvent, None]:
-        """One model, once, unless it has answered this before. Raises ModelFailed."""
+        """One model, once, unless it has answered this before, without what it lacks. Raises ModelFailed."""
+        request = await self._fit_to_show(candidate, without(request, self._models.lacks(candidate, request)))
         model = candidate.model or self._models.first(candidate.provider)
         seat = await self._models.answers.seat(self._scope, candidate.provider, model, request)
         if seat is None:
@@ -184,11 +245,16 @@ class Hand:
                 model = await self._models.model(candidate, patience + _GRACE)
         except TimeoutError:
             raise ModelFailed("timeout", candidate.provider) from None
+        request = without(request, self._models.lacks(candidate, request))  # of the first there is it is known only now
         request = msgspec.structs.replace(request, model=model, seconds=self.seconds)
+        weight = self._models.gauge.weigh(model, request, self._weighed)
+        if (spare := await self._spare(model, weight)) < 0:
+            raise ModelFailed("too_long", model, detail=f"it may have {-spare:,} tokens more than model.prompt_tokens")
         self._models.asked[candidate.provider] += 1
         end, is_empty, began = None, True, asyncio.get_running_loop().time()
+        written: list[str] = []
         stream = self._models.plugins.stream(slot, "complete", request, timeout=self.seconds + _GRACE)
-        async with aclosing(stream) as events:
+        async with aclosing(stream) as events, self._answered(candidate, request, model, written):
             while end is None:
                 try:
                     async with asyncio.timeout(min(patience, self.seconds)):
@@ -201,13 +267,28 @@ class Hand:
                 if is_empty and (event.text or event.call is not None):
                     self._models.took(candidate, asyncio.get_running_loop().time() - began)
                     is_empty = False
+                written.append(event.text)
                 if event.end is not None:
                     if is_empty and event.end.reason != "refused":
                         raise ModelFailed("invalid", model, detail="it said nothing")
                     end = msgspec.structs.replace(event.end, model=model)
                     event = msgspec.structs.replace(event, end=end)
+                    written.clear()
                     await self._account(candidate, end)
+                    await self._models.gauge.learn(model, weight, end.input_tokens)
                 yield event
+
+    @asynccontextmanager
+    async def _answered(
+        self, candidate: Candidate, request: ModelRequest, model: str, written: Sequence[str]
+    ) -> AsyncGenerator[None, None]:
+        """Counts, about, what is left in `written`: an answer whose end did not come, or that nobody waited for."""
+        try:
+            yield
+        finally:
+            if text := "".join(written):
+                into = sum(estimate_tokens(prompt.text) for prompt in request.prompts)
+                await self._account(candidate, ModelEnd(model, "cut", into, estimate_tokens(text)))
 
     async def _account(self, candidate: Candidate, end: ModelEnd) -> None:
         self._models.tokens[candidate.provider] += end.input_tokens + end.output_tokens
@@ -221,7 +302,9 @@ class Hand:
     def _began(self, candidate: Candidate, failure: ModelFailed | None) -> None:
         reason = f"fallback: {failure.why}" if failure is not None and failure.model != candidate.model else ""
         name = self._name(candidate)
-        self._use = msgspec.structs.replace(self._use, model=name, reason=reason or candidate.reason)
+        self._use = msgspec.structs.replace(
+            self._use, model=name, reason=reason or candidate.reason, memory_id="" if reason else candidate.memory_id
+        )
         self._begun += 1
 
     def _name(self, candidate: Candidate) -> str:
@@ -241,11 +324,28 @@ class Hand:
         return pause if pause < self.seconds / 2 else None
 
 
+def at_hand(models: LanguageModels, scope: Scope, *wishes: Wish, seconds: float = 0.0) -> Hand | None:
+    """The models for one piece of work of a user; None if none is configured.
+
+    What is wished for most is the first of `wishes`. Without `seconds` there are those of the settings, and of the call
+    under way not more than a part.
+    """
+    if not models.configured:
+        return None
+    now = asyncio.get_running_loop().time()
+    until = now + (seconds or min(models.policy.seconds, _PART * (deadline.get() - now)))
+    return Hand(models, scope, models.chain(*wishes), until)
+
+
 def schema(kind: type) -> dict[str, object]:
     """The JSON Schema of a msgspec.Struct that does not hold itself, the definitions of others beside it."""
     _, definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     found = definitions.pop(kind.__name__)  # providers want an object at the top, not a reference to one
     return {**found, "$defs": definitions} if definitions else found
+
+
+def _given(call: ToolCall, arguments: str) -> ToolCall:
+    return msgspec.structs.replace(call, arguments=arguments)
 
 
 def _judge(breaker: Breaker, error: ModelFailed) -> None:

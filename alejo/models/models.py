@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from alejo.clock import Clock, deadline
+from alejo.clock import Clock
+from alejo.completions import ModelRequest
 from alejo.errors import ModelFailed, PluginFailed, StartupError
 from alejo.metrics import Metrics
 from alejo.models.accounts import Accounts
 from alejo.models.answers import Answers
 from alejo.models.breaker import Breaker
-from alejo.models.hand import Hand
-from alejo.plugins import PluginHost, Slot
+from alejo.models.capability import lacking, needed
+from alejo.models.gauge import Gauge
+from alejo.plugins import REMOTE, PluginHost, Slot, stands
 from alejo.settings import Settings
-from alejo.types import Scope
 
 ROLE = "language_model"
 OPENAI, ANTHROPIC = "openai", "anthropic"
+PREFERRED, REMEMBERED, CAPABLE = "preferred", "remembered", "capable"
 NAMED, CHEAPEST, FASTEST = "named", "cheapest", "fastest"
 _ORDERS = (NAMED, CHEAPEST, FASTEST)
 _PACES = 64  # answers whose first words were waited for, of each model
-_PART = 0.8  # of a call's time is for models, so that there is some to answer without them
 
 
 class Candidate(NamedTuple):
-    """A model that may be asked: whose it is, its name (empty: the provider's first), and why it is this one."""
+    """A model that may be asked: whose it is, its name (empty: the provider's first), and why it is this one.
+
+    `memory_id` is the memory that prefers it, where that is why.
+    """
 
     provider: str
     model: str
     reason: str = "configured"
+    memory_id: str = ""
+
+
+class Wish(NamedTuple):
+    """A model that is preferred, as model.names names it: by the user, or by a memory that was recalled."""
+
+    model: str
+    reason: str = PREFERRED
+    memory_id: str = ""
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -49,12 +61,14 @@ class Policy(msgspec.Struct, frozen=True):
     rest: float = 30.0
     tokens: int = 1024
     order: str = NAMED
+    prompt_tokens: int = 0
+    lacks: Mapping[str, frozenset[str]] = {}
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:
         """What is set. No key alone makes a model be asked: words leave the machine only if somebody says so.
 
-        Raises StartupError for an order that is none.
+        Raises StartupError for an order that is none, or a line that does not say what a model lacks.
         """
         order = settings["model.order"]
         if order not in _ORDERS:
@@ -75,17 +89,22 @@ class Policy(msgspec.Struct, frozen=True):
             settings["model.rest_seconds"],
             settings["model.answer_tokens"],
             order,
+            settings["model.prompt_tokens"],
+            lacking(settings["model.lacks"]),
         )
 
 
 class LanguageModels:
     """All that can be asked. `asked` and `tokens` count by provider, `failed` by why a model gave no answer."""
 
-    def __init__(self, plugins: PluginHost, policy: Policy, accounts: Accounts, answers: Answers, clock: Clock) -> None:
+    def __init__(
+        self, plugins: PluginHost, policy: Policy, accounts: Accounts, answers: Answers, gauge: Gauge, clock: Clock
+    ) -> None:
         self.policy = policy
         self.plugins = plugins
         self.accounts = accounts
         self.answers = answers
+        self.gauge = gauge
         self.asked: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
@@ -99,29 +118,29 @@ class LanguageModels:
         """Whether there is any to ask."""
         return bool(self.policy.names or self.policy.provider)
 
-    def at_hand(self, scope: Scope, preferred: str = "", seconds: float = 0.0) -> Hand | None:
-        """The models for one piece of work of a user; None if none is configured.
-
-        `preferred` is the one they like best. Without `seconds` there are those of the settings, and of the call under
-        way not more than a part.
-        """
-        if not self.configured:
-            return None
-        now = asyncio.get_running_loop().time()
-        until = now + (seconds or min(self.policy.seconds, _PART * (deadline.get() - now)))
-        return Hand(self, scope, self.chain(preferred), until)
-
-    def chain(self, preferred: str = "") -> Sequence[Candidate]:
-        """Whom to ask, one after the other. A preference counts only among those that the owner named."""
+    def chain(self, *wishes: Wish) -> Sequence[Candidate]:
+        """Whom to ask, one after the other: what is wished for first, if the owner named it."""
         names = self.policy.names
         chain = [self._candidate(name) for name in names] or [Candidate(self.policy.provider or OPENAI, "")]
         if self.policy.order != NAMED and len(chain) > 1:
             rank = self._cost if self.policy.order == CHEAPEST else self._pace
             chain = sorted((one._replace(reason=self.policy.order) for one in chain), key=rank)
-        if preferred in names:
-            chosen = self._candidate(preferred)._replace(reason="preferred")
+        for wish in reversed([wish for wish in wishes if wish.model in names]):
+            chosen = self._candidate(wish.model)._replace(reason=wish.reason, memory_id=wish.memory_id)
             chain = [chosen, *(one for one in chain if one[:2] != chosen[:2])]
         return chain
+
+    def capable(self, chain: Sequence[Candidate], request: ModelRequest) -> Sequence[Candidate]:
+        """The same candidates, those first that lack least of what a request needs, as model.lacks says."""
+        ordered = sorted(chain, key=lambda each: len(self.lacks(each, request)))
+        if ordered[0] == chain[0]:
+            return ordered
+        return [ordered[0]._replace(reason=CAPABLE, memory_id=""), *ordered[1:]]
+
+    def lacks(self, candidate: Candidate, request: ModelRequest) -> frozenset[str]:
+        """What a candidate lacks of what a request needs, as far as its name is known."""
+        name = candidate.model or self.first(candidate.provider)
+        return self.policy.lacks.get(name, frozenset()) & needed(request)
 
     def took(self, candidate: Candidate, seconds: float) -> None:
         """Notes how long a model's first word took."""
@@ -157,6 +176,11 @@ class LanguageModels:
                 return slot
         raise ModelFailed("unavailable", provider, detail="no plugin speaks to it")
 
+    def destination(self, candidate: Candidate) -> str:
+        """Where that goes which a candidate is told: it stays on this machine where its provider says so."""
+        found = (slot for slot in self.plugins.every(ROLE) if slot.name == candidate.provider)
+        return next((stands(slot.object) for slot in found), REMOTE)
+
     async def model(self, candidate: Candidate, seconds: float) -> str:
         """The name of a candidate's model, the first there is where none was named. Raises ModelFailed."""
         if candidate.model:
@@ -190,6 +214,8 @@ class LanguageModels:
         metrics.counter(
             "alejo_model_failures", "Answers that language models did not give.", "why", lambda: self.failed
         )
+        text = "Answers for which a model counted more tokens of what it was sent than it was thought to take at most."
+        metrics.counter("alejo_model_tokens_exceeded", text, "model", lambda: self.gauge.exceeded)
         text = "How long the last first words of a model took, in seconds."
         metrics.gauges("alejo_model_first_word_seconds", text, ("provider", "model", "quantile"), self._first_words)
 

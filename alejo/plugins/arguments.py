@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import jsonschema_rs
@@ -56,6 +56,26 @@ def spoken(spec: CommandSpec, text: str) -> str:
         elif value is not None:
             words.append(str(value))
     return " ".join(words)
+
+
+async def reworded(text: str, change: Callable[[str], Awaitable[str]]) -> str:
+    """JSON with every text in it changed, but for names; what is no JSON is changed as a whole."""
+
+    async def changed(value: Any) -> Any:
+        if isinstance(value, str):
+            return await change(value)
+        if isinstance(value, list):
+            return [await changed(each) for each in value]
+        if isinstance(value, dict):
+            return {name: await changed(each) for name, each in value.items()}
+        return value
+
+    try:
+        given = msgspec.json.decode(text)
+        told = await changed(given)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return await change(text)
+    return text if told == given else msgspec.json.encode(told).decode()
 
 
 def check_schema(spec: CommandSpec) -> None:

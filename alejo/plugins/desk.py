@@ -115,6 +115,14 @@ class RemoteDesk(Bridge):
         """Facts that hold about the user now."""
         return await self._cross(lambda: self._desk.facts(limit))
 
+    async def stated(self, about: str = "", limit: int = 200, as_of: int | None = None) -> Sequence[Memory]:
+        """All facts about the user or another, or those that were true at a time."""
+        return await self._cross(lambda: self._desk.stated(about, limit, as_of))
+
+    async def ways(self, limit: int = 20) -> Sequence[Memory]:
+        """How the user wants to be answered."""
+        return await self._cross(lambda: self._desk.ways(limit))
+
     async def last(self) -> Told | None:
         """The last turn of this session that is over."""
         return await self._cross(self._desk.last)

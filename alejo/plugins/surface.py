@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from alejo import attention, completions, errors, hooks, jobs, moods, outcomes, percepts, roles, types
+from alejo import attention, completions, errors, hooks, jobs, moods, outcomes, percepts, roles, types, verdicts
 
-VERSION = "3.10"
-_VALUES = (types, attention, moods, percepts, jobs, completions, outcomes)
+VERSION = "4.2"
+_VALUES = (types, attention, moods, percepts, verdicts, jobs, completions, outcomes)
 
 
 def surface(names: Iterable[str]) -> dict[str, list[str]]:

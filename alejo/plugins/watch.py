@@ -15,7 +15,7 @@ from .lane import BEAT
 
 
 class Watch:
-    """A thread that asks the loop twice within BEAT seconds whether it turns. Made on the loop, closed on it.
+    """A thread that asks the loop twice within BEAT seconds whether it turns, unless it rests. Made and closed on it.
 
     `blame` gets the packages on the loop's stack, innermost first, and names the plugin among them, if any; it is
     called in the watch's thread. `tell` hears, on the loop once it turns again, the name, the place and the seconds.
@@ -40,6 +40,8 @@ class Watch:
     def _main(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed
             while not self._ended.wait(BEAT / 2):
+                if at_rest(sys._current_frames().get(self._ident)):
+                    continue  # to ask would be all that an idle server does
                 self._answered.clear()
                 asked = time.monotonic()
                 self._loop.call_soon_threadsafe(self._answered.set)
@@ -58,6 +60,12 @@ class Watch:
         self._answered.wait()
         if not self._ended.is_set():
             self._loop.call_soon_threadsafe(self._tell, name, place, time.monotonic() - asked)
+
+
+def at_rest(frame: FrameType | None) -> bool:
+    """Whether a loop's stack is that of one that waits for something to do. A selector of anybody else's is no rest."""
+    caller = frame.f_back if frame is not None and frame.f_globals.get("__name__") == "selectors" else None
+    return caller is not None and caller.f_globals.get("__name__") == "asyncio.base_events"
 
 
 def packages(frame: FrameType | None) -> list[str]:

@@ -170,6 +170,7 @@ def memory(proto: types_pb2.Memory) -> Memory:
         superseded_by=proto.superseded_by,
         stale=proto.stale,
         repetitions=max(proto.repetitions, 1),
+        model=proto.model,
     )
 
 
@@ -219,6 +220,7 @@ def fact_draft(proto: facts_pb2.FactDraft) -> FactDraft:
         proto.corrects,
         proto.since,
         proto.importance if proto.HasField("importance") else None,
+        proto.until,
     )
 
 
@@ -284,6 +286,7 @@ def memory_draft(proto: memory_pb2.MemoryDraft) -> MemoryDraft:
         proto.pinned,
         dict(proto.metadata),
         proto.origin,
+        proto.model,
     )
 
 
@@ -505,7 +508,7 @@ def workspace(proto: chat_pb2.Workspace) -> Workspace:
 
 def model_use(proto: chat_pb2.ModelUse) -> ModelUse:
     """Which language model wrote an answer."""
-    return ModelUse(proto.model, proto.reason, proto.input_tokens, proto.output_tokens, proto.cached)
+    return ModelUse(proto.model, proto.reason, proto.input_tokens, proto.output_tokens, proto.cached, proto.memory_id)
 
 
 def plugin(proto: plugins_pb2.Plugin) -> PluginStatus:

@@ -210,7 +210,7 @@ def _added_fact(request: Any, path: str, found: Found) -> None:
 
 SESSION_CHANGES = ("title", "state", "metadata")
 PREFERENCE_CHANGES = ("model", "language", "time_zone", "episodic_days", "context_tokens", "others")
-MEMORY_CHANGES = ("text", "layer", "kind", "importance", "pinned", "archived", "metadata")
+MEMORY_CHANGES = ("text", "layer", "kind", "importance", "pinned", "archived", "metadata", "model")
 
 _ROLE = member(types_pb2.Role.DESCRIPTOR)
 _LAYER = member(types_pb2.Layer.DESCRIPTOR)
@@ -321,6 +321,7 @@ TABLE: dict[str, Rules] = {
             "pinned": anything,
             "metadata": labels,
             "origin": text(256),
+            "model": text(NAME),
         },
         required=("text",),
     ),
@@ -381,6 +382,7 @@ TABLE: dict[str, Rules] = {
             "superseded_by": anything,
             "stale": anything,
             "repetitions": anything,
+            "model": text(NAME),
         }
     ),
     # What a memory states is changed by the calls of FactsService alone.
@@ -436,6 +438,7 @@ TABLE: dict[str, Rules] = {
             "corrects": anything,
             "since": text(256),
             "importance": number(0, 1),
+            "until": text(256),
         },
         required=("object",),
     ),

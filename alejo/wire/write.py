@@ -145,6 +145,8 @@ def memory(value: Memory, into: types_pb2.Memory | None = None) -> types_pb2.Mem
     made.stale = value.stale
     made.repetitions = value.repetitions
     # Of many there is nothing to hand over.
+    if value.model:
+        made.model = value.model
     if value.speaker:
         made.speaker = value.speaker
     if value.session_id:
@@ -208,6 +210,7 @@ def fact_draft(value: FactDraft) -> facts_pb2.FactDraft:
         corrects=value.corrects,
         since=value.since,
         importance=value.importance,
+        until=value.until,
     )
 
 
@@ -240,36 +243,16 @@ def memory_changes(memory_id: str, changes: Mapping[str, Any], etag: str = "") -
     )
 
 
-def hit(value: Hit, into: types_pb2.Hit | None = None) -> types_pb2.Hit:
-    """A recalled memory; made in its place `into` an answer that holds it, nothing of it is copied."""
-    made = types_pb2.Hit() if into is None else into
+def hit(value: Hit) -> types_pb2.Hit:
+    """A recalled memory."""
+    made = types_pb2.Hit(score=value.score, coverage=value.coverage, evidence=evidence(value.evidence))
     memory(value.memory, made.memory)
-    made.score = value.score
-    made.coverage = value.coverage
-    add = made.evidence.add
-    for one in value.evidence:  # some eighty in an answer, few of them with a detail
-        if one.detail:
-            add(name=one.name, share=one.share, detail=one.detail)
-        else:
-            add(name=one.name, share=one.share)
     return made
 
 
 def evidence(values: Iterable[Evidence]) -> list[types_pb2.Evidence]:
     """The shares of a score."""
     return [types_pb2.Evidence(name=one.name, share=one.share, detail=one.detail) for one in values]
-
-
-def recalled(
-    hits: Iterable[Hit], token: str, degraded_: Iterable[Degraded], into: memory_pb2.RecallResponse | None = None
-) -> memory_pb2.RecallResponse:
-    """What was found; made in its place `into` a frame of a stream."""
-    made = memory_pb2.RecallResponse() if into is None else into
-    for one in hits:
-        hit(one, made.hits.add())
-    made.next_page_token = token
-    made.degraded.extend(degraded(degraded_))
-    return made
 
 
 def filter(value: Filter) -> memory_pb2.MemoryFilter:  # noqa: A001 - the value's own name, read as wire.write.filter
@@ -301,6 +284,7 @@ def memory_draft(value: MemoryDraft) -> memory_pb2.MemoryDraft:
         pinned=value.pinned,
         metadata=value.metadata,
         origin=value.origin,
+        model=value.model,
     )
 
 
@@ -583,6 +567,7 @@ def model_use(value: ModelUse) -> chat_pb2.ModelUse:
         input_tokens=value.input_tokens,
         output_tokens=value.output_tokens,
         cached=value.cached,
+        memory_id=value.memory_id,
     )
 
 

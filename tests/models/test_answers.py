@@ -14,6 +14,7 @@ from alejo import Assistant, testing
 from alejo.completions import Endpoint, ModelEnd, ModelEvent, ModelRequest, Prompt, ToolCall, ToolSpec
 from alejo.errors import ModelFailed, StartupError
 from alejo.identity import LOCAL
+from alejo.models import at_hand
 from alejo.types import Image, ModelUse, Role, Scope
 
 from .scripted import Passing, Scripted
@@ -32,7 +33,7 @@ async def complete(
 ) -> tuple[list[str], ModelUse]:
     """The pieces of an answer, and what is told of its model."""
     await assistant.remember("Tea.", scope=scope)  # nothing is kept for a user who has no data key
-    hand = assistant.models.at_hand(scope)
+    hand = at_hand(assistant.models, scope)
     assert hand is not None
     events = [event async for event in hand.complete(request)]
     assert events[-1].end is not None

@@ -16,6 +16,7 @@ from alejo.completions import ModelEnd, ModelEvent, ModelRequest, Prompt
 from alejo.errors import ModelFailed, StartupError
 from alejo.hooks import hookimpl
 from alejo.identity import LOCAL
+from alejo.models import Wish, at_hand
 from alejo.roles import Brain, Turn
 from alejo.types import Answer, Ask, Degraded, ModelUse, Role
 
@@ -165,7 +166,7 @@ async def test_the_cheapest_is_asked_first() -> None:
     async with opened(provider, "b", "a", "c", **given) as assistant:
         assert (await assistant.chat("Hello")).model == ModelUse("c", "cheapest", 100, 10)
         assert [one.model for one in assistant.models.chain()] == ["c", "a", "b"]
-        assert [one.model for one in assistant.models.chain("b")] == ["b", "c", "a"]
+        assert [one.model for one in assistant.models.chain(Wish("b"))] == ["b", "c", "a"]
 
 
 async def test_the_fastest_is_asked_first() -> None:
@@ -211,7 +212,7 @@ async def test_an_object_is_checked_and_repaired_once() -> None:
     """What does not fit the schema is given back with the reason; what fits then is the answer."""
     provider = Scripted(a=[['{"town": 5}'], ['Here: ```json\n{"town": "Bonn", "people": 3}\n```']])
     async with opened(provider, "a") as assistant:
-        hand = assistant.models.at_hand(LOCAL)
+        hand = at_hand(assistant.models, LOCAL)
         assert hand is not None
         assert await hand.value(HELLO, Place) == Place("Bonn", 3)
         assert hand.use == ModelUse("a", "configured", 200, 20)
@@ -234,7 +235,7 @@ async def test_an_object_is_checked_and_repaired_once() -> None:
 async def test_an_object_that_is_none_is_a_failure(script: list[Any], why: str) -> None:
     """No empty success: what is no answer after one repair says why."""
     async with opened(Scripted(a=[script]), "a") as assistant:
-        hand = assistant.models.at_hand(LOCAL)
+        hand = at_hand(assistant.models, LOCAL)
         assert hand is not None
         with pytest.raises(ModelFailed) as failed:
             await hand.value(HELLO, Place)
@@ -254,6 +255,16 @@ async def test_what_a_user_uses_is_counted_by_day() -> None:
         assert (used.input_tokens, used.output_tokens, used.cost) == ({"a": 200}, {"a": 20}, 600)
         clock.advance(86_400)
         assert (await assistant.conversation.chat(LOCAL, Ask("Hello"))).message.text == "Hello."
+
+
+async def test_an_answer_that_broke_off_is_counted_about() -> None:
+    """No provider says what it cost; it is estimated, so that a budget holds for it too."""
+    provider = Scripted(a=[["I will not end this.", ModelFailed("cut", "a")]])
+    async with opened(provider, "a", model__daily_tokens=7) as assistant:
+        said = [(await assistant.chat("Hello")).message.text for _ in range(2)]
+        assert said == ["I will not end this.(cut)", "(budget)"]
+        used = await assistant.models.accounts.of(LOCAL)
+        assert (used.input_tokens, used.output_tokens) == ({"a": 2}, {"a": 5})
 
 
 async def test_a_price_that_is_none_is_refused_at_start() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alejo import testing
 from alejo.errors import InvalidArgument
 from alejo.hooks import hookimpl
-from alejo.plugins import check_arguments, spoken
+from alejo.plugins import check_arguments, reworded, spoken
 from alejo.plugins.arguments import check_schema
 from alejo.plugins.states import Refusal
 from alejo.roles import Command, Turn
@@ -82,6 +82,39 @@ def test_a_value_is_not_repeated(value: str) -> None:
 def test_without_a_schema_words_stay_as_they_are(words: str) -> None:
     """A command that says nothing of its arguments gets the text."""
     assert check_arguments(CommandSpec("say", "Says it."), words) == words
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda each: st.lists(each) | st.dictionaries(st.text(), each),
+    )
+)
+async def test_every_text_of_json_is_reworded(value: Any) -> None:
+    """Names and all else stay; what is no JSON is a text itself."""
+    seen: list[str] = []
+
+    async def change(text: str) -> str:
+        seen.append(text)
+        return f"{text}!"
+
+    text = json.dumps(value)
+    told = json.loads(await reworded(text, change))
+    assert texts(told) == [f"{each}!" for each in seen]
+    assert texts(value) == seen
+    assert await reworded(f"{text}}}", change) == f"{text}}}!"
+
+
+def texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return (
+        [value]
+        if isinstance(value, str)
+        else [each for one in value for each in texts(one)]
+        if isinstance(value, list)
+        else []
+    )
 
 
 async def test_a_host_checks_before_it_calls() -> None:

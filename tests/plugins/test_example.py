@@ -24,7 +24,7 @@ from alejo.settings import read
 async def main():
     host = await PluginHost.start(read(), SystemClock())
     (slot,) = [slot for slot in host.every("command") if slot.plugin == "dice"]
-    said = [slot.spec.name, slot.trusted, await host.call(slot, "run", "9d99", None)]
+    said = [slot.spec.name, slot.trusted, await host.call(slot, "run", '{"count": 9, "sides": 99}', None)]
     states = {status.distribution: [status.state.name, status.reason] for status in host.statuses()}
     await host.close()
     print(json.dumps({"said": said, "states": states}))

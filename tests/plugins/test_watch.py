@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
+import socket
 import sys
+import threading
+import time
+from collections.abc import Callable
 
+from alejo.plugins.watch import at_rest
 from alejo.types import PluginState
 
-from .acting import Acting
+from .acting import DEADLINE, Acting
 from .shelf import Shelf
 
 
 def release(acting: Acting, seconds: float) -> None:
     """Ends the plugin's blocking call after so long."""
-    import threading  # noqa: PLC0415  only here
-
     threading.Timer(seconds, sys.modules["acting"].GATE.set).start()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Waits for what another thread does. Raises AssertionError if it does not happen."""
+    end = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < end
 
 
 async def test_a_trusted_plugin_that_blocks_is_named(shelf: Shelf) -> None:
@@ -46,6 +57,34 @@ async def test_a_trusted_plugin_that_blocks_for_long_loses_its_place(shelf: Shel
     await blocking
     assert acting.status.state is PluginState.DEGRADED
     await acting.host.close()
+
+
+def test_only_a_loop_that_waits_for_work_is_at_rest() -> None:
+    """Code on the loop that waits in a selector of its own holds the loop up; the loop itself is let be."""
+    loop, (mine, others) = asyncio.new_event_loop(), socket.socketpair()
+    selector = selectors.DefaultSelector()
+    selector.register(mine, selectors.EVENT_READ)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)  # a failure leaves it behind
+    thread.start()
+    ident = thread.ident
+    assert ident is not None
+    until(lambda: at_rest(sys._current_frames().get(ident)))
+    begun = threading.Event()
+
+    def block() -> None:
+        begun.set()
+        selector.select()
+
+    loop.call_soon_threadsafe(block)
+    assert begun.wait(DEADLINE)
+    until(lambda: sys._current_frames()[ident].f_globals["__name__"] == "selectors")
+    assert not at_rest(sys._current_frames()[ident])
+    others.send(b"!")
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(DEADLINE)
+    assert not thread.is_alive()
+    for each in (selector, mine, others, loop):
+        each.close()
 
 
 async def test_a_lane_that_is_silent_is_counted(shelf: Shelf) -> None:

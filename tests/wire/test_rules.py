@@ -157,7 +157,7 @@ BAD: list[tuple[Message, dict[str, str]]] = [
         memory_pb2.UpdateMemoryRequest(memory={"id": ID}, update_mask={"paths": ["id", "text"]}),
         {
             "update_mask.paths[0]": "is not a field that can be changed; those are text, layer, kind, importance, "
-            "pinned, archived, metadata",
+            "pinned, archived, metadata, model",
             "memory.text": "is required, as the mask names it",
         },
     ),
