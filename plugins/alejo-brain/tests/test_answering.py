@@ -6,11 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from alejo_brain.answering import MARGIN, reply
+from alejo_brain.answering import MARGIN, SURE, reply
 from alejo_brain.asked import read
+from alejo_brain.extracting import found as extracted
+from alejo_brain.extracting import sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alejo.roles import Whole
 from alejo.testing import ListDesk, turn
 from alejo.types import Evidence, Hit, Layer, Memory
 
@@ -21,6 +24,7 @@ from alejo.types import Evidence, Hit, Layer, Memory
         ("My dog is called Luna.", "What is my dog called?", "Luna"),
         ("I parked the car behind the old mill.", "Where did I park the car?", "the old mill"),
         ("I keep 3 goats behind the house.", "How many goats do I keep?", "3"),
+        ("We own a red rowing boat. [photo: a photo of a lake]", "What kind of boat do we own?", "rowing boat"),
         ("The surgery took about four hours. It went well.", "How long did the surgery take?", "our hours"),
     ],
 )
@@ -33,12 +37,27 @@ async def test_the_words_that_answer_are_said(desk: Any, say: Any, told: str, qu
 
 
 @pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("I bought it [photo: the receipt from 2023]", ("I bought it", "the receipt from 2023")),
+        ("I bought it last year [2022].", ("I bought it last year.",)),
+        ("I bought it   [photo: a boat] and sold it.", ("I bought it", "a boat", "and sold it.")),
+    ],
+)
+def test_captions_are_read_and_what_times_mean_is_not(told: str, kept: tuple[str, ...]) -> None:
+    """A year in a picture's caption is a part of it; one that says what "last year" meant is not."""
+    assert sentences(told) == kept
+
+
+@pytest.mark.parametrize(
     ("told", "answer"),
     [
         ("I signed the lease yesterday.", "5 May 2023"),
         ("I signed the lease last Tuesday.", "Tuesday, 2 May 2023"),
         ("I signed the lease last week.", "The week before 6 May 2023"),
         ("I signed the lease in March.", "March 2023"),
+        ("I sign the lease this weekend.", "The weekend of 6 May 2023"),
+        ("I signed the lease last summer.", "The summer of 2022"),
         ("I signed the lease!", "6 May 2023"),
     ],
 )
@@ -84,6 +103,37 @@ async def test_what_another_said_is_not_told_of_who_is_asked_about(desk: Any, le
     assert knows or [hit.memory.speaker for hit in found.hits] == ["Ben"]
 
 
+async def test_a_short_name_is_of_whom_it_begins(desk: Any) -> None:
+    """ "Mel" is Melanie where nobody is called just that; where it may be two, it is nobody."""
+    hits = (told("Ben", "I sold my boat.", 5.0 + MARGIN * 1.1), told("Melanie", "I like the sea.", 5.0))
+    question = turn("When did Mel sell the boat?", desk, recalled=hits)
+    assert (await reply(question)).about == "Melanie"
+    for other in ("Mel", "Melissa"):
+        several = (*hits, told(other, "I paint.", 1.0))
+        found = await reply(msgspec.structs.replace(question, recalled=several))
+        assert found.about == ("Mel" if other == "Mel" else "")
+
+
+@pytest.mark.parametrize(
+    ("said", "question"),
+    [
+        (
+            "It was a strange week at the fair and nobody knew why the lamps went out. It rained.",
+            "What was the fair like?",
+        ),
+        ("My dog is called Luna. It rained.", "What is my dog called?"),
+    ],
+)
+async def test_words_that_are_not_sure_are_said_with_their_sentence(desk: Any, said: str, question: str) -> None:
+    """A part of a sentence is said alone only where it is likelier than all else by a share."""
+    desk.add(said)
+    hits = await desk.recall(question)
+    best = extracted(read(question), hits, None)[0]
+    found = await reply(turn(question, desk, recalled=tuple(hits)))
+    words = best.text if best.share >= SURE else best.sentence
+    assert found.said.casefold() == read(question).tongue.turned(words, "user").casefold()
+
+
 async def test_a_memory_without_a_word_answers_nothing(desk: Any, say: Any) -> None:
     """Marks alone are no sentence, and stand in nobody's way."""
     desk.add("**!!")
@@ -112,6 +162,27 @@ async def test_a_list_is_made_of_several_memories(desk: Any) -> None:
     assert len(found.hits) >= 2
 
 
+async def test_how_often_is_counted_by_days(desk: Any, say: Any) -> None:
+    """Each day that tells of it counts once, what denies it not; who says how often is believed."""
+    for days, text in ((9, "I went to the dentist."), (5, "The dentist again."), (2, "I was not at the dentist.")):
+        desk.add(text, days_ago=days)
+    question = "How many times have I been to the dentist?"
+    assert (await say(question)).startswith(
+        'At least two times: 1) "I went to the dentist." (30 April 2023); 2) "The dentist again." (4 May 2023).'
+    )
+    desk.add("I have been to the dentist four times.")
+    assert not (await say(question)).startswith("At least")
+
+
+async def test_a_list_says_how_many_there_are_at_least(desk: Any, say: Any) -> None:
+    """A list counts what it names, and dates each."""
+    desk.add("One of my instruments is the clarinet.", days_ago=2)
+    desk.add("One of my instruments is the violin.", days_ago=1)
+    said = await say("What are my instruments?")
+    assert said.startswith("At least two: ")
+    assert '(7 May 2023); 2) "' in said or '(8 May 2023); 2) "' in said
+
+
 words = st.lists(
     st.sampled_from(
         ["what", "when", "where", "who", "is my", "Ann", "boat", "?", ".", "I", "3", "\u65e5", "yesterday"]
@@ -130,3 +201,15 @@ async def test_any_question_is_answered_of_what_was_told(question: str, texts: l
     assert {hit.memory.text for hit in found.hits} <= set(texts)
     assert found.hits or not found.said
     assert msgspec.json.decode(msgspec.json.encode(found.said)) == found.said
+
+
+@pytest.mark.parametrize(
+    ("second", "whole"), [("I keep two goats in the barn.", [0, 1]), ('I keep a 5" goat.', [0, 0, 0])]
+)
+async def test_quotes_are_given_at_once(desk: Any, say: Any, second: str, whole: list[int]) -> None:
+    """Behind the answer's own words; one by one where a mark in one would make the next no quote."""
+    desk.add("I keep 3 goats behind the house.")
+    desk.add(second)
+    pieces = await say("How many goats do I keep?").pieces()
+    assert [isinstance(piece, Whole) for piece in pieces] == whole
+    assert "".join(pieces).count("You told me") == 2

@@ -112,7 +112,7 @@ async def test_why_names_all_that_had_a_part(desk: Any, run: Any) -> None:
     )
     said = await run("why")
     assert '"My locker is number 38." (8 May 2023, it shares words with what you asked, it is recent)' in said
-    assert "1 more memories" in said
+    assert "one more memory" in said
     for part in ("recall", "transform, as it names a secret (secrets.1)", "the model parrot (configured)", "emotion"):
         assert part in said
 

@@ -67,6 +67,31 @@ async def test_an_unclear_forget_forgets_nothing(desk: Any, say: Any) -> None:
     assert len(desk.kept) == 2
 
 
+async def test_a_request_to_forget_is_never_what_is_meant(desk: Any, say: Any) -> None:
+    """It is no candidate, whoever kept it, and goes along with what it quotes; one for something else stays."""
+    desk.add("My dog Luna loves the park.")
+    desk.add("Luna was afraid of the thunder.")
+    desk.add("Vergiss alles \u00fcber Luna")
+    desk.add("Erase everything about Luna.")
+    stays = desk.add("Erase everything about Paris.")
+    listed = await say("forget about Luna")
+    assert "park" in listed
+    assert "thunder" in listed
+    assert "alles" not in listed
+    assert "everything" not in listed
+    await say("forget that my dog Luna loves the park")
+    await say("forget about Luna")
+    assert desk.kept == [stays]
+
+
+async def test_what_only_reads_like_a_request_can_be_forgotten(desk: Any, say: Any) -> None:
+    """What is quoted is what is meant, whatever it reads like."""
+    stays = desk.add("The new sofa is blue.")
+    desk.add("The old sofa has to go.")
+    await say("forget that the old sofa has to go")
+    assert desk.kept == [stays]
+
+
 async def test_a_vague_or_unknown_forget_forgets_nothing(desk: Any, say: Any) -> None:
     """ "Everything", nothing and a thing never told leave all as it is."""
     desk.add("Luna is a beagle.")

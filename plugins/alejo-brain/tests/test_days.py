@@ -43,6 +43,13 @@ MOMENTS = {
     "halb acht": "2023-05-09 19:30",
     "in einer halben Stunde": "2023-05-09 14:33",
     "am 24.12. um 18 Uhr": "2023-12-24 18:00",
+    "कल सुबह 9 बजे": "2023-05-10 09:00",
+    "शाम 5 बजे": "2023-05-09 17:00",
+    "दो घंटे में": "2023-05-09 16:03",
+    "आधे घंटे बाद": "2023-05-09 14:33",
+    "सोमवार को": "2023-05-15 09:00",
+    "रोज़ रात 9 बजे": "2023-05-09 21:00",
+    "daily at 9 in the evening": "2023-05-09 21:00",
     "en media hora": "2023-05-09 14:33",
     "el viernes": "2023-05-12 09:00",
     "mañana a las 9": "2023-05-10 09:00",
@@ -156,6 +163,14 @@ def test_easter(year: int, wanted: tuple[int, int]) -> None:
 async def test_the_calendar_answers(question: str, wanted: str) -> None:
     """Questions about days are answered where the user is, in their language."""
     asked = turn(question, ListDesk(), zone="Europe/Vienna")
+    assert await Date().run(json.dumps({"question": question}), asked) == wanted
+
+
+@pytest.mark.parametrize("question", ["what  time\nis it", " what time is it   ?"])
+async def test_blanks_change_no_question(question: str) -> None:
+    """However words are set apart, they are the same question."""
+    asked = turn("what time is it", ListDesk(), zone="Europe/Vienna")
+    wanted = await Date().run(json.dumps({"question": "what time is it"}), asked)
     assert await Date().run(json.dumps({"question": question}), asked) == wanted
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
+from datetime import datetime
 from typing import Any
 
 import alejo_brain
 import alejo_memory
 import pytest
-from alejo_brain.grammar import ANY, DIGIT, Tokens, firsts
-from alejo_brain.hearing import Call, called, question
-from alejo_brain.interpreting import SURE, UNSURE, _beginnings, interpret
+from alejo_brain.commands import COMMANDS
+from alejo_brain.hearing import Call, _agreed, _times, called, question
+from alejo_brain.intent import intents
+from alejo_brain.interpreting import SURE, UNSURE, _beginnings, _sentences, interpret
 from alejo_brain.languages import languages
+from alejo_brain.others import Others
+from alejo_brain.quoting import Quotes
+from alejo_brain.spans import SLOTS
 from alejo_brain.values import Unfit, typed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +27,7 @@ from alejo.hooks import hookimpl
 from alejo.roles import Command, Turn
 from alejo.types import CommandSpec
 
-OWN = "remember recall forget correct list summarize prefer about_me why remind calculate date help".split()  # noqa: SIM905
+OWN = "remember recall forget correct list summarize prefer about_me mood why remind calculate date help".split()  # noqa: SIM905
 LIGHTS = CommandSpec(
     "lights",
     "Switches lights.",
@@ -45,10 +51,12 @@ LIGHTS = CommandSpec(
         "leave the {room} dark until {until}",
     ),
 )  # fmt: skip
+THROW = json.dumps({"type": "object", "properties": {name: {"type": "integer"} for name in ("count", "sides")}})
 SPECS = (
-    *(CommandSpec(name, name) for name in OWN),
+    *(command.spec for command in COMMANDS if command.spec.name in OWN),
     CommandSpec("dice", "Rolls."),
     CommandSpec("weather", "Tells."),
+    CommandSpec("throw", "Throws.", schema=THROW),
     LIGHTS,
 )
 
@@ -112,7 +120,7 @@ NONE = [
     "",
 ]
 SAID = [
-    ("/remember Luna\u2019s vet is Dr. Kim", Call("remember", "Luna\u2019s vet is Dr. Kim")),
+    ("/remember Luna\u2019s vet is Dr. Kim", Call("remember", '{"text":"Luna\u2019s vet is Dr. Kim"}')),
     ("/recall", Call("recall", "")),
     ("dice 2d6", Call("dice", "2d6")),
     ("/dice 2d6", Call("dice", "2d6")),
@@ -121,6 +129,11 @@ SAID = [
     ("/lights garden off 30", Call("lights", '{"room":"garden","on":false,"percent":30}')),
     ('/lights {"room": "garden"}', Call("lights", '{"room": "garden"}')),
     ("/lights cellar", Call("lights", '{"room":"cellar"}')),
+    ("/lights garden 30 red", Call("lights", '{"room":"garden","percent":30,"colours":["red"]}')),
+    ("/throw 2 6", Call("throw", '{"count":2,"sides":6}')),
+    ("/throw 2d6", Call("throw", '{"count":"2d6"}')),
+    ("/throw 2 d6", Call("throw", '{"count":2,"sides":"d6"}')),
+    ("throw 2 6 9", Call("throw", '{"count":2,"sides":"6 9"}')),
 ]
 
 
@@ -161,6 +174,12 @@ def test_words_of_another_sort_fit_no_argument(name: str, words: str) -> None:
         typed(LIGHTS, {name: words}, languages()["en"])
 
 
+def test_blanks_are_no_part_of_a_list() -> None:
+    """However many they are."""
+    words = {"colours": f"red{' ' * 32_000}, green{' ' * 32_000}x"}
+    assert typed(LIGHTS, words, languages()["en"]) == {"colours": ["red", f"green{' ' * 32_000}x"]}
+
+
 @given(st.text(max_size=300))
 @settings(max_examples=60, deadline=None)
 def test_hearing_never_fails(text: str) -> None:
@@ -183,13 +202,22 @@ def test_words_of_commands_in_any_order_are_heard(text: str) -> None:
 HOSTILE = ["forget x" + " " * 32_000 + "y", "recall " + "!" * 32_000 + "y", "ok " * 10_000, "what " + "a " * 16_000]
 HOSTILE += ["remember that " + "? " * 16_000, " " * 32_000 + "time", "what" + " " * 32_000 + "time is", "hey," * 8_000]
 HOSTILE += ["(" * 32_000, "7 + " * 8_000, "7 times " * 4_000, '"' * 32_000, "no, not x, " * 2_900, "\n.\n" * 10_000]
+HOSTILE += [
+    "1" + "*" * 32_000,
+    "Chapter 1\n" + "*" * 40 + " a",
+    "1" + " " * 32_000 + "a",
+    "1 " * 16_000,
+    "1*(" * 10_000,
+]
+HOSTILE += ["1" + "* " * 16_000, ("1" + "*" * 50 + " " * 50 + "(" * 50) * 200, "1" + "**" * 2000 + " " * 2000 + "x"]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_of_a_long_message_only_so_much_is_read(text: str) -> None:
     """The beginnings of commands that are looked at are few and short, however long a message is made for it."""
     for language in languages().values():
-        beginnings = list(_beginnings(text, language, language.usual))
+        quotes = Quotes(text)
+        beginnings = list(_beginnings(text, _sentences(text, quotes), quotes, language, Others(SPECS)))
         assert len(beginnings) <= 2000
         assert max((len(each.tokens.folded) for each in beginnings), default=0) <= 3000
     called(text, SPECS)
@@ -253,43 +281,97 @@ async def test_what_is_unsure_is_asked_back(answer: str, commands: tuple[str, ..
         assert again.commands == ()
 
 
+GUESSED = [
+    ("could you pls store my blood presure from tonight, 138 over 84", "remember"),
+    ("Kindly note one thing, Gupta Traders has taken 40 cartons on credit.", "remember"),
+    ("wake me up w a msg in 2 hours to revise chem", "remind"),
+    ("Small mistake from my side only, Gupta took 14 cartons and not 40.", "correct"),
+]
+
+
+@pytest.mark.parametrize(("text", "command"), GUESSED)
+@pytest.mark.parametrize(
+    ("effects", "is_sure"),
+    [(("reads",), True), (("reads", "writes"), False), (("world",), False), (("writes",), False)],
+)
+def test_what_no_pattern_says_is_run_only_if_it_reads(
+    text: str, command: str, effects: tuple[str, ...], *, is_sure: bool
+) -> None:
+    """A command that is only likely is asked back by what it does, whatever it is called."""
+    reading = interpret(text, [CommandSpec(command, "Does it.", effects=effects)])
+    assert reading is not None
+    assert (reading.command, reading.confidence >= SURE) == (command, is_sure)
+
+
+WALK = "We walked along the river and looked at the boats for hours. "
+
+
+@pytest.mark.parametrize(("text", "command"), GUESSED)
+@pytest.mark.parametrize("before", [WALK, WALK * 14])
+def test_arguments_are_from_the_sentence_that_is_the_command(before: str, text: str, command: str) -> None:
+    """However much is said before it, what no pattern says is found where it was likely."""
+    alone, within = interpret(text, SPECS), interpret(before + text, SPECS)
+    assert alone is not None
+    assert within is not None
+    assert {name: str(words).rstrip(".") for name, words in within.arguments.items()} == alone.arguments
+
+
+@pytest.mark.parametrize(("text", "command"), GUESSED)
+@pytest.mark.parametrize(
+    "written",
+    [
+        'Ada wrote "{}" and I laughed.',
+        '"{}"',
+        "Look: “Hi Bo. {} Bye!”",
+        "„{}“ stand da",
+        f'Ada wrote "{WALK * 7}{{}} {WALK}" and I laughed.',
+        f'"{{}} {WALK * 80}" is what she wrote.',
+    ],
+)
+def test_what_is_quoted_is_no_command(text: str, command: str, written: str) -> None:
+    """Whoever said it, the user did not."""
+    assert interpret(written.format(text), SPECS) is None
+
+
+def test_what_is_quoted_may_be_an_argument() -> None:
+    """The command is the user's own, some of its words are not."""
+    reading = interpret('Kindly note one thing, "Gupta Traders has taken 40 cartons on credit."', SPECS)
+    assert reading is not None
+    assert reading.arguments == {"text": "Gupta Traders has taken 40 cartons on credit"}
+
+
+@pytest.mark.parametrize("walks", [2, 6, 60])
+@pytest.mark.parametrize(
+    ("text", "slot"),
+    [('Remember "{}"', "text"), ('note: "{}"', "text"), ('What did I tell you about "{}"?', "query")],
+)
+def test_what_is_quoted_is_an_argument_as_a_whole(text: str, slot: str, walks: int) -> None:
+    """However many sentences and characters it has, and without its marks."""
+    reading = interpret(text.format(WALK * walks), SPECS)
+    assert reading is not None
+    assert reading.arguments == {slot: (WALK * walks).strip(" .")}
+
+
+def test_a_command_behind_a_long_quotation_is_heard() -> None:
+    """What is quoted does not take the place of what is said."""
+    reading = interpret(f'Ada wrote "{WALK * 9}" and so remind me tomorrow at 9 to call her', SPECS)
+    assert reading is not None
+    assert reading.arguments == {"text": "call her", "when": "tomorrow at 9"}
+
+
+def test_of_a_long_sentence_no_word_is_lost() -> None:
+    """It is read only so far, and taken whole."""
+    told = f"my dog is called Luna and {'runs and ' * 120}sleeps"
+    reading = interpret(f"remember that {told}", SPECS)
+    assert reading is not None
+    assert reading.arguments == {"text": told}
+
+
 async def test_a_yes_is_to_the_answer_right_before() -> None:
     """A yes in another session, or to something else, runs nothing."""
     async with testing.assistant(alejo_brain, alejo_memory, trusted=True) as assistant:
         await assistant.chat(UNSURE_OF)
         assert (await assistant.chat("yes")).commands == ()
-
-
-@settings(max_examples=200)
-@given(st.data())
-def test_what_may_be_said_first_is_known(data: st.DataObject) -> None:
-    """No command is asked for by what begins with a word that is not among those it may begin with."""
-    language = languages()[data.draw(st.sampled_from(sorted(languages())))]
-    words = sorted(
-        {word for begin in language._begin.values() for word in begin if word[0] != "<"} | {"24", "2nd", "(", "#"}
-    )
-    chosen = data.draw(st.lists(st.sampled_from(words), min_size=1, max_size=5))
-    tokens = Tokens(" ".join(chosen), 0, 200)
-    if tokens.words:
-        known = {command for command, _ in language.may_be(tokens.words[0])}
-        assert {form.command for form in language.forms if form.pattern.match(tokens, 0) is not None} <= known
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("(remember|note) {text}", {"remember", "note"}),
-        ("please? (do|<me>)* keep {text}", {"please", "do", "me", "us", "keep"}),
-        ("{text} please", {ANY}),
-        ("(a|b)?", {"a", "b", ANY}),
-        ("([n]|two)+ hours", {DIGIT, "two"}),
-        ("24 hours", {DIGIT}),
-        ("{when: on <me>} x", {"on"}),
-    ],
-)
-def test_patterns_begin_with_certain_words(source: str, expected: set[str]) -> None:
-    """What may stand first in a pattern: behind what may be missing, too."""
-    assert firsts(source, {"me": frozenset({"me", "us"})}) == expected
 
 
 @pytest.mark.parametrize(
@@ -317,3 +399,92 @@ def test_to_forget_everything_is_no_question(text: str) -> None:
     reading = interpret(text, [CommandSpec("forget", "forgets"), CommandSpec("about_me", "tells")])
     assert reading is not None
     assert (reading.command, reading.arguments) == ("forget", {"query": "everything"})
+
+
+def test_times_are_said_as_people_say_them() -> None:
+    """A date or a time of another plugin's command is read from words, as of where the user is."""
+    at = _times(datetime(2026, 4, 30, 12))
+    assert called("leave the garden dark until tomorrow", SPECS, at) == Call(
+        "lights", '{"room":"garden","until":"2026-05-01"}'
+    )
+    assert (at("tomorrow at 5pm", "date-time"), at("at 5pm", "time")) == ("2026-05-01T17:00:00", "17:00:00")
+    with pytest.raises(ValueError, match="blue"):
+        at("blue", "date")
+
+
+@pytest.mark.parametrize(
+    ("word", "agrees"), [("ja", True), ("no", False), ("s\u00ed, por favor", True), ("nein", False)]
+)
+def test_yes_and_no_are_known_in_each_language(word: str, agrees: bool) -> None:
+    """Whatever language the question was asked in."""
+    assert _agreed(word) is agrees
+
+
+def test_phrases_of_others_are_tried_by_their_telling_words() -> None:
+    """A telling word, mistyped by a letter or two that changed places, names the command; others name none."""
+    found = Others(SPECS)
+    assert found.named(["the", "lihgts"]) == found.named(["ligths"]) == {"lights"}
+    assert found.named(["the", "sky", "was", "grey"]) == set()
+    assert found.word("lihgts") == "lights"
+
+
+@pytest.mark.parametrize("command", SLOTS)
+def test_arguments_are_words_of_the_message(command: str) -> None:
+    """What no pattern finds is marked word by word: whatever is found stands in the text."""
+    for text in ("so could you somehow hold on to it, my locker is 4471", "x", "", "? !", "my locker " * 100):
+        for name, words in intents().spans.found(command, text).items():
+            assert name in SLOTS[command]
+            assert words
+            assert words in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I seem to feel?",
+        "How am I doing lately?",
+        "what's my mood been like",
+        "Wie war meine Stimmung diese Woche?",
+        "¿Cómo ha sido mi humor últimamente?",
+        "मेरा मूड कैसा रहा है",
+    ],
+)
+def test_a_question_about_how_the_user_feels_is_heard(text: str) -> None:
+    """It is about what was felt, and none about what is known."""
+    reading = interpret(text, SPECS)
+    assert reading is not None
+    assert (reading.command, reading.confidence >= SURE) == ("mood", True)
+
+
+CORRECTING = "Small mistake from my side only, Gupta took 14 cartons and not 40."
+TALK = [
+    "Don't be. What's the rent?",
+    "We got a present from my cousin. Not a real boat, a voucher for a boat. He thinks like that.",
+    "It was a small flat with many rules. No shoes, no guests, no music after ten. So I moved out.",
+    "Explain it in theory and I am gone, show me one and I get it. Remember that when you teach somebody.",
+]
+
+
+@pytest.mark.parametrize("text", TALK)
+def test_talk_in_the_form_of_a_command_changes_nothing(text: str) -> None:
+    """What has no more than the form of something to be kept or put right is not run unasked."""
+    heard = called(text, SPECS)
+    assert heard is None or isinstance(heard, str)
+
+
+async def test_only_what_was_told_is_corrected() -> None:
+    """What may be a correction is asked back where a memory has the words, and let be where none has."""
+    async with testing.assistant(alejo_brain, alejo_memory, trusted=True) as assistant:
+        unasked = await assistant.chat(CORRECTING)
+        assert "instead of" not in unasked.message.text
+        await assistant.remember("Gupta took 40 cartons.")
+        asked = await assistant.chat(CORRECTING)
+        assert (asked.message.text[:15], asked.commands) == ("Do you want me ", ())
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_begins_with_remember_is_kept_whatever_it_is(seed: int) -> None:
+    """No word that nobody knows makes a plain request be asked back."""
+    word = "".join(random.Random(seed).choices("abcdefghijklmnopqrstuvwxyz", k=12))
+    for text in (f"Remember my {word} is at five", f"Recuerda que {word} vive en Madrid."):
+        assert getattr(called(text, SPECS), "name", None) == "remember"

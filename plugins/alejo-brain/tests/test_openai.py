@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from alejo_brain import OpenAI, OpenAIEmbedder
+from alejo_brain import Anthropic, FineTuner, OpenAI, OpenAIEmbedder
 
 from alejo.completions import Endpoint, ModelEnd, ModelEvent, ModelRequest, Prompt, ToolCall, ToolSpec, TuningDraft
 from alejo.errors import ModelFailed
@@ -76,7 +76,7 @@ async def test_pieces_calls_and_usage_come_in(server: ModelServer, openai: OpenA
 async def test_how_an_answer_ends(server: ModelServer, openai: OpenAI, end: str, reason: str) -> None:
     """An answer that was too long or held back says so."""
     server.answers.append(Said("Well", end=end))
-    assert (await answer(openai, request()))[-1] == ModelEvent(end=ModelEnd("parrot", reason, 8, 1))
+    assert (await answer(openai, request()))[-1] == ModelEvent(end=ModelEnd("parrot", reason, 6, 1))
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
@@ -104,6 +104,28 @@ async def test_limits_are_left_to_the_host(server: ModelServer, openai: OpenAI) 
     kind = {"enum": ["a", "b"], "type": "string"}
     parts = {"type": "array", "items": text}
     assert sent == {"type": "object", "properties": {"title": text, "kind": kind, "parts": parts}}
+
+
+@pytest.mark.parametrize(("url", "here"), [
+    ("", False),
+    ("http://localhost:11434/v1", True),
+    ("http://models.localhost/v1", True),
+    ("http://127.0.0.53:11434/v1", True),
+    ("http://[::1]:8080/v1", True),
+    ("http://[::ffff:127.0.0.1]/v1", False),
+    ("http://localhost.example.com/v1", False),
+    ("http://127.0.0.1.example.com/v1", False),
+    ("http://127.0.0.1@example.com/v1", False),
+    ("http://192.168.0.7/v1", False),
+    ("http://ollama:11434/v1", False),
+    ("http://[", False),
+])  # fmt: skip
+def test_it_is_here_by_its_address(url: str, here: bool) -> None:
+    """Only a loopback address, or its name, is known to be this machine."""
+    assert OpenAI(Endpoint(url)).here is here
+    assert Anthropic(Endpoint(url)).here is here
+    assert OpenAIEmbedder(Endpoint(url)).here is here
+    assert FineTuner(OpenAI(Endpoint(url)), "small").here is here
 
 
 async def test_models_are_listed(openai: OpenAI) -> None:

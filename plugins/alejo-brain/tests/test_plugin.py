@@ -9,7 +9,7 @@ from alejo import testing
 from alejo.errors import PluginFailed
 from alejo.types import PluginState
 
-NAMES = ["remember", "recall", "forget", "correct", "list", "summarize", "prefer", "about_me", "why", "remind"]
+NAMES = ["remember", "recall", "forget", "correct", "list", "summarize", "prefer", "about_me", "mood", "why", "remind"]
 NAMES += ["dismiss", "calculate", "date", "help"]
 
 

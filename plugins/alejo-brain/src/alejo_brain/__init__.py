@@ -12,7 +12,7 @@ from alejo.roles import Brain, Command, Drive, Embedder, LanguageModel, Learner
 from .anthropic import Anthropic
 from .commands import COMMANDS
 from .drives import OpenTopics
-from .extracting import weights
+from .extracting import scales
 from .mind import Mind
 from .openai import OpenAI, OpenAIEmbedder
 from .speaking import Voice
@@ -40,7 +40,7 @@ __all__ = [
 def alejo_register_brain(settings: dict[str, Any]) -> Brain:
     """What answers; it has no settings. Its languages and weights are read now, so that no turn waits for them."""
     tongues()
-    weights()
+    scales()
     return Voice()
 
 

@@ -34,6 +34,7 @@ class _Usage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
 
 
 class _Message(msgspec.Struct):
@@ -70,6 +71,7 @@ class Anthropic:
     def __init__(self, endpoint: Endpoint) -> None:
         headers = {"x-api-key": endpoint.key, "anthropic-version": VERSION}
         self._connection = Connection(endpoint.url or HOME, headers)
+        self.here = self._connection.here
 
     async def models(self) -> Sequence[str]:
         """The models there are, the newest first."""
@@ -134,9 +136,8 @@ class _Answer:
         usage = self._usage
         cached = usage.cache_read_input_tokens or 0
         reason = _ENDS.get(self._reason, "stop")
-        return ModelEvent(
-            end=ModelEnd(self._model, reason, (usage.input_tokens or 0) + cached, usage.output_tokens or 0, cached)
-        )
+        into = (usage.input_tokens or 0) + cached + (usage.cache_creation_input_tokens or 0)
+        return ModelEvent(end=ModelEnd(self._model, reason, into, usage.output_tokens or 0, cached))
 
 
 def _body(request: ModelRequest) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Asked(msgspec.Struct, frozen=True):
     capitals: frozenset[str]
     first: bool  # of the one who asks
     denied: bool  # "Don't I …?"
+    head: str  # the stem of what the asked-for is called, "boat" of "what kind of boat did I buy", "" for nothing
+    often: bool  # how many times something happened
 
 
 def plain(text: str) -> str:
@@ -49,5 +51,8 @@ def read(question: str) -> Asked:
     stems = frozenset(tongue.stem(word) for word in small if word not in tongue.small)
     capitals = frozenset(_POSSESSIVE.sub("", word) for word in found[1:] if word[0].isupper() and len(word) > 1)
     denied = not tongue.negations.isdisjoint(word.lower() for word in found)
+    headed = tongue.head.search(text)
+    head = tongue.stem(bare(headed[1].split()[-1])) if headed else ""
+    often = tongue.times.search(text) is not None
     several = tongue.several.search(text) is not None
-    return Asked(tongue, kind, several, stems, capitals, not tongue.first.isdisjoint(small), denied)
+    return Asked(tongue, kind, several, stems, capitals, not tongue.first.isdisjoint(small), denied, head, often)

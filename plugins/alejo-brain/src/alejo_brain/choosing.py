@@ -25,7 +25,7 @@ def answers(hits: Iterable[Hit], question: str, message_id: str = "") -> Iterato
     return told((hit for hit in hits if _fits(hit, telling)), message_id)
 
 
-def _fits(hit: Hit, telling: set[str]) -> bool:
+def _fits(hit: Hit, telling: frozenset[str]) -> bool:
     shared = _shared(hit, telling)
     if shared is None:
         return hit.coverage >= COVERED
@@ -38,7 +38,13 @@ def near(hits: Iterable[Hit], question: str, message_id: str = "") -> Iterator[H
     return (hit for hit in told(hits, message_id) if hit.score * hit.coverage >= NEAR and _shared(hit, telling))
 
 
-def _shared(hit: Hit, telling: set[str]) -> float | None:
+def entire(hits: Iterable[Hit], question: str) -> list[Hit]:
+    """The hits that have every word of a question that tells something."""
+    telling = telling_words(question)
+    return [hit for hit in hits if telling and _shared(hit, telling) == 1.0]
+
+
+def _shared(hit: Hit, telling: frozenset[str]) -> float | None:
     """The share of telling words that a memory has, also in other forms: the host, which knows them, names those."""
     named = next((each.detail for each in hit.evidence if each.name == "lexical"), "")
     return share(telling, f"{hit.memory.text} {named}", hit.memory.speaker)

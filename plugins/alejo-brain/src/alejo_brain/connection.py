@@ -7,7 +7,9 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -38,10 +40,14 @@ class _Refusal(msgspec.Struct):
 
 
 class Connection:
-    """One provider's address and key. Connections are kept open between requests, on each event loop its own."""
+    """One provider's address and key. Connections are kept open between requests, on each event loop its own.
+
+    `here` says whether the address is this machine's loopback, so that nothing that is sent leaves it.
+    """
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._url = url.rstrip("/")
+        self.here = _is_here(url)
         self._headers = {name: value for name, value in headers.items() if value}
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncClient] = WeakKeyDictionary()
 
@@ -94,6 +100,15 @@ class Connection:
         import httpx2  # noqa: PLC0415  a server without models need not pay for it
 
         return httpx2.AsyncClient(headers=self._headers)
+
+
+def _is_here(url: str) -> bool:
+    """Whether a URL names the loopback; a name is not looked up, as it may mean another machine the next time."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _timeout(seconds: float) -> httpx2.Timeout:

@@ -15,6 +15,7 @@ from .tongues import Tongue
 _LOOKED_AT = 3  # memories
 _TIMED = 0.25  # what a time in it is worth, of the score of the best
 _DAY = 86_400_000_000
+_MONTH = 31  # days
 
 
 def dated(asked: Asked, hits: Sequence[Hit], times: Sequence[Sequence[Mention]]) -> Found | None:
@@ -41,8 +42,12 @@ def said(tongue: Tongue, mention: Mention, at: int) -> str:
     weekday = first.weekday()
     if days == 7 and mention.end <= at + _DAY:
         return tongue.dates["week"].format(date=_day(tongue, at))
-    if days == 2 and weekday == 5 and mention.end <= at + _DAY:
-        return tongue.dates["weekend"].format(date=_day(tongue, at))
+    if days == 2 and weekday == 5:
+        over = mention.end <= at + _DAY
+        return tongue.dates["weekend" if over else "then"].format(date=_day(tongue, at if over else mention.start))
+    season = next((each for each in tongue.dates["seasons"].split() if each.casefold() in mention.words.casefold()), "")
+    if season and days > _MONTH:
+        return tongue.dates["season"].format(season=season, year=first.year)
     if first.date() == (last - timedelta(microseconds=1)).date():
         name = tongue.dates["days"].split()[weekday]
         date = _day(tongue, mention.start)

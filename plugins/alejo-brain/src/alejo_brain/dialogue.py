@@ -4,7 +4,8 @@ direct       answers, and no more: the default
 reflective   says back what was said, connects it with what was told before, and asks one open question
 exploratory  offers two or three things that are related, and a next step
 
-Which one is the user's preference (`mode`). It is adapted to the person: who writes briefly, or is to be answered so,
+Which one is the user's preference (`mode`), or else what they said last of it ("be more reflective with me"), for as
+long as that is remembered. It is adapted to the person: who writes briefly, or is to be answered so,
 is not mirrored; who left the last questions unanswered is asked none.
 """
 
@@ -24,9 +25,9 @@ from .choosing import RELATED
 from .phrases import dated, month, numbered, quoted
 from .reading import QUESTION_MARKS, asks
 from .tongues import Tongue, preferred
+from .ways import MODES, ways
 from .words import telling_words
 
-MODES = ("direct", "reflective", "exploratory")
 STRONG = 0.5  # valence beyond which a feeling is spoken of
 _BACK = 12  # messages that are looked back at
 _LATELY = 2  # answers in which a sentence does not come again
@@ -41,13 +42,19 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 class Manner(msgspec.Struct, frozen=True):
-    """How to speak in one turn. `asks`: a question is welcome; `brief`: few words are; `lately`: the last answers."""
+    """How to speak in one turn. `asks`: a question is welcome; `brief`: few words are; `lately`: the last answers.
+
+    `long`: many words are, and `bullets`: each sentence in a line of its own; `name` is what the user is called.
+    """
 
     tongue: Tongue
     mode: str = MODES[0]
     asks: bool = True
     brief: bool = False
     lately: tuple[str, ...] = ()
+    long: bool = False
+    bullets: bool = False
+    name: str = ""
 
     def say(self, which: str, **words: str) -> str:
         """A sentence of the language, the first of its kind that was not said of late."""
@@ -61,13 +68,17 @@ async def manner(turn: Turn) -> Manner:
     earlier = await turn.desk.said(_BACK)
     answers = tuple(message.text for message in earlier if message.role is Role.ASSISTANT)
     told = [len(_words(message.text)) for message in earlier if message.role is Role.USER]
+    shape = ways(turn, await turn.desk.ways())
     terse = turn.tone is not None and turn.tone.brevity >= _TERSE
     return Manner(
         preferred(turn.preferences.language, turn.message.text),
-        turn.mode if turn.mode in MODES else MODES[0],
-        _welcome(earlier, turn.message),
-        terse or (len(told) >= _TAKEN and median(told) < _BRIEF),
+        turn.mode if turn.mode in MODES else shape.mode or MODES[0],
+        _welcome(earlier, turn.message) and not shape.silent,
+        shape.brief or (not shape.long and (terse or (len(told) >= _TAKEN and median(told) < _BRIEF))),
         answers[-_LATELY:],
+        shape.long,
+        shape.bullets,
+        shape.name,
     )
 
 

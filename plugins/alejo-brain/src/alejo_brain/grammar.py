@@ -20,6 +20,8 @@ from typing import Any
 
 import re2
 
+from .quoting import QUOTING, Part
+
 _MARKS = r"""\s,.;:!?¿¡"“”„«»‹›()\[\]{}<>…।*+/=%&|–—·•^×÷√€$"""
 _TOKEN = re.compile(
     rf"\d+(?:[.,:]\d+)*(?![^\W\d_])|[^{_MARKS}\-'’`]+(?:[.'’`][^{_MARKS}\-'’`]+)*|->|→|=>|\*\*|[^\s'’`]", re.IGNORECASE
@@ -54,9 +56,23 @@ def fold(word: str) -> str:
 class Tokens:
     """The words and marks of a part of a text, folded, and where they stand in it."""
 
-    def __init__(self, text: str, start: int, end: int, change: Callable[[str], str] | None = None) -> None:
-        """`change` puts other words in the place of some."""
-        self.spans = [match.span() for match in _TOKEN.finditer(text, start, end)]
+    def __init__(
+        self,
+        text: str,
+        start: int,
+        end: int,
+        change: Callable[[str], str] | None = None,
+        parts: Sequence[Part] = (),
+    ) -> None:
+        """`change` puts other words in the place of some; `parts` are what is read, of quotations the words alone."""
+        parts = parts or (Part(start, end),)
+        self.spans = [
+            match.span()
+            for part in parts
+            for match in _TOKEN.finditer(text, part.begin, part.end)
+            if not part.is_quoted or text[match.start()].isalnum() or match[0] in QUOTING
+        ]
+        self._unread = (parts[-1].end, end)
         words = [fold(text[begin:close]) for begin, close in self.spans]
         self.words = words if change is None else [change(word) for word in words]
         self._text = text
@@ -79,88 +95,27 @@ class Tokens:
         return bisect_left(self.places, place)
 
     def said(self, start: int, end: int) -> str:
-        """What is written where `folded` has these characters."""
+        """What is written where `folded` has these characters; if that is the last that was read, also what follows."""
         first, last = self.token(start), bisect_right(self.places, max(start, end - 1)) - 1
-        return self._text[self.spans[first][0] : self.spans[last][1]].strip(" ,;:\u2013\u2014-")
+        begin, close = self._unread
+        close = close if begin < close and last == len(self.spans) - 1 else self.spans[last][1]
+        return self._text[self.spans[first][0] : close].strip(" ,;:\u2013\u2014-")
 
 
-ANY, DIGIT = "<any>", "<digit>"  # among words with which something begins: whatever, and what begins with a digit
-_FIRST = {"[n]": DIGIT, "[clock]": DIGIT, "[ordinal]": DIGIT, "[year]": DIGIT, "[date]": DIGIT}
-
-
-def firsts(source: str, classes: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """The words with which a pattern may begin, folded, ANY if that is unknown; `classes` are those of the classes."""
-    words, is_empty = _Firsts(source, classes).either()
-    return words | {ANY} if is_empty else words
-
-
-class _Firsts:
-    """Reads a pattern: each part as the words it may begin with, and whether it may be nothing."""
-
-    def __init__(self, source: str, classes: Mapping[str, frozenset[str]]) -> None:
-        self._parts = [part.groups() for part in _PART.finditer(source)]
-        self._classes = classes
-        self._at = 0
-
-    def either(self) -> tuple[frozenset[str], bool]:
-        """What is between two parentheses."""
-        words, is_empty = self._row()
-        while self._at < len(self._parts) and self._parts[self._at][5] == "|":
-            self._at += 1
-            others, other = self._row()
-            words, is_empty = words | others, is_empty or other
-        return words, is_empty
-
-    def _row(self) -> tuple[frozenset[str], bool]:
-        words: frozenset[str] = frozenset()
-        is_empty = True
-        while self._at < len(self._parts) and self._parts[self._at][5] not in {"|", ")", "}"}:
-            found, may_miss = self._one()
-            if self._at < len(self._parts) and self._parts[self._at][5] in {"?", "*", "+"}:
-                may_miss = may_miss or self._parts[self._at][5] != "+"
-                self._at += 1
-            words = words | found if is_empty else words
-            is_empty = is_empty and may_miss
-        return words, is_empty
-
-    def _one(self) -> tuple[frozenset[str], bool]:
-        slot, _, kind, opened, name, sign, word = self._parts[self._at]
-        self._at += 1
-        if opened or sign == "(":
-            found = self.either()
-            self._at += 1  # what closes it
-            return found
-        if slot or name:
-            return self._classes.get(kind or name or "", frozenset({ANY})), False
-        if word in _SPECIAL:
-            return frozenset({_FIRST.get(word, ANY)}), False
-        return frozenset({DIGIT if word[0].isdigit() else fold(word)}), False
-
-
-@lru_cache(maxsize=640)
-def _automaton(source: str) -> Any:
-    """An expression, compiled: some hundred kilobytes each, so only those in use are kept."""
+def _options() -> Any:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = 16 << 20
-    return re2.compile(source, options)
+    return options
 
 
-class _Compiled:
-    """An expression that is compiled when it is matched."""
-
-    _source: str
-
-    @property
-    def _match(self) -> Any:
-        return _automaton(self._source)
-
-    def compiles(self) -> None:
-        """Compiles it now."""
-        self._match.match("")
+@lru_cache(maxsize=128)
+def _automaton(source: str) -> Any:
+    """An expression, compiled: some ten kilobytes each, so only those in use are kept."""
+    return re2.compile(source, _options())
 
 
-class Pattern(_Compiled):
+class Pattern:
     """One way of saying something."""
 
     def __init__(
@@ -170,7 +125,11 @@ class Pattern(_Compiled):
         self.slots: dict[str, str] = {}  # the class of each
         self.body = compiled(source, classes, self.slots)
         end = "(?: |$)" if open_end else rf"{tail}{_GAP}{rest}$"
-        self._source = f"({self.body}){end}"
+        self.source = f"({self.body}){end}"
+
+    @property
+    def _match(self) -> Any:
+        return _automaton(self.source)
 
     def words(self, tokens: Tokens, first: int) -> int:
         """How many words it takes from one on, 0 if none."""
@@ -192,19 +151,20 @@ class Pattern(_Compiled):
         }
 
 
-class AnyOf(_Compiled):
-    """Whether any of many patterns may match, asked at once."""
+class Patterns:
+    """Many patterns, of which it is asked at once which match."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
-        bodies = [re.sub(r"\(\?P<\w+>", "(?:", pattern.body) for pattern in patterns]
-        led = [body for body in bodies if body.startswith(_GAP)]
-        self._source = joined(
-            [*([joined(led)] if led else []), *(body for body in bodies if not body.startswith(_GAP))]
-        )
+        self._set: Any = None  # a set of nothing cannot be asked
+        if patterns:
+            self._set = re2.Set.MatchSet(_options())
+            for pattern in patterns:
+                self._set.Add(pattern.source)
+            self._set.Compile()
 
-    def match(self, folded: str) -> bool:
-        """Whether one of them begins here."""
-        return self._match.match(folded) is not None
+    def matching(self, folded: str) -> Sequence[int]:
+        """The places of those that match from the beginning."""
+        return sorted(self._set.Match(folded) or ()) if self._set else ()
 
 
 def compiled(source: str, classes: Mapping[str, str], slots: dict[str, str]) -> str:

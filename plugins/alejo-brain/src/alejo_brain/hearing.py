@@ -6,18 +6,25 @@ before it, which is read again. So any process can take the yes.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
 from alejo.roles import Turn
 from alejo.types import CommandSpec, Role
 
+from .commands.days import day, moment
+from .commands.lexicon import Unread
+from .commands.memories import having
+from .commands.replies import Locale
 from .grammar import Tokens
+from .intent import KNOWN, intents
 from .interpreting import SURE, Reading, interpret
-from .languages import languages, ready
-from .values import encoded, worded
+from .languages import language_of, languages
+from .values import Times, encoded, iso, worded
 
 _ANSWER = 60  # characters of the longest message that may be a yes or a no
 _SLASH = re.compile(r"/([A-Za-z][\w-]*)(?:\s(.*))?", re.DOTALL)
@@ -41,11 +48,21 @@ class Call(msgspec.Struct, frozen=True):
     arguments: str
 
 
+def _ready() -> None:
+    """Reads weights and English, if that was not done yet."""
+    intents()
+    language_of("en")
+
+
 async def hear(turn: Turn) -> Call | str | None:
     """The command that is to be run, or what is to be said instead: a question, or that nothing is done."""
-    await ready()
+    if not intents.cache_info().currsize:
+        await asyncio.to_thread(_ready)
     text = turn.message.text
-    heard = called(text, turn.commands)
+    times = _times(Locale(turn).now)
+    heard = called(text, turn.commands, times)
+    if isinstance(heard, str) and await _is_groundless(interpret(text, turn.commands, times), turn):
+        return None
     if heard is not None or len(text) > _ANSWER:
         return heard
     agreed = _agreed(text)
@@ -54,42 +71,68 @@ async def hear(turn: Turn) -> Call | str | None:
     before = await turn.desk.said(2)
     if [message.role for message in before] != [Role.USER, Role.ASSISTANT]:
         return None
-    reading = interpret(before[0].text, turn.commands)
+    reading = interpret(before[0].text, turn.commands, times)
     if reading is None or reading.confidence >= SURE or question(reading) != before[1].text:
         return None
     return _call(reading, turn.commands) if agreed else _LET_BE[reading.language]
 
 
-def called(text: str, specs: Sequence[CommandSpec]) -> Call | str | None:
+async def _is_groundless(reading: Reading | None, turn: Turn) -> bool:
+    """Whether a reading corrects what was never told: talk that only has the form of a correction."""
+    if reading is None or reading.command != "correct" or "old" not in reading.arguments:
+        return False
+    return not await having(reading.arguments["old"], reading.arguments.get("new", ""), turn)
+
+
+def called(text: str, specs: Sequence[CommandSpec], times: Times = iso) -> Call | str | None:
     """The command that a message is, or the question that asks back about it."""
     offered = {spec.name: spec for spec in specs}
     slash = _SLASH.fullmatch(text.strip())
     if slash is not None:
         name, words = slash[1].lower(), (slash[2] or "").strip()
-        return Call(name, worded(offered[name], words) if name in offered else words)
-    reading = interpret(text, specs)
+        return Call(name, worded(offered[name], words, times) if name in offered else words)
+    reading = interpret(text, specs, times)
     if reading is not None:
         return _call(reading, specs) if reading.confidence >= SURE else question(reading)
     first = _FIRST.fullmatch(text.strip())
-    if first is not None and first[1].lower() in offered.keys() - languages()["en"].known:
+    if first is not None and first[1].lower() in offered.keys() - KNOWN:
         name, words = first[1].lower(), (first[2] or "").strip()
         if words.split(" ", 1)[0].lower() not in _TELLING:
-            return Call(name, worded(offered[name], words))
+            return Call(name, worded(offered[name], words, times))
     return None
 
 
 def question(reading: Reading) -> str:
     """What is asked back: whether the reading is meant."""
-    asked = languages()[reading.language].ask
+    asked = language_of(reading.language).ask
     words = ", ".join(str(value) for value in reading.arguments.values() if value != "")
-    return asked.get(reading.command, asked["other"]).format_map(
-        {"text": words, "command": reading.command, **reading.arguments}
-    )
+    slots = {"command": reading.command, **(reading.arguments or {"text": reading.command})}
+    try:
+        return asked[reading.command].format_map(slots)
+    except KeyError:  # a plugin's command, or one of which not all was said
+        return asked["other"].format_map(slots | {"text": words or reading.command})
 
 
 def _call(reading: Reading, specs: Sequence[CommandSpec]) -> Call:
     spec = next(spec for spec in specs if spec.name == reading.command)
     return Call(spec.name, encoded(spec, reading.arguments))
+
+
+def _times(now: datetime) -> Times:
+    """What reads times as people say them, seen from a time of the user's wall."""
+
+    def read(words: str, form: str) -> str:
+        try:
+            return iso(words, form)
+        except ValueError:
+            pass
+        try:
+            at = day(words, now) if form == "date" else moment(words, now).at
+        except Unread:
+            raise ValueError(words) from None
+        return (at.time() if form == "time" and isinstance(at, datetime) else at).isoformat()
+
+    return read
 
 
 def _agreed(text: str) -> bool | None:

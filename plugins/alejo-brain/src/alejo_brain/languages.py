@@ -14,12 +14,10 @@ ask             how to ask back about a command
 # ruff: noqa: RUF001  marks of several scripts stand here
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +27,15 @@ from rapidfuzz.distance import OSA
 from alejo.types import CommandSpec
 
 from .arithmetic import Numbers
-from .grammar import ANY, DIGIT, AnyOf, Pattern, compiled, firsts, fold
+from .grammar import Pattern, Patterns, compiled, fold
 
 _FOLDER = Path(__file__).parent / "languages"
-_WARMING = threading.Lock()
 _NOTATION = re.compile(r"[()|?*+<>]")
 _CHOICE = re.compile(r"[()?*+<>{}]")
 _SLOT = re.compile(r"\{(\w+)\}")
 _NUMBERS = frozenset({"integer", "number"})
 _PLUGINS = 1000  # commands whose phrases are kept compiled
+_WORDS = 4096  # words whose correction is kept
 _KEY = 4  # letters of the shortest word that is recognised with a mistake
 
 
@@ -73,21 +71,33 @@ class Form(msgspec.Struct, frozen=True):
     way: Way
     pattern: Pattern
     deny: frozenset[str]
-    said: str
 
     def denies(self, words: str) -> bool:
         """Whether folded words cannot be an argument."""
         return words in self.deny or any(words.startswith(each[:-1]) for each in self.deny if each.endswith("*"))
 
 
+class Forms:
+    """The ways of asking for one thing, which are compiled when they are first asked."""
+
+    def __init__(self, forms: Sequence[Form]) -> None:
+        self._forms = forms
+        self._patterns = Patterns([form.pattern for form in forms])
+
+    def fitting(self, folded: str) -> list[Form]:
+        """Those by which it may be asked for in some folded words."""
+        return [self._forms[place] for place in self._patterns.matching(folded)]
+
+
 class Language:
-    """One language, compiled."""
+    """One language, compiled as far as it was asked for."""
 
     def __init__(self, code: str, source: Mapping[str, Any]) -> None:
         self.code = code
         self.classes: dict[str, str] = {"any": r" [^ ].*?"}
         self.values: dict[str, dict[str, str]] = {}
-        self._phrases: dict[CommandSpec, list[Form]] = {}
+        self._forms: dict[str, Forms] = {}
+        self._phrases: dict[CommandSpec, Forms] = {}
         self.numbers = Numbers(
             {fold(word): value for word, value in source["numbers"].items()},
             {fold_all(word): sign for word, sign in source["operators"].items()},
@@ -109,56 +119,37 @@ class Language:
         self._short = {fold(word): fold(other) for word, other in source["short"].items()}
         self._keys = {fold(word) for word in source["keys"].split()}
         self._others = {fold(word) for word in source["others"].split()}
+        self.corrected = lru_cache(_WORDS)(self._correct)
         tail, polite = (f"(?:{self._compiled(source[name])})*" for name in ("tail", "polite"))
         remark = rf"(?: [,.;:(!?–—-]+(?:{self._compiled(source['remark'])})(?: .*)?)?"
         self._ends = tail, polite, remark
         self.classes["cue"] = self._compiled(f"({source['cue']})")
         self.cue = Pattern(source["cue"], self.classes, open_end=True)
         self.sum_end = Pattern(source["sum_end"], self.classes, tail)
-        self.sums = [(Pattern(said, self.classes, tail), given) for said, given in source["sums"].items()]
-        self.forms = [
-            form for name, body in source.items() if isinstance(body, list) for form in self._forms(name, body)
-        ]
-        self.any = {
-            name: AnyOf([form.pattern for form in self.forms if form.command == name])
-            for name in dict.fromkeys(form.command for form in self.forms)
-        }
-        self._begin = self._beginnings(source)
-        self.known = frozenset({*self.any, "calculate"})  # the commands whose phrases stand here
+        self._sums = source["sums"]
+        self._ways = {name: body for name, body in source.items() if isinstance(body, list)}
+        self.known = frozenset({*self._ways, "calculate"})  # the commands whose phrases stand here
 
-    def _beginnings(self, source: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-        """The words with which each command may be asked for."""
-        classes = {"number": frozenset({DIGIT, *self.numbers.words(), "minus"})}
-        for name, body in source["classes"].items():
-            classes[name] = firsts(body if isinstance(body, str) else "|".join(body), classes)
-        classes["cue"] = firsts(source["cue"], classes)
-        self._sum_begin = [firsts(said, classes) for said in source["sums"]]
-        begin: dict[str, frozenset[str]] = {}
-        for form in self.forms:
-            begin[form.command] = begin.get(form.command, frozenset()) | firsts(form.said, classes)
-        return begin
+    @cached_property
+    def sums(self) -> tuple[Patterns, list[tuple[Pattern, str]]]:
+        """The sums in words, each with its expression."""
+        sums = [(Pattern(said, self.classes, self._ends[0]), given) for said, given in self._sums.items()]
+        return Patterns([pattern for pattern, _ in sums]), sums
 
-    def may_be(self, word: str) -> Iterator[tuple[str, AnyOf]]:
-        """The commands that may be asked for by what begins with a word, each with its patterns."""
-        for command, any_of in self.any.items():
-            if _begins(word, self._begin[command]):
-                yield command, any_of
+    def forms(self, command: str) -> Forms:
+        """How a command is asked for."""
+        if command not in self._forms:
+            ways = msgspec.convert(self._ways.get(command, []), list[Way])
+            self._forms[command] = Forms([form for way in ways for form in self._of(command, way)])
+        return self._forms[command]
 
-    def summed(self, word: str) -> Iterator[tuple[Pattern, str]]:
-        """The sums in words that may begin with a word, each with its expression."""
-        for place, (pattern, template) in enumerate(self.sums):
-            if _begins(word, self._sum_begin[place]):
-                yield pattern, template
+    def _of(self, command: str, way: Way) -> Iterator[Form]:
+        deny = frozenset(map(fold_all, way.deny))
+        for said in way.say:
+            yield Form(command, way, self.pattern(said, way), deny)
 
     def _compiled(self, body: str) -> str:
         return compiled(body, self.classes, {})
-
-    def _forms(self, command: str, ways: list[Any]) -> list[Form]:
-        return [
-            Form(command, way, self.pattern(said, way), frozenset(map(fold_all, way.deny)), said)
-            for way in msgspec.convert(ways, list[Way])
-            for said in way.say
-        ]
 
     def pattern(self, said: str, way: Way, classes: Mapping[str, str] | None = None) -> Pattern:
         """A pattern with what may follow it."""
@@ -170,7 +161,7 @@ class Language:
         is_free = said.endswith("}") and not said.endswith("!}")
         return Pattern(said, classes, tail, remark if is_free else r"(?: [,.;(!?–—-](?: .*)?)?")
 
-    def phrases(self, spec: CommandSpec) -> list[Form]:
+    def phrases(self, spec: CommandSpec) -> Forms:
         """The ways in which a plugin says that its command is asked for."""
         if spec not in self._phrases:
             if len(self._phrases) > _PLUGINS:
@@ -178,10 +169,12 @@ class Language:
             said = [_NOTATION.sub(" ", phrase) for phrase in spec.phrases]
             classes = self.classes | {f"argument_{name}": body for name, body in self._sorts(spec).items()}
             strict = [_SLOT.sub(lambda slot: _sorted(slot[1], classes), phrase) for phrase in said]
-            self._phrases[spec] = [
-                Form(spec.name, _PLAIN, self.pattern(phrase, _PLAIN, classes), frozenset(), phrase)
-                for phrase in dict.fromkeys((*strict, *said))
-            ]
+            self._phrases[spec] = Forms(
+                [
+                    Form(spec.name, _PLAIN, self.pattern(phrase, _PLAIN, classes), frozenset())
+                    for phrase in dict.fromkeys((*strict, *said))
+                ]
+            )
         return self._phrases[spec]
 
     def _sorts(self, spec: CommandSpec) -> dict[str, str]:
@@ -192,15 +185,7 @@ class Language:
         numbers = dict.fromkeys(counted, self.classes["number"])
         return numbers | {name: self._compiled(f"({_CHOICE.sub(' ', body)})") for name, body in choices.items()}
 
-    def usual(self, word: str) -> str:
-        """A folded word as it is usually spelled."""
-        return self._short.get(word, word)
-
-    def mistypes(self, words: Iterable[str]) -> bool:
-        """Whether one of some words would be corrected."""
-        return any(self.corrected(word) != self.usual(word) for word in words)
-
-    def corrected(self, word: str) -> str:
+    def _correct(self, word: str) -> str:
         """A folded word, or the key word that it is a mistyped form of: one letter off, or two that changed places."""
         word = self._short.get(word, word)
         if len(word) < _KEY or word in self._keys or word in self._others:
@@ -209,12 +194,6 @@ class Language:
             if key[0] == word[0] and abs(len(key) - len(word)) <= 1 and OSA.distance(key, word, score_cutoff=1) <= 1:
                 return key
         return word
-
-
-def _begins(word: str, begin: frozenset[str]) -> bool:
-    """Whether what may begin with some words may begin with this one; before a mark nobody knows."""
-    first = DIGIT if word[0].isdigit() else word
-    return first in begin or ANY in begin or not word[0].isalnum()
 
 
 def _type(schema: object) -> str:
@@ -233,23 +212,13 @@ def fold_all(words: str) -> str:
     return " ".join(map(fold, words.split()))
 
 
-async def ready() -> None:
-    """Reads the languages away from the event loop, if that was not done yet."""
-    if not languages.cache_info().currsize:
-        await asyncio.to_thread(_warm)
-
-
-def _warm() -> None:
-    with _WARMING:
-        for language in languages().values():
-            for pattern in (*language.any.values(), language.lead, language.asks, language.cue):
-                pattern.compiles()
+@cache
+def language_of(code: str) -> Language:
+    """A language by its code; reading one takes some hundredths of a second, once."""
+    return Language(code, tomllib.loads((_FOLDER / f"{code}.toml").read_text("utf-8")))
 
 
 @cache
 def languages() -> dict[str, Language]:
-    """All languages by their code; reading them takes some tenths of a second, once."""
-    return {
-        path.stem: Language(path.stem, tomllib.loads(path.read_text("utf-8")))
-        for path in sorted(_FOLDER.glob("*.toml"))
-    }
+    """All languages by their code."""
+    return {path.stem: language_of(path.stem) for path in sorted(_FOLDER.glob("*.toml"))}

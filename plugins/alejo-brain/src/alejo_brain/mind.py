@@ -7,15 +7,16 @@ from collections.abc import AsyncIterator, Iterator
 import msgspec
 
 from alejo.errors import InvalidArgument, NotFound, PluginFailed
-from alejo.roles import Turn
+from alejo.roles import Turn, Whole
 from alejo.types import Appraisal, Hit
 
 from .answering import Reply, reply
 from .choosing import RELATED, told
-from .dialogue import MODES, STRONG, Manner, connected, heavy, manner, mirrored, onward, painless
+from .dialogue import STRONG, Manner, connected, heavy, manner, mirrored, onward, painless
 from .hearing import Call, hear
-from .phrases import sentence, when
+from .phrases import dated, numbered, sentence, when
 from .reading import asks, courtesy, tells
+from .ways import MODES
 from .words import bare
 
 UNSEEING = "I cannot see pictures at the moment."
@@ -31,9 +32,10 @@ class Mind:
     """Answers from what it remembers; what it cannot know, it says it does not."""
 
     async def respond(self, turn: Turn) -> AsyncIterator[str]:
-        """The answer, sentence by sentence, on one line unless a quote has more."""
-        for place, said in enumerate(await self._sentences(turn)):
-            yield f" {said}" if place else said
+        """The answer, sentence by sentence but for what it quotes, on one line unless a quote has more."""
+        said = await self._sentences(turn)
+        for each, following in zip(said, [*said[1:], ""], strict=True):
+            yield type(each)(f"{each} ") if following and not following.startswith("\n") else each
 
     async def _sentences(self, turn: Turn) -> list[str]:
         text = turn.message.text.strip()
@@ -45,8 +47,14 @@ class Mind:
             return seen or [(await manner(turn)).say("listening")]
         how = await manner(turn)
         if polite := courtesy(text):
-            return [*seen, how.say(polite)]
-        return [*seen, *(await _answer(turn, how, seen=bool(seen)) if asks(text) else _acknowledge(turn, how))]
+            return [*seen, _named(how.say(polite), how) if polite == "hello" else how.say(polite)]
+        said = [*seen, *(await _answer(turn, how, seen=bool(seen)) if asks(text) else _acknowledge(turn, how))]
+        return [f"{chr(10) if place else ''}- {each}" for place, each in enumerate(said)] if how.bullets else said
+
+
+def _named(said: str, how: Manner) -> str:
+    """A greeting with the name of who is greeted."""
+    return said.replace("!", f", {how.name}!", 1) if how.name else said
 
 
 async def _run(wanted: Call, turn: Turn) -> str:
@@ -69,12 +77,12 @@ async def _answer(turn: Turn, how: Manner, *, seen: bool) -> list[str]:
     found = await reply(turn)
     if found.near and heavy(turn, how.tongue) and len(painless(found.hits, how.tongue)) < len(found.hits):
         found = Reply()
-    quotes = [sentence(hit.memory, turn.now, how.tongue) for hit in found.hits]
+    quotes = _quotes(found, turn, how)
     if not quotes and _memory_is_missing(turn):
         return [NO_MEMORY]
     if not quotes and seen:
         return []
-    ahead = [found.said.rstrip(".!") + "."] if found.said else []
+    ahead = _plainly(found, how)
     if found.about:
         ahead = [how.say("untold", name=found.about)]
     elif found.near:
@@ -84,6 +92,26 @@ async def _answer(turn: Turn, how: Manner, *, seen: bool) -> list[str]:
         ahead = [*told, how.say("nothing")]
     shown = [hit.memory.id for hit in found.hits]
     return [*mirrored(turn, how), *ahead, *quotes, *onward(turn, how, list(told_of(turn)), shown)]
+
+
+def _plainly(found: Reply, how: Manner) -> list[str]:
+    """An answer's own words: of a list or of several times, how many there are at least."""
+    said = found.said.rstrip(".!")
+    if found.listed:
+        return [how.say("times" if found.times else "least", count=how.tongue.number(found.listed), items=said)]
+    return [f"{said}."] if said else []
+
+
+def _quotes(found: Reply, turn: Turn, how: Manner) -> list[str]:
+    """What an answer is from: a list with dates of what is listed, and a sentence for each other memory; one piece."""
+    listed = [dated(hit.memory, how.tongue) for hit in found.hits[: found.listed]]
+    hits = found.hits[found.listed : max(found.listed, 1)] if how.brief and found.said else found.hits[found.listed :]
+    others = [sentence(hit.memory, turn.now, how.tongue) for hit in hits]
+    said = [f"{numbered(listed)}.", *others] if listed else others
+    # Behind a mark without its other one, what is quoted next would not be taken for a quote.
+    if how.bullets or any(each.count('"') % 2 for each in said):
+        return said
+    return [Whole(" ".join(said))] if said else []
 
 
 def told_of(turn: Turn) -> Iterator[Hit]:

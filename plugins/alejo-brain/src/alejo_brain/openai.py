@@ -143,6 +143,7 @@ class OpenAI:
         self._at_home = not endpoint.url
         key = f"Bearer {endpoint.key}" if endpoint.key else ""
         self._connection = Connection(endpoint.url or HOME, {"Authorization": key})
+        self.here = self._connection.here
 
     async def models(self) -> Sequence[str]:
         """The models the endpoint lists; at OpenAI's own, a small one for chats first."""
@@ -256,6 +257,7 @@ class OpenAIEmbedder:
         key = f"Bearer {endpoint.key}" if endpoint.key else ""
         self._name = endpoint.embedding
         self._connection = Connection(endpoint.url or HOME, {"Authorization": key})
+        self.here = self._connection.here
         self._model: EmbeddingModel | None = None
         self._rests_until = 0.0
 

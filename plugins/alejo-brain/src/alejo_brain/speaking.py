@@ -6,7 +6,7 @@ and may call what only reads; what writes, or acts in the world, the user says t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from alejo.completions import ModelRequest, Prompt, ToolCall, ToolSpec
 from alejo.errors import InvalidArgument, ModelFailed, NotFound, PluginFailed
 from alejo.roles import Models, Turn
-from alejo.types import CommandSpec, Role
+from alejo.types import CommandSpec, Context, Memory, Role
 
 from .hearing import hear
 from .mind import Mind
@@ -23,6 +23,10 @@ from .prompting import INSTRUCTIONS, words
 ROUNDS = 4  # of a model that calls tools, the last of them without any
 CUT = " … (The answer broke off here.)"
 _OFFERED = frozenset({"reads"})
+_FITTINGS = 4  # of the notes into what a model may be sent
+_LESS = 0.9
+_TOO_LONG = "This is too long to be told."
+_WAYS = 8  # instructions of the user's
 _WRONG = 'The arguments must be a JSON object such as {"arguments": "words"}.'
 _WORDS = {
     "type": "object",
@@ -65,7 +69,9 @@ class Voice:
 async def _speak(turn: Turn, models: Models) -> AsyncIterator[str]:
     """What the model says, and what it says of what its tools found. Raises ModelFailed."""
     tools = tuple(map(_tool, filter(_may, turn.commands)))
-    prompts = [Prompt(Role.SYSTEM, INSTRUCTIONS), Prompt(Role.USER, await words(turn), turn.message.images)]
+    if await models.spare(ModelRequest(tuple(_told(turn, Context())), tools=tools)) < 0:
+        tools = ()
+    prompts = await _prompts(turn, models, tools)
     for place in range(ROUNDS):
         offered = tools if place < ROUNDS - 1 else ()
         calls: list[ToolCall] = []
@@ -81,9 +87,36 @@ async def _speak(turn: Turn, models: Models) -> AsyncIterator[str]:
         if not calls:
             return
         prompts.append(Prompt(Role.ASSISTANT, "".join(text), calls=tuple(calls)))
-        prompts += [Prompt(Role.TOOL, await _run(turn, each), call_id=each.id) for each in calls]
+        for each in calls:
+            prompts.append(Prompt(Role.TOOL, await _run(turn, each), call_id=each.id))
+            if await models.spare(ModelRequest(tuple(prompts), tools=tools)) < 0:
+                prompts[-1] = Prompt(Role.TOOL, _TOO_LONG, call_id=each.id)
         if text and not text[-1][-1:].isspace():
             yield " "
+
+
+async def _prompts(turn: Turn, models: Models, tools: tuple[ToolSpec, ...]) -> list[Prompt]:
+    """What a model is told first, with as much of what is remembered as it may be sent."""
+
+    async def spare(context: Context) -> int:
+        return await models.spare(ModelRequest(tuple(_told(turn, context, ways)), tools=tools))
+
+    ways = await turn.desk.ways(_WAYS)
+    context = await turn.desk.context()
+    without = await spare(Context())
+    for _ in range(_FITTINGS):
+        left = await spare(context)
+        if left >= 0 or not context.items:
+            return _told(turn, context, ways)
+        # What the notes may take for what they do take, and a little less.
+        tokens = int(_LESS * context.tokens * max(without, 0) / (without - left))
+        context = await turn.desk.context(tokens) if tokens else Context()
+    return _told(turn, Context())
+
+
+def _told(turn: Turn, context: Context, ways: Sequence[Memory] = ()) -> list[Prompt]:
+    said = Prompt(Role.USER, words(turn, context, ways), turn.message.images)
+    return [Prompt(Role.SYSTEM, INSTRUCTIONS), said]
 
 
 def _may(spec: CommandSpec) -> bool:

@@ -7,7 +7,10 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+from .kept import kept
+
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
+_THING = r"(?P<thing>[\w' .-]{2,40}?)\s*\?*$"
 # What may be asked for, in the order in which a language tells them apart; "" for nothing that is known.
 KINDS = ("when", "long", "count", "who", "why", "where", "whether", "how", "what", "")
 
@@ -27,12 +30,32 @@ class Tongue:
         self.first, self.kin, self.negations = words("first"), words("kin"), words("negations")
         self.numbers, self.places, self.reasons = words("numbers"), words("places"), words("reasons")
         self.units = words("units")
-        self.times = self.units | words("times")
+        self.timely = self.units | words("times")
         self.small = self.common | self.articles | self.breaks | self.first
         self.endings = tuple(str(data["endings"]).split())
         self.verb = re.compile(data["verb"])
         self.kinds = [(str(kind), re.compile(str(body), re.IGNORECASE)) for kind, body in data["kinds"].items()]
         self.several = re.compile(data["several"]["match"], re.IGNORECASE)
+        whose = {name: str(data["asked"][name]) for name in ("whose", "whose's")}
+        self.before, self.after, self.past = (
+            re.compile(data["asked"][name], re.IGNORECASE) for name in ("before", "after", "past")
+        )
+        slots = whose | {"thing": _THING}
+        self.spans = [
+            (str(kind), str(relation), re.compile(_filled(body, slots), re.IGNORECASE))
+            for kind, relations in data["spans"].items()
+            for relation, bodies in relations.items()
+            for body in bodies
+        ]
+        self.facts = [
+            (str(relation), re.compile(_filled(body, whose), re.IGNORECASE))
+            for relation, bodies in data["facts"].items()
+            for body in bodies
+        ]
+        self.roles: dict[str, str] = data["roles"]
+        self.head = re.compile(data["head"]["match"], re.IGNORECASE)
+        self.times, self.numbered = (re.compile(data["several"][name], re.IGNORECASE) for name in ("times", "numbered"))
+        self.ways = {str(name): re.compile(body, re.IGNORECASE) for name, body in data["ways"].items()}
         self.painful = re.compile(data["painful"]["match"], re.IGNORECASE)
         self.answers: dict[str, str] = data["answers"]
         self.dates: dict[str, str] = data["dates"]
@@ -58,12 +81,23 @@ class Tongue:
                 break
         return word[:-1] if len(word) > 4 and word[-1] == word[-2] else word
 
+    def number(self, count: int) -> str:
+        """A number from 2 on in words, as far as people say it so."""
+        words = self.answers["numbers"].split()
+        return words[count - 2] if count - 2 < len(words) else str(count)
+
     def turned(self, text: str, whose: str) -> str:
         """What somebody said of themselves, as it is said to them (`whose` is "user") or of them ("other")."""
         if whose not in self._turns:
             return text
         words = self._turned[whose]
         return self._turns[whose].sub(lambda match: words[match[0].lower()], text.replace("\u2019", "'"))
+
+
+def _filled(body: str, slots: dict[str, str]) -> str:
+    for name, words in slots.items():
+        body = body.replace(f"{{{name}}}", words)
+    return body
 
 
 @cache
@@ -77,6 +111,7 @@ def english() -> Tongue:
     return tongues()["en"]
 
 
+@kept(256)
 def spoken(text: str) -> Tongue:
     """The language that most of a text's common words are of; English, where none says."""
     said = _WORD.findall(text.lower())

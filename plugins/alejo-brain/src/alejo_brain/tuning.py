@@ -52,6 +52,7 @@ class FineTuner:
 
     def __init__(self, openai: OpenAI, model: str) -> None:
         self._openai = openai
+        self.here = openai.here
         self._model = model
 
     async def learn(self, lesson: Lesson) -> Learned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
@@ -13,12 +13,12 @@ from rapidfuzz import fuzz, process
 from alejo.types import CommandSpec
 
 from .grammar import fold
-from .languages import Language, fold_all, languages
+from .languages import Language, fold_all, language_of
 
 _LIKE = 80  # of 100, how much a word must be like one of those allowed
 _TRUE = frozenset({"yes", "true", "on", "ja", "wahr", "an", "si", "verdadero", "हां"})
 _FALSE = frozenset({"no", "false", "off", "nein", "falsch", "aus", "falso", "नहीं"})
-_LISTED = re.compile(r"\s*(?:,|;|\band\b|\bund\b|\by\b|\bऔर\b)\s*", re.IGNORECASE)
+_LISTED = re.compile(r"(?<!\s)\s*(?:,|;|\band\b|\bund\b|\by\b|\bऔर\b)\s*", re.IGNORECASE)
 _DURATION = re.compile(r"P(?=.)(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)?")
 _UNITS = {"second": "S", "minute": "M", "hour": "H", "day": "D", "week": "W", "month": "M", "year": "Y"}
 _UNITS |= {"sekunde": "S", "stunde": "H", "tag": "D", "woche": "W", "monat": "M", "jahr": "Y"}
@@ -27,6 +27,9 @@ _UNITS |= {"सेकंड": "S", "मिनट": "M", "घंटे": "H", "�
 _TIMED = frozenset(
     {"second", "minute", "hour", "sekunde", "stunde", "segundo", "minuto", "hora", "सेकंड", "मिनट", "घंटे", "घंटा"}
 )
+
+
+Times = Callable[[str, str], str]  # words and a form of JSON Schema as ISO 8601; raises ValueError
 
 
 class Unfit(ValueError):
@@ -39,10 +42,16 @@ def properties(spec: CommandSpec) -> dict[str, Any]:
     return {name: each if isinstance(each, dict) else {} for name, each in found.items()}
 
 
-def typed(spec: CommandSpec, words: Mapping[str, str], language: Language) -> dict[str, Any]:
+def iso(words: str, form: str) -> str:
+    """A date, time or both of ISO 8601 as it is written. Raises ValueError."""
+    sort: type[date | time] = {"date": date, "date-time": datetime}.get(form, time)
+    return sort.fromisoformat(words.strip()).isoformat()
+
+
+def typed(spec: CommandSpec, words: Mapping[str, str], language: Language, times: Times = iso) -> dict[str, Any]:
     """The arguments as a command's schema wants them; texts where it has none. Raises Unfit."""
     wanted = properties(spec)
-    return {name: _value(text, wanted.get(name, {}), language) for name, text in words.items()}
+    return {name: _value(text, wanted.get(name, {}), language, times) for name, text in words.items()}
 
 
 def encoded(spec: CommandSpec, arguments: Mapping[str, Any]) -> str:
@@ -55,15 +64,17 @@ def encoded(spec: CommandSpec, arguments: Mapping[str, Any]) -> str:
     return next((value for value in arguments.values() if isinstance(value, str) and value), "")
 
 
-def worded(spec: CommandSpec, words: str) -> str:
+def worded(spec: CommandSpec, words: str, times: Times = iso) -> str:
     """The arguments of the words after a command's name: JSON as it is, else in the order of the schema.
 
-    The last argument that is a text takes all words that are left. What does not fit is left to the host to refuse.
+    The last argument that is a text takes all words that are left. What does not fit is left to the host to refuse,
+    as the first argument that might have taken it.
     """
     if not spec.schema or words.lstrip().startswith("{") or not words:
         return words
     wanted, left, given = properties(spec), words.split(), {}
-    english = languages()["en"]
+    refused = ""  # the first argument that the words which are left do not fit
+    english = language_of("en")
     texts = [name for name, schema in wanted.items() if schema.get("type") == "string" and "enum" not in schema]
     for place, (name, schema) in enumerate(wanted.items()):
         if not left:
@@ -71,13 +82,15 @@ def worded(spec: CommandSpec, words: str) -> str:
         takes_all = place == len(wanted) - 1 or name in texts[-1:] or (name in texts and len(texts) == len(wanted))
         taken = left if takes_all else left[:1]
         try:
-            given[name] = _value(" ".join(taken), schema, english)
+            given[name] = _value(" ".join(taken), schema, english, times)
         except Unfit:
-            if name in spec_required(spec):
-                given[name] = " ".join(taken)
-            else:
+            if name not in spec_required(spec):
+                refused = refused or name
                 continue
-        left = left[len(taken) :]
+            given[name] = " ".join(taken)
+        left, refused = left[len(taken) :], ""
+    if left and refused:
+        given[refused] = " ".join(left)
     return msgspec.json.encode(given).decode()
 
 
@@ -87,7 +100,7 @@ def spec_required(spec: CommandSpec) -> Sequence[str]:
     return required
 
 
-def _value(words: str, schema: Mapping[str, Any], language: Language) -> Any:
+def _value(words: str, schema: Mapping[str, Any], language: Language, times: Times) -> Any:
     if "enum" in schema:
         return _one_of(words, schema["enum"])
     match schema.get("type", "string"):
@@ -98,12 +111,12 @@ def _value(words: str, schema: Mapping[str, Any], language: Language) -> Any:
         case "array":
             inner = schema.get("items", {})
             return [
-                _value(part, inner if isinstance(inner, dict) else {}, language)
+                _value(part, inner if isinstance(inner, dict) else {}, language, times)
                 for part in _LISTED.split(words)
                 if part
             ]
         case "string":
-            return _formed(words, schema.get("format", ""), language)
+            return _formed(words, schema.get("format", ""), language, times)
     raise Unfit
 
 
@@ -138,16 +151,12 @@ def _truth(words: str) -> bool:
     raise Unfit
 
 
-def _formed(words: str, form: str, language: Language) -> str:
+def _formed(words: str, form: str, language: Language, times: Times) -> str:
     """A text in one of the forms of JSON Schema; one without a form is as it is."""
     try:
         match form:
-            case "date":
-                return date.fromisoformat(words.strip()).isoformat()
-            case "date-time":
-                return datetime.fromisoformat(words.strip()).isoformat()
-            case "time":
-                return time.fromisoformat(words.strip()).isoformat()
+            case "date" | "date-time" | "time":
+                return times(words, form)
             case "duration":
                 return _duration(words, language)
     except ValueError:

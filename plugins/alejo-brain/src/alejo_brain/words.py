@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from .kept import kept
 from .tongues import spoken
 
 _WORD = re.compile(r"[^\W_]+")
@@ -36,17 +37,19 @@ _STOPPED = frozenset(_STOP.split())
 _GENERAL = frozenset(stem(word) for word in _GENERIC.split())
 
 
-def content(text: str) -> set[str]:
+@kept(1024)
+def content(text: str) -> frozenset[str]:
     """The stems of a text's words without the commonest."""
-    return {stem(word) for word in _WORD.findall(text.lower()) if word not in _STOPPED}
+    return frozenset(stem(word) for word in _WORD.findall(text.lower()) if word not in _STOPPED)
 
 
-def telling_words(question: str) -> set[str]:
+@kept(256)
+def telling_words(question: str) -> frozenset[str]:
     """The stems in a question that say what it is about."""
     return content(question) - _GENERAL - {stem(word) for word in spoken(question).small}
 
 
-def share(telling: set[str], text: str, speaker: str) -> float | None:
+def share(telling: frozenset[str], text: str, speaker: str) -> float | None:
     """How many of a question's telling words a memory has, 0 to 1; None when the question has none.
 
     The name of who said it is left out: it is in the question to say whose words are meant.
@@ -56,6 +59,7 @@ def share(telling: set[str], text: str, speaker: str) -> float | None:
     return len(telling & content(text)) / len(telling) if telling else None
 
 
+@kept(2048)
 def bare(text: str) -> str:
     """A text's words alone: equal for texts that differ in nothing but case and punctuation."""
     return " ".join(_WORD.findall(text.lower()))

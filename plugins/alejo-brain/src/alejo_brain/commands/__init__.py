@@ -11,6 +11,7 @@ from .date import Date
 from .guide import Help
 from .listing import List
 from .memories import Correct, Forget, Recall, Remember
+from .mood import HowYouFeel
 from .person import AboutMe, Prefer
 from .remind import Dismiss, Remind
 from .session import Summarize, Why
@@ -26,6 +27,7 @@ _BUILT_IN: tuple[Command, ...] = (
     Summarize(),
     Prefer(),
     AboutMe(),
+    HowYouFeel(),
     Why(),
     Remind(),
     Dismiss(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alejo.roles import Turn
 
 from .describing import described, given
-from .replies import Manner
+from .replies import Locale
 from .sums import Wrong, calculate
 
 _SHOWN = 100  # characters of an expression that is refused
@@ -24,11 +24,11 @@ class Calculate:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The value, exact where it has an end, else rounded and told as that."""
-        expression, manner = given(arguments).get("expression", ""), Manner(turn)
+        expression, locale = given(arguments).get("expression", ""), Locale(turn)
         if not expression:
-            return manner.say("calculate_what")
+            return locale.say("calculate_what")
         try:
             value, exact = calculate(expression)
         except Wrong as wrong:
-            return manner.say("calculate_refused", expression=expression[:_SHOWN], why=str(wrong))
-        return manner.say("calculated" if exact else "approximately", expression=expression, value=value)
+            return locale.say("calculate_refused", expression=expression[:_SHOWN], why=str(wrong))
+        return locale.say("calculated" if exact else "approximately", expression=expression, value=value)

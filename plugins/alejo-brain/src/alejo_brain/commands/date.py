@@ -14,7 +14,7 @@ from alejo.roles import Turn
 from .days import add, day
 from .describing import described, given
 from .lexicon import UNITS, WORDS, Unread, fold
-from .replies import Manner, zone
+from .replies import Locale, zone
 
 _LONGEST = 300  # characters of a question
 _LEAD = re.compile(
@@ -71,26 +71,26 @@ class Date:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The answer, or that the question was not understood."""
-        manner = Manner(turn)
-        if len(given(arguments).get("question", "")) > _LONGEST:
-            return manner.say("date_unread")
-        question = fold(given(arguments).get("question", "")).strip(" ?.!\u00bf\u00a1")
+        locale = Locale(turn)
+        question = " ".join(fold(given(arguments).get("question", "")).split()).strip(" ?.!\u00bf\u00a1")
+        if len(question) > _LONGEST:
+            return locale.say("date_unread")
         asked = _LEAD.sub("", question.replace("'s ", " is ").replace("today's", "todays"))
         for answer in (_time, _leap, _clocks, _week, _left, _born, _between, _until, _since, _day):
             try:
-                said = answer(asked, manner)
+                said = answer(asked, locale)
             except (Unread, ValueError, OverflowError):
                 continue
             if said:
                 return said
-        return manner.say("date_unread")
+        return locale.say("date_unread")
 
 
-def _time(asked: str, manner: Manner) -> str:
-    here = manner.now
+def _time(asked: str, locale: Locale) -> str:
+    here = locale.now
     if not asked or _TIME.match(asked) or _TIME.match(f"what {asked}"):
-        return manner.say(
-            "now_utc", clock=f"{here:%H:%M}", zone=str(manner.zone), weekday=manner.weekday(here), date=manner.day(here)
+        return locale.say(
+            "now_utc", clock=f"{here:%H:%M}", zone=str(locale.zone), weekday=locale.weekday(here), date=locale.day(here)
         )
     match = _PLACE.search(asked)
     if match is None:
@@ -98,10 +98,10 @@ def _time(asked: str, manner: Manner) -> str:
     place = match["place"].strip()
     there = _zone_of(place)
     if there is None:
-        return manner.say("place_unknown", place=place)
-    at = here.replace(tzinfo=manner.zone).astimezone(there)
-    return manner.say(
-        "now_at", clock=f"{at:%H:%M}", place=place.title(), weekday=manner.weekday(at), date=manner.day(at)
+        return locale.say("place_unknown", place=place)
+    at = here.replace(tzinfo=locale.zone).astimezone(there)
+    return locale.say(
+        "now_at", clock=f"{at:%H:%M}", place=place.title(), weekday=locale.weekday(at), date=locale.day(at)
     )
 
 
@@ -116,35 +116,35 @@ def _zone_of(place: str) -> ZoneInfo | None:
     return zone(_zones().get(place, "")) if place in _zones() else None
 
 
-def _leap(asked: str, manner: Manner) -> str:
+def _leap(asked: str, locale: Locale) -> str:
     match = _LEAP.search(asked)
     if match is None:
         return ""
     year = int(match[1] or match[2])
-    return manner.say("leap" if isleap(year) else "no_leap", year=year)
+    return locale.say("leap" if isleap(year) else "no_leap", year=year)
 
 
-def _clocks(asked: str, manner: Manner) -> str:
+def _clocks(asked: str, locale: Locale) -> str:
     """When the zone's distance from UTC changes next, within a year and a half."""
     if not _CLOCKS.search(asked):
         return ""
-    start = manner.now.replace(tzinfo=manner.zone).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    hours, offset = 0, start.astimezone(manner.zone).utcoffset()
+    start = locale.now.replace(tzinfo=locale.zone).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    hours, offset = 0, start.astimezone(locale.zone).utcoffset()
     for days in range(1, 550):
-        if (start + timedelta(days=days)).astimezone(manner.zone).utcoffset() != offset:
+        if (start + timedelta(days=days)).astimezone(locale.zone).utcoffset() != offset:
             hours = 24 * (days - 1)
             break
     else:
-        return manner.say("no_clocks", zone=str(manner.zone))
-    while (start + timedelta(hours=hours)).astimezone(manner.zone).utcoffset() == offset:
+        return locale.say("no_clocks", zone=str(locale.zone))
+    while (start + timedelta(hours=hours)).astimezone(locale.zone).utcoffset() == offset:
         hours += 1
-    at = (start + timedelta(hours=hours)).astimezone(manner.zone)
-    return manner.say(
-        "clocks", zone=str(manner.zone), weekday=manner.weekday(at), date=manner.day(at), clock=f"{at:%H:%M}"
+    at = (start + timedelta(hours=hours)).astimezone(locale.zone)
+    return locale.say(
+        "clocks", zone=str(locale.zone), weekday=locale.weekday(at), date=locale.day(at), clock=f"{at:%H:%M}"
     )
 
 
-def _week(asked: str, manner: Manner) -> str:
+def _week(asked: str, locale: Locale) -> str:
     match = _WEEK.search(asked)
     if match is None:
         return ""
@@ -152,63 +152,63 @@ def _week(asked: str, manner: Manner) -> str:
         r"^\s*(?:are we in|is it|is|haben wir|ist|de|of|es)?\s*(?:now|today|heute|hoy)?\s*", "", match["rest"]
     )
     if not rest:
-        year, week, _ = manner.now.isocalendar()
-        return manner.say("week", week=week, year=year)
-    found = day(rest, manner.now)
+        year, week, _ = locale.now.isocalendar()
+        return locale.say("week", week=week, year=year)
+    found = day(rest, locale.now)
     year, week, _ = found.isocalendar()
-    return manner.say("week_of", date=manner.day(found), week=week, year=year)
+    return locale.say("week_of", date=locale.day(found), week=week, year=year)
 
 
-def _left(asked: str, manner: Manner) -> str:
+def _left(asked: str, locale: Locale) -> str:
     match = _LEFT.search(asked)
     if match is None:
         return ""
-    today = manner.now.date()
+    today = locale.now.date()
     starts: dict[str, Callable[[], date]] = {
         "year": lambda: date(today.year + 1, 1, 1),
         "month": lambda: add(datetime(today.year, today.month, 1), 1, "month").date(),
         "week": lambda: today - timedelta(days=today.weekday()) + timedelta(days=7),
     }
-    return _counted("until", match["unit"], today, starts[match["whole"]]() - timedelta(days=1), manner)
+    return _counted("until", match["unit"], today, starts[match["whole"]]() - timedelta(days=1), locale)
 
 
-def _born(asked: str, manner: Manner) -> str:
+def _born(asked: str, locale: Locale) -> str:
     match = _BORN.search(asked)
     if match is None:
         return ""
-    born, today = day(match["when"], manner.now, back=True), manner.now.date()
-    return manner.say("old", count=today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
+    born, today = day(match["when"], locale.now, back=True), locale.now.date()
+    return locale.say("old", count=today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
 
 
-def _between(asked: str, manner: Manner) -> str:
+def _between(asked: str, locale: Locale) -> str:
     match = _BETWEEN.search(asked)
     if match is None:
         return ""
-    first = day(match["first"], manner.now)
-    last = day(match["last"], datetime.combine(first, manner.now.time()))
-    return _counted("between", match["unit"] or "days", first, last, manner)
+    first = day(match["first"], locale.now)
+    last = day(match["last"], datetime.combine(first, locale.now.time()))
+    return _counted("between", match["unit"] or "days", first, last, locale)
 
 
-def _until(asked: str, manner: Manner) -> str:
+def _until(asked: str, locale: Locale) -> str:
     match = _UNTIL.search(asked)
     if match is None:
         return ""
-    last, unit = day(match["when"], manner.now), _unit(asked)
-    return _counted("until", unit, manner.now.date(), last, manner)
+    last, unit = day(match["when"], locale.now), _unit(asked)
+    return _counted("until", unit, locale.now.date(), last, locale)
 
 
-def _since(asked: str, manner: Manner) -> str:
+def _since(asked: str, locale: Locale) -> str:
     match = _SINCE.search(asked)
     if match is None:
         return ""
-    return _counted("ago", _unit(asked), day(match["when"], manner.now, back=True), manner.now.date(), manner)
+    return _counted("ago", _unit(asked), day(match["when"], locale.now, back=True), locale.now.date(), locale)
 
 
 def _unit(asked: str) -> str:
     return next((word for word in asked.split() if word in UNITS), "days")
 
 
-def _counted(key: str, word: str, first: date, last: date, manner: Manner) -> str:
+def _counted(key: str, word: str, first: date, last: date, locale: Locale) -> str:
     """How many units there are from one day to another; whole ones, of weeks and more."""
     unit = UNITS.get(word, "day")
     days = (last - first).days
@@ -216,18 +216,18 @@ def _counted(key: str, word: str, first: date, last: date, manner: Manner) -> st
         key, first, last, days = "ago", last, first, -days
     count = _units(unit, first, last, days)
     if key == "until" and unit in {"hour", "minute"}:  # until that day begins
-        left = datetime.combine(last, time()) - manner.now
+        left = datetime.combine(last, time()) - locale.now
         count = max(0, left // timedelta(**{f"{unit}s": 1}))
-    name = manner.say(f"{unit}s") if count != 1 else manner.say("day" if unit == "day" else f"{unit}_unit")
+    name = locale.say(f"{unit}s") if count != 1 else locale.say("day" if unit == "day" else f"{unit}_unit")
     told = last if key == "until" else first
-    return manner.say(
+    return locale.say(
         key,
         count=count,
         unit=name,
-        date=manner.day(told),
-        weekday=manner.weekday(told),
-        first=manner.day(first),
-        last=manner.day(last),
+        date=locale.day(told),
+        weekday=locale.weekday(told),
+        first=locale.day(first),
+        last=locale.day(last),
     )
 
 
@@ -248,12 +248,12 @@ def _bare(asked: str) -> str:
     return " ".join(words)
 
 
-def _day(asked: str, manner: Manner) -> str:
+def _day(asked: str, locale: Locale) -> str:
     """A day that is named, with its date and weekday."""
-    when, today = _bare(asked), manner.now.date()
+    when, today = _bare(asked), locale.now.date()
     if when in _TODAY:
-        return manner.say("today", weekday=manner.weekday(today), date=manner.day(today))
+        return locale.say("today", weekday=locale.weekday(today), date=locale.day(today))
     back = bool(re.search(r"\b(?:was|were|war|fue|era)\b", asked)) or bool(WORDS["last"] & set(asked.split()))
-    found = day(when, manner.now, back=back)
+    found = day(when, locale.now, back=back)
     key = "was_day" if found < today else "is_day"
-    return manner.say(key, date=manner.day(found), weekday=manner.weekday(found))
+    return locale.say(key, date=locale.day(found), weekday=locale.weekday(found))

@@ -168,7 +168,7 @@ class _Reader:
                 found = named
             if self.place == begun:
                 raise Unread
-        self.told = clock
+        self.told = clock if part is None else None  # with a part of the day it is known which hour is meant
         return self._whole(found, clock, part)
 
     def _whole(self, found: date | None, clock: time | None, part: int | None) -> Moment:

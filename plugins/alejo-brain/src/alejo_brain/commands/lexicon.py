@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-_TOKEN = re.compile(r"\d+(?:[:.h]\d{2}\b)?|\d+|[^\W\d_]+(?:['\u2019][^\W\d_]+)?|[@]")
+_TOKEN = re.compile(r"\d+(?:[:.h]\d{2}\b)?|\d+|[\u0900-\u0963\u0971-\u097f]+|[^\W\d_]+(?:['\u2019][^\W\d_]+)?|[@]")
 _MERGED = (
     ("christmas eve", "christmaseve"),
     ("new years eve", "newyearseve"),
@@ -39,6 +39,12 @@ _GLUED = re.compile(r"(?<=\d)(am|pm|st|nd|rd|th|h|uhr)\b")
 _PARTED = re.compile(r"(?<=tag)(?=(?:morgen|mittag|nachmittag|abend|nacht)\b)|(?<=woch)(?=(?:abend|mittag)\b)")
 
 
+def fold(text: str) -> str:
+    """Small letters without accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold().replace("\u2019", "'"))
+    return "".join(each for each in plain if not unicodedata.combining(each))
+
+
 def _table(section: dict[str, str]) -> dict[str, int]:
     """Values by word, of a section of lists "VALUE WORD WORD|…" by language."""
     found: dict[str, int] = {}
@@ -53,7 +59,7 @@ def _units(section: dict[str, str]) -> dict[str, str]:
     return {word: entry.split()[0] for line in section.values() for entry in line.split("|") for word in entry.split()}
 
 
-_READ = tomllib.loads(Path(__file__).with_name("calendar.toml").read_text("utf-8"))
+_READ = tomllib.loads(fold(Path(__file__).with_name("calendar.toml").read_text("utf-8")))
 NUMBERS = _table(_READ["numbers"])
 ORDINALS = _table(_READ["ordinals"])
 UNITS = _units(_READ["units"])
@@ -79,12 +85,6 @@ class Token(NamedTuple):
     def is_(self, name: str) -> bool:
         """Whether it is one of the words of that name."""
         return self.word in WORDS[name]
-
-
-def fold(text: str) -> str:
-    """Small letters without accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold().replace("\u2019", "'"))
-    return "".join(each for each in plain if not unicodedata.combining(each))
 
 
 def tokens(text: str) -> list[Token]:

@@ -9,7 +9,7 @@ from .describing import described, given
 from .memories import SEEN, told
 from .person import preferences
 from .remind import agenda
-from .replies import Manner
+from .replies import Locale
 
 LISTED = 10
 _KINDS = ("memories", "facts", "sessions", "preferences", "reminders")
@@ -28,36 +28,36 @@ class List:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Up to ten of them, and how many more there are."""
-        manner = Manner(turn)
+        locale = Locale(turn)
         match given(arguments).get("kind", "memories"):
             case "facts":
-                return await _facts(turn, manner)
+                return await _facts(turn, locale)
             case "sessions":
-                return await _sessions(turn, manner)
+                return await _sessions(turn, locale)
             case "preferences":
                 listed = preferences(turn.preferences)
-                return manner.say("preferences", listed="; ".join(listed)) if listed else manner.say("preferences_none")
+                return locale.say("preferences", listed="; ".join(listed)) if listed else locale.say("preferences_none")
             case "reminders":
                 found = await turn.desk.reminders()
                 if not found:
-                    return manner.say("reminders_none")
-                return manner.say("reminders", listed=numbered(agenda(found, manner)))
+                    return locale.say("reminders_none")
+                return locale.say("reminders", listed=numbered(agenda(found, locale)))
         newest = told(await turn.desk.memories(SEEN), turn)
         if not newest:
-            return manner.say("list_none")
-        return manner.say("listed", **manner.more([manner.dated(memory) for memory in newest], LISTED))
+            return locale.say("list_none")
+        return locale.say("listed", **locale.more([locale.dated(memory) for memory in newest], LISTED))
 
 
-async def _facts(turn: Turn, manner: Manner) -> str:
+async def _facts(turn: Turn, locale: Locale) -> str:
     found = told(await turn.desk.facts(SEEN), turn)
     if not found:
-        return manner.say("facts_none")
-    return manner.say("facts", **manner.more([manner.dated(memory) for memory in found], LISTED))
+        return locale.say("facts_none")
+    return locale.say("facts", **locale.more([locale.dated(memory) for memory in found], LISTED))
 
 
-async def _sessions(turn: Turn, manner: Manner) -> str:
+async def _sessions(turn: Turn, locale: Locale) -> str:
     found = [
-        manner.say("session", date=manner.day(manner.local(each.created_at)), count=each.message_count)
+        locale.say("session", date=locale.day(locale.local(each.created_at)), count=each.message_count)
         for each in await turn.desk.sessions(SEEN)
     ]
-    return manner.say("sessions", **manner.more(found, LISTED))
+    return locale.say("sessions", **locale.more(found, LISTED))

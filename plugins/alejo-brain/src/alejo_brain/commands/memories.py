@@ -10,13 +10,15 @@ from alejo.roles import Turn
 from alejo.types import Memory, MemoryDraft
 
 from ..choosing import answers, clear
+from ..interpreting import interpret
 from ..phrases import numbered, quoted, sentence
 from ..words import bare
 from .describing import described, given
-from .replies import Manner
+from .replies import Locale
 
 RECALLED = 5
 SEEN = 200  # memories that are looked through for words
+_REQUEST = 200  # characters of the longest that is read as a request
 _VAGUE = re.compile(
     r"^(?:(?:it|that|this|all|all of it|everything|alles|todo)"
     r"(?:\s+(?:that\s+)?you\s+\w+(?:\s+(?:about|of)\s+(?:me|us))?|,?\s+was\s+du\s.{0,40}|\s+lo\s+que\s.{0,40})?)?$",
@@ -38,16 +40,16 @@ class Remember:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Remembers the words as they are, with a capital at the beginning."""
-        words, manner = given(arguments).get("text", ""), Manner(turn)
+        words, locale = given(arguments).get("text", ""), Locale(turn)
         if not words:
-            return manner.say("remember_what")
+            return locale.say("remember_what")
         if words.lower().startswith("to "):
             words = f"remember {words}"
         text = words[0].upper() + words[1:]
         memory = await turn.desk.remember(
             MemoryDraft(text=text, session_id=turn.session.id, message_id=turn.message.id, sent_at=turn.message.sent_at)
         )
-        return manner.say("remembered", quote=quoted(memory))
+        return locale.say("remembered", quote=quoted(memory))
 
 
 class Recall:
@@ -63,13 +65,13 @@ class Recall:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Up to five memories, best first, with source and date."""
-        query, manner = given(arguments).get("query", ""), Manner(turn)
+        query, locale = given(arguments).get("query", ""), Locale(turn)
         if not query:
-            return manner.say("recall_what")
+            return locale.say("recall_what")
         found = await turn.desk.recall(query, 2 * RECALLED)
         hits = list(answers(found, query, turn.message.id))[:RECALLED]
         if not hits:
-            return manner.say("recall_none", query=query)
+            return locale.say("recall_none", query=query)
         return "; ".join(sentence(hit.memory, turn.now) for hit in hits)
 
 
@@ -87,19 +89,29 @@ class Forget:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Forgets the one clear match; otherwise names the candidates and forgets nothing."""
-        words, manner = given(arguments).get("query", "").strip('"'), Manner(turn)
+        words, locale = given(arguments).get("query", "").strip('"'), Locale(turn)
         if _VAGUE.match(words):
-            return manner.say("forget_what")
+            return locale.say("forget_what")
         found = await turn.desk.recall(words, 4 * RECALLED)
-        hits = [hit for hit in found if hit.memory.kind != "question" and hit.memory.message_id != turn.message.id]
+        found = [hit for hit in found if hit.memory.kind != "question" and hit.memory.message_id != turn.message.id]
+        exactly = bare(words)  # what is quoted is what is meant, and so is what only reads like a request and is alone
+        requests = [hit for hit in found if bare(hit.memory.text) != exactly and _forgets(hit.memory.text)]
+        hits = [hit for hit in found if hit not in requests]
+        if not any(answers(hits, words)):
+            hits, requests = found, []
         meant = clear(hits, words)
         if meant:
-            await turn.desk.forget([hit.memory.id for hit in meant])
-            return manner.say("forgot", quote=manner.dated(meant[0].memory))
+            await turn.desk.forget([hit.memory.id for hit in (*meant, *answers(requests, words))])
+            return locale.say("forgot", quote=locale.dated(meant[0].memory))
         candidates = list(answers(hits, words))[:RECALLED]
         if not candidates:
-            return manner.say("forget_none", query=words)
-        return manner.say("forget_which", listed=numbered([manner.dated(hit.memory) for hit in candidates]))
+            return locale.say("forget_none", query=words)
+        return locale.say("forget_which", listed=numbered([locale.dated(hit.memory) for hit in candidates]))
+
+
+def _forgets(text: str) -> bool:
+    """Whether a text asks for something to be forgotten: it quotes that, goes with it, and is never what is meant."""
+    return len(text) <= _REQUEST and interpret(text, (Forget.spec,)) is not None
 
 
 class Correct:
@@ -117,24 +129,24 @@ class Correct:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Replaces the words in the one memory that has them; otherwise names the candidates and changes nothing."""
-        wanted, manner = given(arguments), Manner(turn)
+        wanted, locale = given(arguments), Locale(turn)
         old, new = wanted.get("old", "").strip('"'), wanted.get("new", "").strip('"')
         if not old or not new:
-            return manner.say("correct_what")
-        having = await _having(old, new, turn)
-        if not having:
-            return manner.say("correct_none", old=old)
-        if len({bare(memory.text) for memory in having}) > 1:
-            listed = numbered([manner.dated(memory) for memory in having[:RECALLED]])
-            return manner.say("correct_which", listed=listed)
+            return locale.say("correct_what")
+        wrong = await having(old, new, turn)
+        if not wrong:
+            return locale.say("correct_none", old=old)
+        if len({bare(memory.text) for memory in wrong}) > 1:
+            listed = numbered([locale.dated(memory) for memory in wrong[:RECALLED]])
+            return locale.say("correct_which", listed=listed)
         try:
-            corrected = [await turn.desk.correct(memory.id, _replaced(memory.text, old, new)) for memory in having]
+            corrected = [await turn.desk.correct(memory.id, _replaced(memory.text, old, new)) for memory in wrong]
         except InvalidArgument as refused:
-            return manner.say("correct_refused", why=refused.message)
-        return manner.say("corrected", quote=quoted(corrected[0]))
+            return locale.say("correct_refused", why=refused.message)
+        return locale.say("corrected", quote=quoted(corrected[0]))
 
 
-async def _having(old: str, new: str, turn: Turn) -> Sequence[Memory]:
+async def having(old: str, new: str, turn: Turn) -> Sequence[Memory]:
     """The memories that have the wrong words; of those that share as many words with the message, the most."""
     found = [hit.memory for hit in await turn.desk.recall(old, 4 * RECALLED)] + [*await turn.desk.memories(SEEN)]
     having = {

@@ -10,11 +10,11 @@ from alejo.errors import InvalidArgument
 from alejo.roles import Turn
 from alejo.types import Memory, Preferences
 
-from ..dialogue import MODES
 from ..phrases import numbered, quoted
+from ..ways import MODES
 from .describing import described, given
 from .memories import told
-from .replies import Manner
+from .replies import Locale
 
 SEEN = 50
 SAID = 10
@@ -94,26 +94,26 @@ class Prefer:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Changes one preference."""
-        wanted, manner = given(arguments), Manner(turn)
+        wanted, locale = given(arguments), Locale(turn)
         name = re.sub(r"\W+", "_", wanted.get("name", "").lower()).strip("_")
         name, value = _NAMES.get(name, name), wanted.get("value", "")
         if not value and name in _MODES:  # typed as one text: "/prefer mode reflective"
             name, value = name.split("_")
         if not name:
-            return manner.say("prefer_what")
+            return locale.say("prefer_what")
         kept = _LANGUAGES.get(value.lower(), value) if name == "language" else value
         try:
             await turn.desk.prefer({name: kept})
         except InvalidArgument as refused:
-            return manner.say("prefer_refused", why=refused.message)
+            return locale.say("prefer_refused", why=refused.message)
         if name == "language":
             preferred = msgspec.structs.replace(turn.preferences, language=kept)
-            manner = Manner(msgspec.structs.replace(turn, preferences=preferred))
+            locale = Locale(msgspec.structs.replace(turn, preferences=preferred))
         told_name = name.replace("_", " ")
         return (
-            manner.say("preferred", name=told_name, value=value)
+            locale.say("preferred", name=told_name, value=value)
             if value
-            else manner.say("preference_gone", name=told_name)
+            else locale.say("preference_gone", name=told_name)
         )
 
 
@@ -137,39 +137,39 @@ class AboutMe:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The facts that hold, in groups, each with how it is known; without any, what the user said last."""
-        manner = Manner(turn)
+        locale = Locale(turn)
         facts = told(await turn.desk.facts(SEEN), turn)
         if facts:
-            return manner.say("about", listed=". ".join(_grouped(facts, manner)))
+            return locale.say("about", listed=". ".join(_grouped(facts, locale)))
         said = [memory for memory in told(await turn.desk.memories(SEEN), turn) if not memory.speaker]
         if not said:
-            return manner.say("about_none")
-        return manner.say("about_said", listed=numbered([manner.dated(memory) for memory in said[:SAID]]))
+            return locale.say("about_none")
+        return locale.say("about_said", listed=numbered([locale.dated(memory) for memory in said[:SAID]]))
 
 
-def _grouped(facts: list[Memory], manner: Manner) -> list[str]:
+def _grouped(facts: list[Memory], locale: Locale) -> list[str]:
     groups: dict[str, list[str]] = {name: [] for name, _ in _GROUPS}
     for memory in facts:
         relation = memory.fact.relation.lower() if memory.fact else ""
         group = next(name for name, pattern in _GROUPS if pattern.search(relation))
         groups[group].append(
-            manner.say("fact", quote=quoted(memory), how=_how(memory, manner), date=_dates(memory, manner))
+            locale.say("fact", quote=quoted(memory), how=_how(memory, locale), date=_dates(memory, locale))
         )
-    return [f"{manner.say(name)}: {'; '.join(found)}" for name, found in groups.items() if found]
+    return [f"{locale.say(name)}: {'; '.join(found)}" for name, found in groups.items() if found]
 
 
-def _how(memory: Memory, manner: Manner) -> str:
+def _how(memory: Memory, locale: Locale) -> str:
     """How a fact is known: told, gathered from several things, or entered; and whether it is sure."""
-    perhaps = manner.say("probably") if memory.fact and memory.fact.confidence < _SURE else ""
+    perhaps = locale.say("probably") if memory.fact and memory.fact.confidence < _SURE else ""
     if len(memory.sources) > 1:
-        return perhaps + manner.say("fact_seen", count=len(memory.sources))
-    return perhaps + manner.say("fact_told" if memory.session_id or memory.sources else "fact_entered")
+        return perhaps + locale.say("fact_seen", count=len(memory.sources))
+    return perhaps + locale.say("fact_told" if memory.session_id or memory.sources else "fact_entered")
 
 
-def _dates(memory: Memory, manner: Manner) -> str:
+def _dates(memory: Memory, locale: Locale) -> str:
     """When it was said, and since when it holds if that is another day."""
     since = memory.fact.valid_from if memory.fact else None
-    day = manner.said_on(memory)
-    if since is None or manner.day(manner.local(since)) == day:
+    day = locale.said_on(memory)
+    if since is None or locale.day(locale.local(since)) == day:
         return day
-    return day + manner.say("since", date=manner.day(manner.local(since)))
+    return day + locale.say("since", date=locale.day(locale.local(since)))

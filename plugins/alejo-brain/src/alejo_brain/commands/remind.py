@@ -15,7 +15,7 @@ from .days import moment
 from .describing import described, given
 from .lexicon import Unread
 from .repeats import CODES
-from .replies import Manner
+from .replies import Locale
 
 _RULE = re.compile(r"FREQ=(\w+)(?:;INTERVAL=(\d+))?(?:;BYDAY=([\w,]+))?")
 _UNITS = {"DAILY": "days", "WEEKLY": "weeks", "MONTHLY": "months", "YEARLY": "years"}
@@ -36,24 +36,24 @@ class Remind:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Makes it, or asks for what is missing."""
-        wanted, manner = given(arguments), Manner(turn)
+        wanted, locale = given(arguments), Locale(turn)
         text, when = wanted.get("text", ""), wanted.get("when", "")
         if not text:
-            return manner.say("remind_what")
+            return locale.say("remind_what")
         if not when:
-            return manner.say("remind_when", quote=f'"{text}"')
+            return locale.say("remind_when", quote=f'"{text}"')
         try:
-            due = moment(when, manner.now)
+            due = moment(when, locale.now)
         except Unread:
-            return manner.say("remind_unread", words=f'"{when}"')
-        if due.at <= manner.now:
-            return manner.say("remind_over", when=manner.when(due.at))
+            return locale.say("remind_unread", words=f'"{when}"')
+        if due.at <= locale.now:
+            return locale.say("remind_over", when=locale.when(due.at))
         try:
-            made = await turn.desk.remind(text, manner.moment(due.at), recurrence=due.rule)
+            made = await turn.desk.remind(text, locale.moment(due.at), recurrence=due.rule)
         except (InvalidArgument, FailedPrecondition) as refused:
-            return manner.say("remind_full", why=refused.message)
-        at = manner.local(made.due)
-        return manner.say("reminded", when=manner.when(at), again=_again(made, manner), quote=f'"{made.text}"')
+            return locale.say("remind_full", why=refused.message)
+        at = locale.local(made.due)
+        return locale.say("reminded", when=locale.when(at), again=_again(made, locale), quote=f'"{made.text}"')
 
 
 class Dismiss:
@@ -70,15 +70,15 @@ class Dismiss:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Takes back the one that is meant; otherwise lists them and takes none."""
-        which, manner = given(arguments).get("which", ""), Manner(turn)
+        which, locale = given(arguments).get("which", ""), Locale(turn)
         pending = await turn.desk.reminders()
         if not pending:
-            return manner.say("reminders_none")
+            return locale.say("reminders_none")
         meant = _meant(which, pending)
         if len(meant) != 1:
-            return manner.say("dismiss_which", listed=numbered(agenda(meant or pending, manner)))
+            return locale.say("dismiss_which", listed=numbered(agenda(meant or pending, locale)))
         await turn.desk.dismiss(meant[0].id)
-        return manner.say("dismissed", quote=f'"{meant[0].text}"')
+        return locale.say("dismissed", quote=f'"{meant[0].text}"')
 
 
 def _meant(which: str, pending: Sequence[Reminder]) -> Sequence[Reminder]:
@@ -92,27 +92,27 @@ def _meant(which: str, pending: Sequence[Reminder]) -> Sequence[Reminder]:
     return exact or [each for each in pending if words <= set(bare(each.text).split())]
 
 
-def agenda(reminders: Sequence[Reminder], manner: Manner) -> list[str]:
+def agenda(reminders: Sequence[Reminder], locale: Locale) -> list[str]:
     """Reminders as they stand in a list."""
     return [
-        manner.say(
-            "reminder", quote=f'"{each.text}"', when=manner.when(manner.local(each.due)), again=_again(each, manner)
+        locale.say(
+            "reminder", quote=f'"{each.text}"', when=locale.when(locale.local(each.due)), again=_again(each, locale)
         )
         for each in reminders
     ]
 
 
-def _again(reminder: Reminder, manner: Manner) -> str:
+def _again(reminder: Reminder, locale: Locale) -> str:
     """How it recurs, in words; nothing if it does not."""
     match = _RULE.fullmatch(reminder.recurrence)
     if match is None:
         return ""
     frequency, interval, days = match.groups()
     if days:
-        names = manner.say("weekday_names").split()
-        rule = manner.say("on_days", days=", ".join(names[CODES.index(day)] for day in days.split(",")))
+        names = locale.say("weekday_names").split()
+        rule = locale.say("on_days", days=", ".join(names[CODES.index(day)] for day in days.split(",")))
     elif interval:
-        rule = manner.say("every", count=interval, unit=manner.say(_UNITS[frequency]))
+        rule = locale.say("every", count=interval, unit=locale.say(_UNITS[frequency]))
     else:
-        rule = manner.say(frequency)
-    return manner.say("again", rule=rule)
+        rule = locale.say(frequency)
+    return locale.say("again", rule=rule)

@@ -31,7 +31,7 @@ _COMMON = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Manner:
+class Locale:
     """How one turn is answered: its language, its time zone, and the time there."""
 
     def __init__(self, turn: Turn) -> None:
@@ -41,9 +41,15 @@ class Manner:
         self.now = self.local(turn.now)
 
     def say(self, key: str, /, **slots: object) -> str:
-        """A text with its slots filled in."""
-        text = _TEXTS[self.language].get(key) or _TEXTS["en"][key]
+        """A text with its slots filled in; where `count` is 1, the one for that, if there is one."""
+        texts = _TEXTS[self.language] if key in _TEXTS[self.language] else _TEXTS["en"]
+        text = texts.get(f"{key}_one", texts[key]) if slots.get("count") == 1 else texts[key]
         return re.sub(r"\{(\w+)\}", lambda slot: str(slots[slot[1]]), text)
+
+    def named(self, sort: str, name: str) -> str:
+        """What a name of a sort is called; the name itself where it is none of ours."""
+        key = f"{sort}_{name}"
+        return self.say(key) if key in _TEXTS["en"] else name
 
     def local(self, moment: int) -> datetime:
         """A moment in µs as a time of the wall; what is beyond the calendar is its nearest end."""

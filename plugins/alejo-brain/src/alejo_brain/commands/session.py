@@ -16,7 +16,7 @@ from ..phrases import numbered, quoted
 from ..reading import asks
 from ..words import content
 from .describing import described
-from .replies import Manner
+from .replies import Locale
 
 LOOKED = 100  # messages
 TOLD = 5  # sentences of each sort
@@ -45,6 +45,7 @@ _EVIDENCE = {
     "date": "it is from the time you named",
     "time": "it is from the time you named",
     "names": "it names somebody or some place",
+    "tells": "it tells a number or a place, as you asked",
     "question": "it is a question too",
     "length": "it tells much",
     "importance": "it matters to you",
@@ -65,7 +66,7 @@ class Summarize:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The user's own sentences that tell most, in the order they were said."""
-        manner = Manner(turn)
+        locale = Locale(turn)
         messages = await turn.desk.said(LOOKED)
         said = []
         for message in messages:
@@ -74,11 +75,11 @@ class Summarize:
             await asyncio.sleep(0)  # reading takes some 2 ms, and others wait
         parts = _sorted(said)
         if not any(parts):
-            return manner.say("summary_none")
-        lines = [manner.say("summary_count", count=len(messages))]
+            return locale.say("summary_none")
+        lines = [locale.say("summary_count", count=len(messages))]
         for key, sentences in zip(("summary_said", "summary_asked", "summary_decided"), parts, strict=True):
             if sentences:
-                lines.append(manner.say(key, listed="; ".join(f'"{each}"' for each in _chosen(sentences))) + ".")
+                lines.append(locale.say(key, listed="; ".join(f'"{each}"' for each in _chosen(sentences))) + ".")
         return " ".join(lines)
 
 
@@ -144,23 +145,23 @@ class Why:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The sources of the last turn with their evidence in words, and all else that had a part in it."""
-        manner, last = Manner(turn), await turn.desk.last()
+        locale, last = Locale(turn), await turn.desk.last()
         if last is None:
-            return manner.say("why_none")
-        return "; ".join([_sources(last, manner), *_beside(last, manner)]) + "."
+            return locale.say("why_none")
+        return "; ".join([_sources(last, locale), *_beside(last, locale)]) + "."
 
 
-def _sources(last: Told, manner: Manner) -> str:
+def _sources(last: Told, locale: Locale) -> str:
     answer = _quoted(last.answer.text)
     used = [hit for hit in last.recalled if hit.memory.text in last.answer.text]
     if not used and last.commands:
-        return manner.say("why_nothing", quote=answer)
+        return locale.say("why_nothing", quote=answer)
     shown = used or list(last.recalled[:1] if not last.commands else ())
     if not shown:
-        return manner.say("why_nothing", quote=answer)
+        return locale.say("why_nothing", quote=answer)
     rest = len(last.recalled) - len(shown)
-    also = "; " + manner.say("why_also", count=rest) if rest > 0 else ""
-    return manner.say("why_recalled", quote=answer, listed=numbered([_source(hit, manner) for hit in shown])) + also
+    also = "; " + locale.say("why_also", count=rest) if rest > 0 else ""
+    return locale.say("why_recalled", quote=answer, listed=numbered([_source(hit, locale) for hit in shown])) + also
 
 
 def _quoted(answer: str) -> str:
@@ -170,9 +171,9 @@ def _quoted(answer: str) -> str:
     return f'"{shown}"' if len(shown) <= _LONG else "\u2026"
 
 
-def _source(hit: Hit, manner: Manner) -> str:
+def _source(hit: Hit, locale: Locale) -> str:
     reasons = sorted((each for each in hit.evidence if each.share > 0), key=lambda each: -each.share)[:REASONS]
-    said = ", ".join([manner.said_on(hit.memory), *map(_reason, reasons)])
+    said = ", ".join([locale.said_on(hit.memory), *map(_reason, reasons)])
     return f"{quoted(hit.memory)} ({said})"
 
 
@@ -180,17 +181,17 @@ def _reason(evidence: Evidence) -> str:
     return _EVIDENCE.get(evidence.name, evidence.name.replace("_", " "))
 
 
-def _beside(last: Told, manner: Manner) -> list[str]:
+def _beside(last: Told, locale: Locale) -> list[str]:
     """What else had a part: commands, rulings, the model, and what was missing."""
     told = []
     if last.commands:
-        told.append(manner.say("why_command", commands=", ".join(last.commands)))
+        told.append(locale.say("why_command", commands=", ".join(last.commands)))
     told += [
-        manner.say("why_verdict", ruling=verdict.ruling, why=verdict.reason or verdict.category, rule=verdict.rule)
+        locale.say("why_verdict", ruling=verdict.ruling, why=verdict.reason or verdict.category, rule=verdict.rule)
         for verdict in last.verdicts
     ]
     if last.model is not None:
-        told.append(manner.say("why_model", model=last.model.model, why=last.model.reason))
+        told.append(locale.say("why_model", model=last.model.model, why=last.model.reason))
     if last.degraded:
-        told.append(manner.say("why_missing", roles=", ".join(sorted({each.role for each in last.degraded}))))
+        told.append(locale.say("why_missing", roles=", ".join(sorted({each.role for each in last.degraded}))))
     return told
