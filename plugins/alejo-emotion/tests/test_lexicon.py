@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alejo_emotion.lexicon import lexicon, tokens
+from alejo_emotion.lexicon import lexicon
 
 
 def test_every_entry_is_within_bounds() -> None:
@@ -22,21 +22,10 @@ def test_all_emotions_of_the_scheme_occur() -> None:
     assert len(names) == 27
 
 
-def test_longest_covers_every_phrase() -> None:
-    """The length kept per first token is that of its longest phrase, so that no phrase is missed."""
+def test_every_form_is_found() -> None:
+    """By itself, as what it is; so is everything that turns or scales it."""
     known = lexicon()
-    for form in known.entries:
-        assert known.longest[form[0]] >= len(form)
-
-
-def test_tokens_keep_words_marks_and_faces_apart() -> None:
-    """Apostrophes stay inside words, exclamation marks together, emoticons and emojis whole."""
-    assert tokens("I can\u2019t :( wait!!! \U0001f600\U0001f600") == [
-        "I",
-        "can't",
-        ":(",
-        "wait",
-        "!!!",
-        "\U0001f600",
-        "\U0001f600",
-    ]
+    for place, form in enumerate(known.entries):
+        assert [each[0] for each in known.finder.found(form)] == [place], form
+    for place, modifier in enumerate(known.modifiers):
+        assert known.finder.found(f"{modifier.words} happy")[-1][4][0] == (place, 1), modifier.words

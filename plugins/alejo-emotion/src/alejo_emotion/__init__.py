@@ -10,7 +10,7 @@ import msgspec
 from alejo.hooks import hookimpl
 from alejo.roles import EmotionModel
 
-from .conscience import SHIPPED, Conscience
+from .conscience import DISCREET, SHIPPED, Conscience, Destination
 from .feeling import Feeling
 from .living import Living
 
@@ -34,11 +34,24 @@ class Settings(msgspec.Struct):
     off: Annotated[list[Category], msgspec.Meta(description="Categories that are not judged.")] = []
     support: Annotated[
         str | dict[str, str],
-        msgspec.Meta(description="What somebody in danger is told, with whom to call; or that by language (en, de)."),
+        msgspec.Meta(
+            description="What somebody in danger is told, with whom to call; or that by country (AT) or language (de)."
+        ),
+    ] = ""
+    country: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^([A-Z]{2})?$",
+            description="Where all who use this are (ISO 3166), for whom to call; else by language and time zone.",
+        ),
     ] = ""
     discreet: Annotated[
-        bool, msgspec.Meta(description="Language models are told of memories and images without the secrets in them.")
-    ] = False
+        list[Destination],
+        msgspec.Meta(
+            description="Where secrets do not go: to language models on this machine (local) or others (remote), or "
+            "out by commands and in exports without personal data (world)."
+        ),
+    ] = msgspec.field(default_factory=lambda: [*DISCREET])
 
 
 @hookimpl
@@ -58,4 +71,4 @@ def alejo_register_conscience(settings: Settings) -> Conscience:
     """What judges."""
     rules = Path(settings.rules) if settings.rules else SHIPPED
     support = {"": settings.support} if isinstance(settings.support, str) else settings.support
-    return Conscience(rules, settings.off, support, discreet=settings.discreet)
+    return Conscience(rules, settings.off, support, country=settings.country, discreet=settings.discreet)

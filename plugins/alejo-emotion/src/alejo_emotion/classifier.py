@@ -3,30 +3,39 @@
 For each emotion of GoEmotions (D. Demszky et al., ACL 2020) a linear model over hashed n-grams: the mean of a logistic
 regression and one on naive Bayes log-count ratios (S. Wang and C. Manning, "Baselines and Bigrams", ACL 2012), folded
 into one table of a byte a weight. To its logits a small network over the tokens of alejo's table adds what words say
-together. `alejo bench emotion-fit` makes both, `alejo bench emotion` says what they are worth. An emotion is named from
-the probability on about which its F1 was best on texts that nothing was fitted on.
+together, and another linear model what the lexicon finds in the text. `alejo bench emotion-fit` makes all three, `alejo
+bench emotion` says what they are worth. An emotion is named from the probability on about which its F1 was best on
+texts that nothing was fitted on.
 """
 
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
-from itertools import chain
+from math import tanh
 from operator import mul
 
 import msgspec
 
-from alejo import NgramHasher, TokenNet, shipped_table
+from alejo import NgramHasher, TokenNet, blend, shipped_table
+
+from .felt import Felt, found, summary
 
 BITS = 16
+FEELING_BITS = 12
 NEUTRAL = "neutral"
 _ASKED = 100
+_SUMMARIES = 4096  # of what the lexicon finds, whose scores are kept: most texts share one with others
+_LONGEST = 400  # characters of those
+_READ = 8_192  # characters that the network reads; n-grams are of the whole text
 _TELLING = 4  # words that are asked for what they say beside the others
 WEIGHTS = "emotions.msgpack"
 WORDS = NgramHasher(BITS, 2, (0, 0), marks=True, damped=True)
 PARTS = NgramHasher(BITS, 0, (2, 5), marks=True, damped=True)
+FEELINGS = NgramHasher(FEELING_BITS, 1, (0, 0), marks=True, damped=True)
 
 
 class Network(msgspec.Struct, frozen=True):
@@ -40,6 +49,18 @@ class Network(msgspec.Struct, frozen=True):
     def made(self) -> TokenNet:
         """The network over the table that ships."""
         return TokenNet(shipped_table(), list(self.layers), self.heads, self.offsets)
+
+
+class Lexical(msgspec.Struct, frozen=True):
+    """What the lexicon adds to the logits of the labels and of the wholes so far.
+
+    Each is multiplied by its slope; to that come a bias and the weights of the 2^12 places of a summary's words.
+    """
+
+    slopes: tuple[float, ...]
+    biases: tuple[float, ...]
+    scales: tuple[float, ...]
+    weights: bytes
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -71,6 +92,7 @@ class Weights(msgspec.Struct, frozen=True):
     words: bytes
     parts: bytes
     network: Network
+    lexical: Lexical
 
 
 class Classifier:
@@ -86,18 +108,30 @@ class Classifier:
         self._words = memoryview(weights.words).cast("b")
         self._parts = memoryview(weights.parts).cast("b")
         self._net = weights.network.made()
+        self._lexical = lexical = weights.lexical
+        self._feelings = memoryview(lexical.weights).cast("b")
+        # What words, their parts and the network are multiplied by for each label.
+        slopes = lexical.slopes[: len(weights.labels)]
+        own = [scale * slope for scale, slope in zip(weights.scales, slopes, strict=True)]
+        self._slopes = array("d", [*own, *own, *slopes])
+        self._felt = lru_cache(_SUMMARIES)(self._feels)
 
-    def probabilities(self, text: str) -> list[float]:
-        """How likely each label is."""
-        both = zip(self._linear(text), self._net.scores(text), strict=False)  # the network also has classes of wholes
-        return [0.5 + 0.5 * math.tanh((own + more) / 2) for own, more in both]
+    def probabilities(self, text: str, felt: Sequence[Felt] | None = None) -> list[float]:
+        """How likely each label is; `felt` is what the lexicon finds in the text, where that is known."""
+        words, parts = self._grams(text)
+        told = summary(found(text) if felt is None else felt)
+        said = self._felt(told) if len(told) <= _LONGEST else self._feels(told)
+        return blend((words, parts, self._heard(text)), self._slopes, said)
 
     def evidence(self, text: str) -> list[float]:
-        """The logits of the labels, of the wholes, and of the wholes again, as their labels alone make them likely."""
-        own = self._linear(text)
-        known = chain(own, (_any(own, whole) for whole in self._wholes))
-        sums = [one + more for one, more in zip(known, self._net.scores(text), strict=True)]
-        return sums + [_any(sums, whole) for whole in self._wholes]
+        """Logits of the labels, of the wholes, and of the wholes again, by their labels alone."""
+        own, known = self._linear(text), self._lexical
+        own += [_any(own, whole) for whole in self._wholes]
+        feelings = FEELINGS.features(summary(found(text)))
+        scores = self._heard(text), feelings.scores(self._feelings)
+        columns = zip(own, *scores, known.slopes, known.scales, known.biases, strict=True)
+        logits = [(one + net) * slope + said * scale + bias for one, net, said, slope, scale, bias in columns]
+        return logits + [_any(logits, whole) for whole in self._wholes]
 
     def grouped(self, evidence: Sequence[float], groups: Sequence[Group]) -> list[float]:
         """How likely each group is."""
@@ -107,9 +141,12 @@ class Classifier:
             for group in groups
         ]
 
-    def found(self, text: str) -> list[tuple[str, float]]:
-        """The emotions that are named, with their probabilities, the surest first; being neutral is none."""
-        named = zip(self.labels, self.probabilities(text), self.thresholds, strict=True)
+    def found(self, text: str, felt: Sequence[Felt] | None = None) -> list[tuple[str, float]]:
+        """The emotions that are named, with their probabilities, the surest first; being neutral is none.
+
+        `felt` is as in `probabilities`.
+        """
+        named = zip(self.labels, self.probabilities(text, felt), self.thresholds, strict=True)
         surest = [(name, p) for name, p, least in named if p >= least and name != NEUTRAL]
         return sorted(surest, key=lambda each: -each[1])
 
@@ -131,21 +168,34 @@ class Classifier:
         telling = [word for word, score in spoken.items() if score > 0 and score >= most / 2]
         return tuple(sorted(telling, key=lambda word: -spoken[word])[:3])
 
+    def _grams(self, text: str) -> tuple[Sequence[float], Sequence[float]]:
+        """What words say, and what their parts do, of each label."""
+        return WORDS.features(text).scores(self._words), PARTS.features(text).scores(self._parts)
+
     def _linear(self, text: str) -> list[float]:
-        words = WORDS.features(text).scores(self._words)
-        parts = PARTS.features(text).scores(self._parts)
+        words, parts = self._grams(text)
         return [(w + p) * s + b for w, p, s, b in zip(words, parts, self._scales, self._biases, strict=True)]
 
+    def _feels(self, summary: str) -> array[float]:
+        """What a summary adds to the logit of each label, with all that is the same for every text."""
+        known = self._lexical
+        said = FEELINGS.features(summary).scores(self._feelings)
+        columns = zip(said, known.scales, self._biases, known.slopes, known.biases, strict=False)
+        return array("d", [one * scale + bias * slope + more for one, scale, bias, slope, more in columns])
+
+    def _heard(self, text: str) -> Sequence[float]:
+        return self._net.scores(text[:_READ])
+
     def _alone(self, word: str, column: int) -> float:
-        words = WORDS.features(word).scores(self._words)[column]
-        return self._scales[column] * (words + PARTS.features(word).scores(self._parts)[column])
+        words, parts = self._grams(word)
+        return self._scales[column] * (words[column] + parts[column])
 
     def _together(self, words: Sequence[str], column: int) -> float:
-        return self._net.scores(" ".join(words))[column]
+        return self._heard(" ".join(words))[column]
 
 
 def _chance(logit: float) -> float:
-    return 0.5 + 0.5 * math.tanh(logit / 2)
+    return 0.5 + 0.5 * tanh(logit / 2)
 
 
 def _any(logits: Sequence[float], labels: Sequence[int]) -> float:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-# Words with their apostrophes, emoticons, single emojis and other signs; runs of "!" stay together.
-TOKEN = re.compile(
-    r"<3|\\o/|>?[:;=][-']?[()\[\]dDpPoO/\\](?![\w/])|[^\W_]+(?:['-][^\W_]+)*|!+|[.,;:?…\n]|"
-    r"[\u2600-\u27bf\u2b50\U0001f300-\U0001faff](?:\u200d[\u2600-\u27bf\u2b50\U0001f300-\U0001faff])*"
-)
+from alejo import PhraseFinder
+
+REACH = 3  # how many words back a negation or an intensifier still counts
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -23,18 +20,20 @@ class Entry(msgspec.Struct, frozen=True):
     emotions: tuple[tuple[str, float], ...]
 
 
+class Modifier(msgspec.Struct, frozen=True):
+    """What a word or phrase does to the feeling that follows: it negates it, or multiplies it by a factor."""
+
+    words: str
+    negates: bool
+    factor: float
+
+
 class Lexicon(msgspec.Struct, frozen=True):
-    """Entries by their tokens, the longest phrase that begins with each token, negations, and factors."""
+    """Entries by their forms, and modifiers, in the order of the lists that are looked for in texts."""
 
-    entries: dict[tuple[str, ...], Entry]
-    longest: dict[str, int]
-    negations: frozenset[str]
-    factors: dict[tuple[str, ...], float]
-
-
-def tokens(text: str) -> list[str]:
-    """A text's tokens as written, with one kind of apostrophe."""
-    return TOKEN.findall(text.replace("\u2019", "'"))
+    entries: dict[str, Entry]
+    modifiers: tuple[Modifier, ...]
+    finder: PhraseFinder
 
 
 def _rows(name: str) -> list[list[str]]:
@@ -49,21 +48,12 @@ def _emotions(column: str) -> tuple[tuple[str, float], ...]:
 
 @cache
 def lexicon() -> Lexicon:
-    """The tables. Raises ValueError when a form is not one that the tokens of a text can spell."""
-    entries: dict[tuple[str, ...], Entry] = {}
-    longest: dict[str, int] = {}
+    """The tables. Raises InvalidValue when a form is not one that the tokens of a text can spell."""
+    entries: dict[str, Entry] = {}
     for forms, valence, arousal, emotions in _rows("lexicon.tsv"):
-        entry = Entry(float(valence), float(arousal), _emotions(emotions))
-        for form in forms.split("|"):
-            key = tuple(token.lower() for token in tokens(form))
-            if "".join(key) != form.lower().replace(" ", ""):
-                raise ValueError(f"lexicon.tsv: {form!r} cannot be found in a text")
-            entries[key] = entry
-            longest[key[0]] = max(longest.get(key[0], 1), len(key))
-    modifiers = {tuple(word.split()): kind for word, kind in _rows("modifiers.tsv")}
-    return Lexicon(
-        entries=entries,
-        longest=longest,
-        negations=frozenset(key[0] for key, kind in modifiers.items() if kind == "negate"),
-        factors={key: float(kind) for key, kind in modifiers.items() if kind != "negate"},
+        entries |= dict.fromkeys(forms.split("|"), Entry(float(valence), float(arousal), _emotions(emotions)))
+    modifiers = tuple(
+        Modifier(words, kind == "negate", 1.0 if kind == "negate" else float(kind))
+        for words, kind in _rows("modifiers.tsv")
     )
+    return Lexicon(entries, modifiers, PhraseFinder(list(entries), [each.words for each in modifiers], REACH))

@@ -62,13 +62,13 @@ _ILL = {"corrections": 0.25, "friction": 1.0}
 # How many of each make somebody familiar: with as many, 63 % are reached.
 _FAMILIAR = {"turns": 100.0, "disclosures": 25.0, "corrections": 25.0, "days": 60.0}
 _TOLD = {
-    "turns": "{:.0f} turns",
-    "disclosures": "{:.0f} facts told of themselves",
-    "promises": "{:.0f} reminders that came in time",
+    "turns": "{:.0f} turn{s}",
+    "disclosures": "{:.0f} fact{s} you told of yourself",
+    "promises": "{:.0f} reminder{s} that came in time",
     "warmth": "kind words to the assistant, {:.1f} in all",
     "friction": "cross words to the assistant, {:.1f} in all",
-    "corrections": "{:.0f} corrections of what was remembered",
-    "days": "{:.0f} days since the first turn",
+    "corrections": "{:.0f} correction{s} of what was remembered",
+    "days": "{:.0f} day{s} since the first turn",
 }
 
 
@@ -80,7 +80,8 @@ class Living(Feeling):
         one = impression(moment)
         emotions = moment.before.plus(one)
         felt = mood(emotions, emotions.at)
-        at_hand = [each for topic in one.topics if (each := _trigger(emotions, topic, felt.usual_valence))]
+        pulls = (_pull(emotions, topic, felt.usual_valence) for topic in one.topics)
+        at_hand = [each for each in pulls if each is not None]
         return Lived(
             one, felt, tone(_present(felt, one), emotions, _trust(emotions.counts), _familiarity(emotions), at_hand)
         )
@@ -100,6 +101,7 @@ class Living(Feeling):
 def impression(moment: Moment) -> Impression:
     """What stays of a turn."""
     appraisal, words = moment.appraisal, _WORD.findall(moment.message.text[:_READ])
+    small = [word.casefold() for word in words]
     strength = max(abs(appraisal.valence), appraisal.arousal)
     return Impression(
         moment.at,
@@ -108,18 +110,18 @@ def impression(moment: Moment) -> Impression:
         appraisal.valence,
         appraisal.arousal,
         {each.name: each.strength for each in appraisal.emotions[:_NAMED]},
-        topics(words, moment.names),
-        _manner(words, appraisal),
+        topics(words, small, moment.names),
+        _manner(small, appraisal),
     )
 
 
 def _manner(words: Sequence[str], appraisal: Appraisal) -> dict[str, float]:
     """How it was said: how long, how formally, and how kindly or crossly to the assistant."""
-    said = {word.casefold() for word in words}
+    said = set(words)
     found = {"turns": 1.0, "words": float(min(_WORDS, len(words)))}
     if not said.isdisjoint(_FORMAL):
         found["formal"] = 1.0
-    if not (said.isdisjoint(_CASUAL) and all(word[0].isalpha() for word in words)):
+    if not said.isdisjoint(_CASUAL) or any(not word[0].isalpha() for word in said):
         found["casual"] = 1.0
     if appraisal.emotions and not said.isdisjoint(_YOU):
         for name, feelings in (("warmth", _KIND), ("friction", _CROSS)):
@@ -139,13 +141,14 @@ def mood(emotions: Emotions, now: int) -> Mood:
     whole = _HOME + emotions.mood.weight * left
     valence = (_HOME * usual_valence + emotions.mood.valence * left) / whole
     arousal = (_HOME * usual_arousal + emotions.mood.arousal * left) / whole
-    named = {name: round(amount * left / whole, 3) for name, amount in emotions.feelings.items()}
+    least, feelings = _FELT * whole / left if left else math.inf, emotions.feelings
+    named = sorted((name for name in feelings if feelings[name] >= least), key=lambda name: -feelings[name])
     return Mood(
         _within(-1, valence + given.valence * kept),
         _within(0, arousal + given.arousal * kept),
         round(usual_valence, 3),
         round(usual_arousal, 3),
-        dict(sorted((each for each in named.items() if each[1] >= _FELT), key=lambda each: -each[1])[:_SHOWN]),
+        {name: round(feelings[name] * left / whole, 3) for name in named[:_SHOWN]},
         emotions.since,
         round(emotions.counts.get("turns", 0)),
     )
@@ -183,16 +186,24 @@ def triggers(emotions: Emotions, usual: float) -> tuple[Trigger, ...]:
     return tuple(sorted(found, key=lambda each: (-abs(each.valence - usual), each.topic)))
 
 
-def _trigger(emotions: Emotions, topic: str, usual: float) -> Trigger | None:
+def _pull(emotions: Emotions, topic: str, usual: float) -> float | None:
+    """The valence of a topic that comes with strong feeling."""
     said = emotions.topics.get(topic)
     if said is None or said.count < _TWICE:
         return None
-    mean = said.valence / said.count
     valence = (_SHRUNKEN * usual + said.valence) / (_SHRUNKEN + said.count)
-    if abs(valence - usual) < _STRONG and (said.count <= _TWICE or abs(mean) < 2 * _STRONG):
+    if abs(valence - usual) < _STRONG and (said.count <= _TWICE or abs(said.valence / said.count) < 2 * _STRONG):
         return None
+    return valence
+
+
+def _trigger(emotions: Emotions, topic: str, usual: float) -> Trigger | None:
+    valence = _pull(emotions, topic, usual)
+    if valence is None:
+        return None
+    said = emotions.topics[topic]
     why = (
-        Reason("mean", round(mean, 3), f"of {said.count} messages"),
+        Reason("mean", round(said.valence / said.count, 3), f"of {said.count} messages"),
         Reason("usual", round(usual, 3), f"the home base, which weighs as much as {_SHRUNKEN:.0f} messages"),
     )
     return Trigger(topic, round(valence, 3), said.count, said.last_at, why)
@@ -203,14 +214,14 @@ def relationship(emotions: Emotions) -> Relationship:
     counts, given = emotions.counts, emotions.correction
     trust, familiar = _trust(counts), _familiarity(emotions)
     why = [
-        Reason(f"trust: {name}", round(trust - _trust({**counts, name: 0.0}), 3), _TOLD[name].format(counts[name]))
+        Reason(f"trust: {name}", round(trust - _trust({**counts, name: 0.0}), 3), _told(name, counts[name]))
         for name in (*_WELL, *_ILL)
         if counts.get(name)
     ]
     for name, amount in _seen(emotions).items():
         if amount >= 1:
             without = 1 - math.exp(-(_exponent(emotions) - amount / _FAMILIAR[name]))
-            why.append(Reason(f"familiarity: {name}", round(familiar - without, 3), _TOLD[name].format(amount)))
+            why.append(Reason(f"familiarity: {name}", round(familiar - without, 3), _told(name, amount)))
     for name, amount in (("trust", given.trust), ("familiarity", given.familiarity)):
         if amount:
             why.append(Reason(f"{name}: corrected", round(amount, 3), "as you corrected it"))
@@ -224,6 +235,10 @@ def relationship(emotions: Emotions) -> Relationship:
         round(counts.get("turns", 0)),
         tuple(why),
     )
+
+
+def _told(name: str, amount: float) -> str:
+    return _TOLD[name].format(amount, s="" if round(amount) == 1 else "s")
 
 
 def trajectory(emotions: Emotions) -> tuple[Point, ...]:

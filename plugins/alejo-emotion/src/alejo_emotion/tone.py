@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alejo.types import Emotions, Mood, Tone, Trigger
+from alejo.types import Emotions, Mood, Tone
 
 _LOW = -0.25
 _GLAD = 0.25
@@ -30,8 +30,8 @@ _MANNERS = {
 }
 
 
-def tone(mood: Mood, emotions: Emotions, trust: float, familiarity: float, at_hand: Sequence[Trigger]) -> Tone:
-    """The tone for a mood. `at_hand` are the triggers among what was said last."""
+def tone(mood: Mood, emotions: Emotions, trust: float, familiarity: float, at_hand: Sequence[float]) -> Tone:
+    """The tone for a mood. `at_hand` are the valences of triggers in what was said last."""
     trust, familiarity = trust + emotions.correction.trust, familiarity + emotions.correction.familiarity
     low, glad = max(0.0, -mood.valence), max(0.0, mood.valence)
     counts = emotions.counts
@@ -48,7 +48,7 @@ def tone(mood: Mood, emotions: Emotions, trust: float, familiarity: float, at_ha
     )
 
 
-def _guidance(mood: Mood, at_hand: Sequence[Trigger], *, short: bool) -> str:
+def _guidance(mood: Mood, at_hand: Sequence[float], *, short: bool) -> str:
     parts = []
     if mood.valence <= _LOW or mood.valence >= _GLAD:
         fitting = [_MANNERS[name] for name in mood.feelings if name in _MANNERS]
@@ -58,9 +58,9 @@ def _guidance(mood: Mood, at_hand: Sequence[Trigger], *, short: bool) -> str:
         parts.append(_BY_FEELING[chosen[0] if chosen else usual])
         if mood.valence < mood.usual_valence - _UNUSUAL and mood.valence < 0:
             parts.append("they are lower than is usual for them")
-    if any(each.valence < -_LEANING for each in at_hand):
+    if any(each < -_LEANING for each in at_hand):
         parts.append("what they speak of has often weighed on them, so tread carefully")
-    elif any(each.valence > _LEANING for each in at_hand):
+    elif any(each > _LEANING for each in at_hand):
         parts.append("what they speak of has often made them glad")
     if short:
         parts.append("keep it short, as they do")

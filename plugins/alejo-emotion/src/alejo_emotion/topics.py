@@ -36,17 +36,16 @@ _BEFORE, _PASSED = frozenset(_BEFORE_IT.split()), frozenset(_WHICH.split())
 _NO_TOPIC = frozenset(_PLAIN.split()) | _PASSED | frozenset(_CALENDAR.split())
 
 
-def topics(words: Sequence[str], known: Iterable[str] = ()) -> tuple[str, ...]:
-    """At most four topics of a text's words, in small letters: `known` names first, then those the words tell."""
+def topics(words: Sequence[str], small: Sequence[str], known: Iterable[str] = ()) -> tuple[str, ...]:
+    """At most four topics of a text's words, `small` as they are in small letters: `known` names first."""
     found: dict[str, None] = {}
     for name in known:
         _note(found, name.casefold().removeprefix(_SELF))
     named = False  # whether the word may be what the one before it names
-    for place, word in enumerate(words[:_READ]):
-        small = word.casefold()
+    for place, (word, lower) in enumerate(zip(words[:_READ], small, strict=False)):
         if named or (place and word[0].isupper() and len(word) > _LEAST):
-            _note(found, small)
-        named = small in _BEFORE or (named and small in _PASSED)
+            _note(found, lower)
+        named = lower in _BEFORE or (named and lower in _PASSED)
     return tuple(found)[:MOST]
 
 

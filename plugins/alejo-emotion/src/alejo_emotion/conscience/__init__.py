@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .conscience import Conscience
+from .conscience import DISCREET, Conscience, Destination
 from .rules import SHIPPED
 
-__all__ = ["SHIPPED", "Conscience"]
+__all__ = ["DISCREET", "SHIPPED", "Conscience", "Destination"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache, lru_cache
+from itertools import chain, combinations
 from pathlib import Path
 
 FILE = Path(__file__).with_name("ideas.toml")
 _WORD = re.compile(r"[\w\u0900-\u097f]+(?:['-][\w\u0900-\u097f]+)*")
 _JOINT = re.compile(r"['-]")
-_KNOWN = 1 << 14  # words whose ideas are kept
+_KNOWN = 1 << 13  # words whose ideas are kept
 
 
 @cache
@@ -43,5 +44,4 @@ def ideas(plain: str) -> list[str]:
 def together(plain: str) -> str:
     """The ideas of a text, and each two of them as one word: what says more together than apart."""
     found = sorted(set(ideas(plain)))
-    pairs = (one + other for place, one in enumerate(found) for other in found[place + 1 :])
-    return " ".join((*found, *pairs))
+    return " ".join(chain(found, map("".join, combinations(found, 2))))

@@ -1,8 +1,8 @@
-"""The rules of the conscience: read from a file, the patterns of each matched at once.
+"""The rules of the conscience: read from a file, the patterns of all matched at once.
 
-They are matched by RE2 as an automaton for each rule (R. Cox, "Regular Expression Matching in the Wild", 2010), so the
-work is linear in the text's length, whatever the text. One for all rules would have states for all that their patterns
-may come to together: it takes five times as long, and more memory, wherever a text is new.
+RE2 looks once for the pieces of text that a pattern cannot do without (R. Cox, "Regular Expression Matching in the
+Wild", 2010), and tries only those patterns whose pieces are there: of everyday texts hardly any. The work is linear in
+the text's length, whatever the text.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import re2
@@ -25,11 +26,16 @@ _NAMED = re.compile(r"\{([a-z_]+)\}")
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'", "\u201c": '"', "\u201d": '"'})
 _NO_WORD = re.compile(r"[^\w\u0900-\u097f' ]+")
 _LEAST = 2  # words of a language that tell it
+_LATEST = 2  # texts that are looked at for more than one thing
+_TAKEN = " \u2026 "  # stands where something was taken out
 _MEMORY = 4 << 20  # bytes that an automaton may take
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rule; the texts it must hold for and those it must spare stand beside it."""
+    """A rule; the texts it must hold for and those it must spare stand beside it.
+
+    What `unless` matches is excused, and nothing beside it: the rule holds if it holds for what is left of the text.
+    """
 
     name: str
     category: str
@@ -55,6 +61,9 @@ class Tongue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ask: str
     withheld: str
     doubt: str = ""
+    worry: str = ""
+    line: str = "findahelpline.com"
+    emergency: str = "the emergency number of your country"
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,24 +74,32 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Patterns:
-    """Patterns as one automaton. Raises re2.error for one that is none, KeyError for a word that is not listed."""
+    """Patterns of several rules. Raises re2.error for one that is none, KeyError for a word that is not listed."""
 
-    def __init__(self, patterns: Sequence[str], words: Mapping[str, str]) -> None:
+    def __init__(self, patterns: Sequence[Sequence[str]], words: Mapping[str, str], *, taking: bool = False) -> None:
         options = re2.Options()
         options.max_mem = _MEMORY
         options.log_errors = False
-        self._set = re2.Set.SearchSet(options)
-        for pattern in patterns:
-            self._set.Add(_NAMED.sub(lambda found: words[found[1]], pattern))
-        self._none = [self._set.Add("")]  # stands everywhere: if not even that does, the automaton has failed
-        self._set.Compile()
+        self._filter = re2.Filter()
+        self._rules: list[int] = []
+        self._whole: dict[int, Any] = {}
+        for rule, named in enumerate(patterns):
+            own = [_NAMED.sub(lambda found: words[found[1]], pattern) for pattern in named]
+            for pattern in own:
+                self._filter.Add(pattern, options)
+                self._rules.append(rule)
+            if taking:
+                self._whole[rule] = re2.compile("|".join(f"(?:{each})" for each in own), options)
+        self._filter.Compile()
 
-    def stands(self, text: str) -> bool:
-        """Whether one of them stands in a text."""
-        found = self._set.Match(text)
-        if not found:
-            raise RuntimeError("the rules of the conscience ran out of memory")
-        return bool(found != self._none)
+    def standing(self, text: str) -> set[int]:
+        """The numbers of the rules of which one stands in a text."""
+        return {self._rules[each] for each in self._filter.Match(text) or ()}
+
+    def left(self, text: str, rule: int) -> str:
+        """A text without what one rule's patterns match in it."""
+        left: str = self._whole[rule].sub(_TAKEN, text)
+        return left
 
 
 class Rules:
@@ -99,13 +116,13 @@ class Rules:
             self.languages = file.languages
             self._signs = {code: frozenset(_words(each.words)) for code, each in self.languages.items()}
             self._yes = frozenset(_plain(yes) for each in self.languages.values() for yes in each.yes.split(","))
-            self._holding = [_Patterns(rule.any, file.words) for rule in file.rule]
-            self._sparing = [_Patterns(rule.unless, file.words) for rule in file.rule]
+            self._holding = _Patterns([rule.any for rule in file.rule], file.words)
+            self._sparing = _Patterns([rule.unless for rule in file.rule], file.words, taking=True)
             for each in self.languages.values():
-                each.ask.format(reason="")
-                each.doubt.format(reason="")
-                each.refuse.format(reason="")
-                each.injected.format(reason="")
+                for text in (each.ask, each.doubt, each.refuse, each.injected):
+                    text.format(reason="")
+                for text in (each.support, each.worry):
+                    text.format(line="", emergency="")
         except (OSError, ValueError, KeyError, IndexError, re2.error) as error:
             raise StartupError(f"{path}: the rules of the conscience cannot be read: {error}.", exit_code=78) from None
         if path != SHIPPED and (wrong := next(self.wrong(), "")):
@@ -114,13 +131,16 @@ class Rules:
     def holding(self, text: str, about: str, effects: Collection[str] = ()) -> Sequence[Rule]:
         """The rules that hold for a text, the most severe first. `effects` are those of a command."""
         plain = normal(text)
+        standing = self._holding.standing(plain)
+        if not standing:
+            return []
+        for each in standing & self._sparing.standing(plain):
+            if each not in self._holding.standing(self._sparing.left(plain, each)):
+                standing.remove(each)
         held = [
             rule
-            for rule, holding, sparing in zip(self.rules, self._holding, self._sparing, strict=True)
-            if about in rule.about
-            and (not rule.effects or not set(rule.effects).isdisjoint(effects))
-            and holding.stands(plain)
-            and not sparing.stands(plain)
+            for rule in (self.rules[each] for each in standing)
+            if about in rule.about and (not rule.effects or not set(rule.effects).isdisjoint(effects))
         ]
         return sorted(held, key=lambda rule: (-rule.severity, rule.name))
 
@@ -141,6 +161,10 @@ class Rules:
         best = max(counts, key=counts.__getitem__)
         return best if counts[best] >= _LEAST else next(iter(counts))
 
+    def is_first(self, text: str) -> bool:
+        """Whether a text is in the first of the languages, or in none that is told."""
+        return self.language(text) == next(iter(self.languages))
+
     def tongue(self, text: str) -> Tongue:
         """What is said in that language."""
         return self.languages[self.language(text)]
@@ -158,6 +182,7 @@ def _plain(text: str) -> str:
     return " ".join(_words(text))
 
 
+@lru_cache(_LATEST)
 def normal(text: str) -> str:
     """A text as rules see it: one form of its characters, lower case, plain apostrophes, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).casefold().split())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import re2
@@ -18,12 +18,20 @@ import re2
 _ISSUERS = "23456"  # of cards, by their first digit
 _LABELS = (
     r"passwords?|passwort|kennwort|passcode|passphrase|contraseña|clave|telephone password|pwd|pin|cvv2?|cvc|"
-    r"recovery phrase|seed phrase|api[_ -]?key|secret(?: key)?|access[_ -]?token|auth[_ -]?token|token|"
-    r"(?:gate|door|alarm|safe|entry|access|locker|garage|login) code|código de (?:la )?(?:alarma|puerta|caja)|"
+    r"(?:recovery|seed) phrase|api[_ -]?key|secret(?: key)?|access[_ -]?token|auth[_ -]?token|token|"
+    r"(?:gate|door|alarm|safe|entry|access|locker|lockbox|garage|login) code|código de (?:la )?(?:alarma|puerta|caja)|"
+    r"code (?:for|of|to|on) (?:my|our|the) (?:safe|locker|lockbox|alarm|door|gate|garage|shed)|wi-?fi key|"
+    r"wlan-?(?:schlüssel|passwort|kennwort)|db_pass(?:word)?|"
     r"(?:tür|alarm|zugangs|tresor)code|code der alarmanlage|geheimzahl|zugangsdaten|pw|passwd|otp|client[_ -]?secret|"
     r"sort code|account(?: number)?|passport(?: no\.?| number)?|ausweisnummer|steuer-id|ssn|dni"
 )
-_BETWEEN = r"(?:\s+(?:is|are|was|lautet|ist|es|of (?:my|our|the) [a-z]+|de la caja fuerte|number|no\.?))*\s*[:=]?\s*"
+_BETWEEN = (
+    r"(?:'s\b|\s+(?:(?:is|are|was|be|reads|lautet|ist|es|of (?:my|our|the) [a-z]+|de la caja fuerte|number|no)\b\.?))*"
+    r"\s*[:=]?\s*"
+)
+_SAID = r"(?:\s(?:is|are|was|be|reads|ist|lautet|es|está)\b|[:=])"
+# Only blanks group digits: what hyphens join is one word, taken whole.
+_VALUE = r"(\d(?: \d){3,15}\b|\d{3}(?: \d{3}){1,4}\b|\"[^\"]+\"|'[^']+'|\.?[^\s,;.:=][^\s,;]*)"
 
 Span = tuple[int, int, str]
 
@@ -47,7 +55,11 @@ _INSURED = _compiled(r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2
 _LOGIN_IN_URL = _compiled(r"\b[a-z][a-z0-9+.-]*://[^\s:/@]+:([^\s@/]+)@")
 _LOGIN_IN_CALL = _compiled(r"\s-u\s+[^\s:]+:(\S+)")
 _LOGIN = _compiled(r"(?i)\b(?:use|login|log in with|zugang|usuario)\b[^/\n]{0,40}?\S\s/\s(\S+)")
-_LABELLED = _compiled(rf"(?i)\b(?:{_LABELS})\b{_BETWEEN}(\"[^\"]+\"|'[^']+'|[^\s,;]+)")
+_LABELLED = _compiled(rf"(?i)\b(?:{_LABELS})\b{_BETWEEN}{_VALUE}")
+# Said with words between: "the PIN for the new card is …".
+_LABELLED_FAR = _compiled(rf"(?i)\b(?:{_LABELS})\b(?:\s+[\w'-]+){{1,9}}?{_SAID}\s*{_VALUE}")
+_CARD_SAID = _compiled(r"(?i)\b(?:card|\w*karten?|kartennummer|tarjeta)\b[^\d\n]{0,16}((?:\d[ -]?){14,18}\d)\b")
+_ACCOUNT_SAID = _compiled(r"(?i)\biban\b[\s:=]*(?:is |ist |es )?([a-z]{2}\d{2}(?: ?[a-z0-9]{2,4}){3,8})\b")
 # Words in Devanagari have no edge that RE2 knows, and what is said of them stands behind or between.
 _LABELLED_HINDI = _compiled(r"(?:पासवर्ड|पिन|ओटीपी)(?:\s+(?:है|नंबर))*\s*[:=]?\s*([^\s,;।]+)")
 _PHRASE = _compiled(r"(?i)\b(?:recovery|seed) phrase[^:]{0,30}:\s*((?:[a-z]{3,8}\s+){11,23}[a-z]{3,8})")
@@ -55,12 +67,17 @@ _DIGITS = _compiled(r"\b(?:\d[ -]?){12,18}\d\b")
 _ACCOUNT = _compiled(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 _ENTROPY = 3.2
+# What every secret has: a digit, the name of its kind, what stands around a login, or a length that few words have.
+_LONG = 14
+_SIGN = _compiled(rf"[0-9]|(?i)\b(?:{_LABELS})\b|(?:recovery|seed) phrase|पासवर्ड|पिन|ओटीपी|://|\s-u\s|\s/\s|-----BEGIN")
 _SOCIAL = _compiled(r"\b\d{3}-\d{2}-\d{4}\b")
 
 
 def spans(text: str) -> list[Span]:
     """Where secrets stand, in order and apart from each other, and what each is."""
-    found = sorted(each for finder in _FINDERS for each in finder(text))
+    if _SIGN.search(text) is None and max(map(len, text.split()), default=0) < _LONG:
+        return []
+    found = sorted((each for finder in FINDERS for each in finder(text)), key=lambda each: (each[0], -each[1], each[2]))
     apart: list[Span] = []
     for begin, end, kind in found:
         if not apart or begin >= apart[-1][1]:
@@ -84,9 +101,11 @@ def _all(pattern: Any, kind: str, group: int = 0) -> Callable[[str], Iterator[Sp
 
 
 def _labelled(text: str) -> Iterator[Span]:
-    for match in chain(_LABELLED.finditer(text), _LABELLED_HINDI.finditer(text)):
+    near = chain(_LABELLED.finditer(text), _LABELLED_HINDI.finditer(text))
+    for match, far in chain(zip(near, repeat(False)), zip(_LABELLED_FAR.finditer(text), repeat(True))):
         value = match[1].strip("\"'").rstrip(".)!?")
-        if _secretive(value, named=":" in match[0] or "=" in match[0] or " is " in match[0].lower()):
+        named = not far and (":" in match[0] or "=" in match[0] or " is " in match[0].lower())
+        if _secretive(value, named=named) and (not far or any(c.isdigit() for c in value)):
             begin = match.start(1) + match[1].index(value)
             yield begin, begin + len(value), "secret"
 
@@ -131,13 +150,15 @@ def _accounts(text: str) -> Iterator[Span]:
             yield match.start(), match.end(), "account number"
 
 
-_FINDERS: tuple[Callable[[str], Iterator[Span]], ...] = (
+FINDERS: tuple[Callable[[str], Iterator[Span]], ...] = (
     _all(_BLOCK, "private key"),
     _all(_TOKEN, "key"),
     _all(_LOGIN_IN_URL, "password", 1),
     _all(_LOGIN_IN_CALL, "password", 1),
     _all(_LOGIN, "password", 1),
     _all(_PHRASE, "recovery phrase", 1),
+    _all(_ACCOUNT_SAID, "account number", 1),
+    _all(_CARD_SAID, "card number", 1),
     _all(_SOCIAL, "social security number"),
     _all(_INSURED, "insurance number"),
     _labelled,
