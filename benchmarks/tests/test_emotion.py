@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-from alejo_bench import emotion, emotion_fit, emotion_net, goemotions
+from alejo_bench import emotion, emotion_fit, emotion_lexical, emotion_net, goemotions
 from alejo_bench.cli import Options
 from alejo_bench.goemotions import GROUPS, LABELS, WHOLES, of_groups
-from alejo_emotion.classifier import classifier
+from alejo_emotion.classifier import FEELINGS, classifier
+from alejo_emotion.felt import found, summary
 
 
 def test_thresholds_are_those_of_the_best_f1() -> None:
@@ -53,6 +54,17 @@ def test_a_network_ships_as_it_was_trained() -> None:
         expected += (at + 1) * (most.sum(axis=0) + emotion_net.MEANS * means.sum(axis=0))
         start += 2 * channels
     assert emotion_net.packed(weights).made().scores("any word") == pytest.approx(expected, abs=1e-2)
+
+
+@pytest.mark.skipif(find_spec("sklearn") is None, reason="fitting is an extra")
+def test_what_the_lexicon_adds_ships_as_it_was_fitted() -> None:
+    """What it finds makes a class likelier where it comes with it, on texts that were not seen; a byte a weight."""
+    texts = ["I am happy", "the table has four legs", "so happy", "it is a table"] * 10
+    targets = np.array([[True], [False]] * 20)
+    lexical, unseen = emotion_lexical.fit(texts, targets, np.arange(40) // 4 % 2, np.zeros((40, 1)))
+    assert (unseen[:, 0] > 0).tolist() == targets[:, 0].tolist()
+    said = FEELINGS.features(summary(found("I am happy"))).scores(memoryview(lexical.weights).cast("b"))
+    assert said[0] * lexical.scales[0] + lexical.biases[0] > 0
 
 
 def _shapes() -> list[tuple[int, int]]:

@@ -45,7 +45,6 @@ import alejo
 from alejo import __version__
 from alejo._core import tokens
 from alejo.conversation.senses import RECALLED
-from alejo.memory import Memories
 from alejo.roles import Desk, Turn
 from alejo.types import Hit, Memory, Mention, Message, Page, Role, Scope, Session, SessionState
 
@@ -158,8 +157,9 @@ async def turns(corpus: Corpus, folder: Path) -> AsyncIterator[tuple[int, Questi
 class _Desk:
     """What the brain needs of a desk to answer."""
 
-    def __init__(self, memories: Memories, scope: Scope) -> None:
-        self._memories, self._scope = memories, scope
+    def __init__(self, assistant: alejo.Assistant, scope: Scope) -> None:
+        self._memories, self._facts, self._scope = assistant.memories, assistant.facts, scope
+        self._clock = assistant.clock
 
     async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
         """Memories that match, best first."""
@@ -169,6 +169,15 @@ class _Desk:
         """What each memory names of time."""
         return await self._memories.times(self._scope, memories)
 
+    async def facts(self, limit: int = 50) -> Sequence[Memory]:
+        """Facts that hold about the user."""
+        return (await self._facts.list(self._scope, Page(limit), entity="user", as_of=self._clock.now()))[0]
+
+    async def stated(self, about: str = "", limit: int = 200, as_of: int | None = None) -> Sequence[Memory]:
+        """All facts about the user or another, or those that were true at a time."""
+        entity = about or "user"
+        return (await self._facts.list(self._scope, Page(limit), entity=entity, as_of=as_of, superseded=True))[0]
+
 
 async def _turn(assistant: alejo.Assistant, scope: Scope, text: str) -> Turn:
     """A turn with what it recalls, of a message that is not kept."""
@@ -176,7 +185,7 @@ async def _turn(assistant: alejo.Assistant, scope: Scope, text: str) -> Turn:
     session = Session("", SessionState.ACTIVE, now, now)
     message = Message("", "", 1, Role.USER, text, now, now)
     recalled, _ = await assistant.memories.recall_for(scope, text, RECALLED, "")
-    desk = cast("Desk", _Desk(assistant.memories, scope))
+    desk = cast("Desk", _Desk(assistant, scope))
     return Turn(session, message, tuple(recalled), None, (), (), (), now, desk)
 
 

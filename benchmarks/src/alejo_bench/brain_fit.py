@@ -1,4 +1,5 @@
-"""How the brain weighs what may answer: `alejo bench brain-fit`, fitted on benchmarks/corpora/recall and nothing else.
+"""How the brain weighs what may answer: `alejo bench brain-fit`, fitted on benchmarks/corpora/recall and, for LEARNT of
+that for each question, benchmarks/corpora/answers, and nothing else.
 
 The weights make a softmax over all candidates of a question (alejo_brain.extracting), whose cross entropy with the
 shares below is least, drawn to 0 by RIDGE (Adam, Kingma and Ba 2015, over all questions at once). A candidate's share
@@ -20,8 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from alejo_brain.answering import about
-from alejo_brain.asked import read
-from alejo_brain.extracting import CROSSED, PLAIN, WEIGHTS, candidates, parts
+from alejo_brain.asked import Asked, read
+from alejo_brain.extracting import CROSSED, PLAIN, WEIGHTS, Part, Scale, parts, runs
 from alejo_brain.tongues import KINDS
 from numpy.typing import NDArray
 
@@ -35,34 +36,49 @@ __all__ = ["run"]
 
 FOLDS = 6
 SHARP = 0.1
+LEARNT = 0.25  # answered in the words that were said, as those of recall/ are not
 RIDGE = 0.3
 _STEPS, _RATE = 400, 0.05
 _MOST = 1.5  # by which a question counts more than its best candidate fits, at most 1
 _WIDTH = len(PLAIN) + len(CROSSED) * len(KINDS)
 
-Values = NDArray[np.float64]
+Values = NDArray[np.floating]
 
 
 class Case(NamedTuple):
-    """A question's candidates: their features, and how well each fits. `conversation` is which it is of."""
+    """A question's candidates: their features, and how well each fits.
+
+    `kind` is the place of what is asked for among KINDS, `conversation` which one it is of, `worth` how much it counts.
+    """
 
     features: Values
     fits: Values
+    kind: int
     conversation: int
+    worth: float = 1.0
+
+
+class _Kind(NamedTuple):
+    """All candidates of the questions of one kind: where each question's begin, and the shares that are wanted."""
+
+    features: Values
+    counts: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    wanted: Values
+    totals: Values
 
 
 def run(options: Any) -> list[Row]:
     """Fits, tries on what was left out, writes."""
-    corpus = corpora.read(None)
-    with tempfile.TemporaryDirectory(prefix="alejo-bench-") as folder:
-        cases = asyncio.run(_cases(corpus, Path(folder)))
+    cases, learnt = (_read(path) for path in (corpora.OWN, corpora.ANSWERS))
+    learnt = [each._replace(worth=LEARNT) for each in learnt]
     steps = _STEPS // 10 if options.quick else _STEPS
     reached = []
     for fold in range(FOLDS):
-        weights = fit([each for each in cases if each.conversation % FOLDS != fold], steps)
+        weights = fit(learnt + [each for each in cases if each.conversation % FOLDS != fold], steps)
         reached += [_best(each, weights) for each in cases if each.conversation % FOLDS == fold]
     if not options.quick:
-        WEIGHTS.write_text(json.dumps(named(fit(cases, steps)), indent=1) + "\n", "utf-8")
+        WEIGHTS.write_text(json.dumps(named(fit(cases + learnt, steps)), indent=1) + "\n", "utf-8")
     about = ("brain-fit", "all", "alejo", __version__)
     possible = float(np.mean([each.fits.max() for each in cases]))
     return [
@@ -71,43 +87,74 @@ def run(options: Any) -> list[Row]:
     ]
 
 
+def _read(path: Path) -> list[Case]:
+    with tempfile.TemporaryDirectory(prefix="alejo-bench-") as folder:
+        return asyncio.run(_cases(corpora.read(path), Path(folder)))
+
+
 async def _cases(corpus: Corpus, folder: Path) -> list[Case]:
     """The candidates of every question that has an answer and no date for one."""
     cases = []
     async for place, question, turn, _ in brain.turns(corpus, folder):
         asked = read(question.text)
         hits, speaker = await about(asked, turn)
-        found = [each for part in parts(asked, hits, speaker) for each in candidates(asked, part)]
-        if found and question.answer and asked.kind != "when":
-            features = np.array([_wide(each.features, asked.kind) for each in found])
-            fits = np.array([brain.token_f1(each.text, question.answer) for each in found])
-            cases.append(Case(features, fits, place))
+        looked_at = parts(asked, hits, speaker)
+        texts = [part.line.said(start, end) for part in looked_at for _, start, end in runs(asked, part, Scale({}))]
+        if texts and question.answer and asked.kind != "when":
+            features = _features(asked, looked_at)
+            fits = np.array([brain.token_f1(each, question.answer) for each in texts], np.float32)
+            cases.append(Case(features, fits, KINDS.index(asked.kind), place))
     return cases
 
 
-def _wide(features: Sequence[float], kind: str) -> Values:
-    """Features with those that are crossed in the place of what is asked for."""
-    wide = np.zeros(_WIDTH)
-    wide[: len(PLAIN)] = features[: len(PLAIN)]
-    place = len(PLAIN) + len(CROSSED) * KINDS.index(kind)
-    wide[place : place + len(CROSSED)] = features[len(PLAIN) :]
-    return wide
+def _features(asked: Asked, looked_at: Sequence[Part]) -> Values:
+    """What is said of each candidate: what it weighs where that alone weighs 1."""
+    columns = (
+        [weight for part in looked_at for weight, _, _ in runs(asked, part, Scale({name: 1.0}))]
+        for name in (*PLAIN, *CROSSED)
+    )
+    return np.array(list(columns), np.float32).T
 
 
 def fit(cases: Sequence[Case], steps: int) -> Values:
-    """The weights that fit cases best."""
+    """The weights that fit cases best: those of PLAIN, then those of CROSSED for each kind."""
+    kinds = [(kind, _together([each for each in cases if each.kind == kind])) for kind in {one.kind for one in cases}]
     weights, mean, square = np.zeros(_WIDTH), np.zeros(_WIDTH), np.zeros(_WIDTH)
-    wanted = [_wanted(each.fits) for each in cases]
     for step in range(1, steps + 1):
         gradient = -RIDGE * weights
-        for each, shares in zip(cases, wanted, strict=True):
-            chances = np.exp(each.features @ weights - (each.features @ weights).max())
-            gradient += each.features.T @ (shares - shares.sum() * chances / chances.sum())
+        for kind, of in kinds:
+            raised = np.exp(_raised(of.features @ _of(weights, kind), of))
+            sums = np.add.reduceat(raised, of.starts)
+            there = of.features.T @ (of.wanted - raised * np.repeat(of.totals / sums, of.counts))
+            gradient[: len(PLAIN)] += there[: len(PLAIN)]
+            gradient[_crossed(kind)] += there[len(PLAIN) :]
         gradient /= len(cases)
         mean = 0.9 * mean + 0.1 * gradient
         square = 0.999 * square + 0.001 * gradient**2
         weights += _RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
     return weights
+
+
+def _together(cases: Sequence[Case]) -> _Kind:
+    counts = np.array([len(each.fits) for each in cases])
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    wanted = np.concatenate([each.worth * _wanted(each.fits) for each in cases])
+    features = np.concatenate([each.features for each in cases])
+    return _Kind(features, counts, starts, wanted, np.add.reduceat(wanted, starts))
+
+
+def _raised(weighed: Values, of: _Kind) -> Values:
+    """Weights of candidates, those of each question lowered so that the greatest is 0."""
+    return np.asarray(weighed - np.repeat(np.maximum.reduceat(weighed, of.starts), of.counts))
+
+
+def _crossed(kind: int) -> slice:
+    return slice(len(PLAIN) + len(CROSSED) * kind, len(PLAIN) + len(CROSSED) * (kind + 1))
+
+
+def _of(weights: Values, kind: int) -> Values:
+    """The weights of the features of a kind's candidates."""
+    return np.concatenate([weights[: len(PLAIN)], weights[_crossed(kind)]]).astype(np.float32)
 
 
 def _wanted(fits: Values) -> Values:
@@ -116,7 +163,7 @@ def _wanted(fits: Values) -> Values:
 
 
 def _best(case: Case, weights: Values) -> float:
-    return float(case.fits[np.argmax(case.features @ weights)])
+    return float(case.fits[np.argmax(case.features @ _of(weights, case.kind))])
 
 
 def named(weights: Values) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from pathlib import Path
 from types import ModuleType
 
 import click
-import msgspec
 
 from alejo.cli import options
 from alejo_bench import (
     brain,
     brain_fit,
     commands,
+    commands_fit,
     conscience,
     conscience_fit,
     core,
@@ -20,6 +20,7 @@ from alejo_bench import (
     emotion_fit,
     fit,
     memory,
+    models,
     overhead,
     plugins,
     prediction,
@@ -30,19 +31,7 @@ from alejo_bench import (
     report,
     vision,
 )
-
-
-class Options(msgspec.Struct, frozen=True):
-    """How a benchmark runs."""
-
-    data: Path | None
-    quick: bool
-    peers: bool
-    model: Path | None = None
-    ablation: bool = False
-    judge: Path | None = None
-    verdicts: Path | None = None
-
+from alejo_bench.options import Options
 
 # Each has `run`; `show` and `plot` where the common ones do not serve.
 BENCHES: dict[str, ModuleType] = {
@@ -50,6 +39,7 @@ BENCHES: dict[str, ModuleType] = {
     "brain-fit": brain_fit,
     "cache-replay": replay,
     "commands": commands,
+    "commands-fit": commands_fit,
     "conscience": conscience,
     "conscience-fit": conscience_fit,
     "core": core,
@@ -57,6 +47,7 @@ BENCHES: dict[str, ModuleType] = {
     "emotion-fit": emotion_fit,
     "fit": fit,
     "memory": memory,
+    "models": models,
     "overhead": overhead,
     "plugins": plugins,
     "prediction": prediction,

@@ -25,6 +25,7 @@ from alejo.types import Role
 
 ROOT = Path(__file__).resolve().parents[3]
 OWN = ROOT / "benchmarks" / "corpora" / "recall"
+ANSWERS = ROOT / "benchmarks" / "corpora" / "answers"
 
 _EVIDENCE = re.compile(r"D:?(\d+):(\d+)")
 _Role = Literal["user", "assistant"]

@@ -9,7 +9,7 @@ import numpy as np
 from alejo_emotion.classifier import BITS, PARTS, WORDS
 from numpy.typing import NDArray
 
-from alejo import NgramHasher
+from .hashed import matrix
 
 _PLAIN, _RATIOS = 1.5, 0.4  # how far each model may go to fit, as scikit-learn's C
 _MOST_RATIO = 4.0
@@ -40,17 +40,7 @@ def _features(texts: list[str]) -> Any:
     """A sparse matrix: a row for each text, 2^16 places of words, then 2^16 of their parts."""
     from scipy import sparse  # noqa: PLC0415 - only for those who fit
 
-    def block(hasher: NgramHasher) -> Any:
-        starts, places, values = [0], [], []
-        for text in texts:
-            vector = hasher.features(text)
-            places.append(np.frombuffer(vector.indices, np.uint32))
-            values.append(np.frombuffer(vector.values, np.float32))
-            starts.append(starts[-1] + len(vector))
-        cells = np.concatenate(values), np.concatenate(places).astype(np.int32), np.array(starts)
-        return sparse.csr_matrix(cells, shape=(len(texts), 1 << BITS))
-
-    return sparse.hstack([block(WORDS), block(PARTS)]).tocsr()
+    return sparse.hstack([matrix(WORDS, BITS, texts), matrix(PARTS, BITS, texts)]).tocsr()
 
 
 def _fit(features: Any, labels: NDArray[np.bool_]) -> tuple[Matrix, Matrix]:

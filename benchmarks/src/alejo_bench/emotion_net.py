@@ -3,7 +3,8 @@
 It is trained to say what a linear model left unsaid: that model's logits, of parts it was not fitted on, are added to
 its own before they are compared with the labels. Words and channels are left out at random, and what ships is a mean of
 the weights over the last steps (AdamW: Loshchilov and Hutter, 2019; dropout: Srivastava et al., 2014; averaging:
-Polyak and Juditsky, 1992). On one core, so that the same weights come of the same texts.
+Polyak and Juditsky, 1992). The same texts need not make the same weights again: training enlarges what
+rounding changes.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Each system runs in a process of its own over a folder of its own, all with the same vectors, which ALEJO's static table
 makes in each of them; questions are put to them in turns. Cases `1000`, `10000` and `100000` are memories of one user,
 `100x1000` those of a hundred. A peer that takes more than 60 s to fill is asked about what it holds by then, and its
-case says how much that is.
+case says how much that is; one that is asked for more than 60 s in a case is asked no further rounds there, and `n`
+says how many there were.
 
     recall_p50_ms, recall_p99_ms   a question to its ten best, embedding included; none is asked twice
     tenant_recall@10       the share of the ten nearest of one user's memories that are found among those of a hundred;
@@ -22,6 +23,7 @@ memories and 10 users at most, fewer rounds, and 5 s to fill.
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -62,13 +64,18 @@ QUICK = Size((1000, 10_000), 10, filling=5.0, rounds=2, asked=30, forgotten=30, 
 
 
 class System:
-    """A peer, or ALEJO, while it is measured: what it holds, the seconds it has left to fill, and its figures."""
+    """A peer, or ALEJO, while it is measured: what it holds, the seconds it has left to fill, and its figures.
 
-    def __init__(self, peer: peers.Peer, filling: float) -> None:
+    `asking` are the seconds it may be asked in a case.
+    """
+
+    def __init__(self, peer: peers.Peer, filling: float, asking: float = math.inf) -> None:
         self.peer = peer
         self.left = filling
         self.held = 0
         self.case = ""
+        self._asking = asking
+        self._asked: dict[str, float] = {}  # seconds, by case
         self.users: list[str] = []
         self.meaning = False
         self._found: dict[tuple[str, str, str], list[float]] = {}
@@ -87,9 +94,12 @@ class System:
         return bool(answer["done"] == len(ids))
 
     def ask(self, user: str, asked: Sequence[str], *, counts: bool) -> list[list[str]]:
-        """A round of questions; the first of a case warms up and does not count."""
+        """A round of questions; the first of a case warms up and does not count. No answers once its time is over."""
+        if counts and self._asked.get(self.case, 0.0) > self._asking:
+            return []
         answer = self.peer.ask("search", user=user, queries=asked, limit=BEST)
         if counts:
+            self._asked[self.case] = self._asked.get(self.case, 0.0) + sum(answer["seconds"])
             self.note("recall_p50_ms", "ms", median(answer["seconds"]) * 1e3)
             self._taken.setdefault(self.case, []).extend(answer["seconds"])
         items: list[list[str]] = answer["items"]
@@ -138,7 +148,7 @@ def _started(stack: ExitStack, homes: dict[str, Path], filling: float, folder: P
         ours = name == "alejo"
         try:
             peer = stack.enter_context(peers.Peer(name, home, folder=folder if ours else None))
-            systems.append(System(peer, _PATIENCE if ours else filling))
+            systems.append(System(peer, _PATIENCE) if ours else System(peer, filling, filling))
         except peers.Failed as failure:
             peers.leave_out(name, failure)
     return systems
@@ -233,7 +243,7 @@ def _tenant(system: System, held: dict[str, list[str]], number: int, count: int)
     name = system.users[number % len(system.users)]
     asked = memory_texts.questions(name, held[name], count, seed=number)
     items = system.ask(name, asked, counts=number > 0)
-    if system.peer.name != "alejo" or system.meaning:
+    if items and (system.peer.name != "alejo" or system.meaning):
         best = memory_texts.nearest(held[name], asked)
         right = sum(len(set(found) & set(wanted)) for found, wanted in zip(items, best, strict=True))
         system.note("tenant_recall@10", "share", right / BEST / count)

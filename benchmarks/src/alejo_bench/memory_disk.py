@@ -2,8 +2,8 @@
 
 durable_p50_ms   case `1`: one writer. Of `alejo` a remember, of `lmdb` a commit of the very rows that one makes, of
                  `fdatasync` a page written and synced
-durable_s        case `64`: acknowledged a second, 64 writers, each of a user of its own. `lmdb` puts the same rows in
-                 transactions of as many as `alejo` had in one, from one thread
+durable_s        case `64`: acknowledged a second, 64 writers, each of a user of its own. `lmdb` puts the same rows, of
+                 as many users, in transactions of as many as `alejo` had in one, from one thread
 group            case `64`: how many remembers went in one transaction
 """
 
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from statistics import median
 
@@ -67,7 +68,10 @@ def _made(place: Path) -> list[Rows]:
 
 
 class Bare:
-    """py-lmdb with its defaults, as ALEJO uses it, given the same rows under ever new keys."""
+    """py-lmdb with its defaults, as ALEJO uses it, given the same rows under ever new keys, of each user in turn.
+
+    A key is a table's name, NUL, tenant and user (16 bytes each), and what is of the row.
+    """
 
     def __init__(self, place: Path, rows: Sequence[Rows]) -> None:
         self._environment = lmdb.open(str(place), map_size=_MAP)
@@ -75,13 +79,15 @@ class Bare:
         self._number = itertools.count()
         self._page = (place.parent / "page").open("wb", buffering=0)
 
-    def commit(self, remembers: int) -> None:
+    def commit(self, remembers: int, users: int = 1) -> None:
         """The rows of so many remembers in one transaction."""
         with self._environment.begin(write=True) as transaction:
             for _ in range(remembers):
-                mark = next(self._number).to_bytes(8, "big")
+                number = next(self._number)
+                user, mark = blake2b(bytes([number % users]), digest_size=16).digest(), number.to_bytes(8, "big")
                 for key, value in next(self._rows):
-                    transaction.put(key[:40] + mark + key[40:], value)
+                    place = key.index(0) + 17
+                    transaction.put(key[:place] + user + mark + key[place + 16 :], value)
 
     def sync(self) -> None:
         """A page, written over the last one, and synced."""
@@ -155,5 +161,5 @@ async def _together(assistant: alejo.Assistant, texts: Sequence[Sequence[str]]) 
 def _grouped(bare: Bare, remembers: int, group: int) -> float:
     began = time.perf_counter()
     for start in range(0, remembers, group):
-        bare.commit(min(group, remembers - start))
+        bare.commit(min(group, remembers - start), WRITERS)
     return remembers / (time.perf_counter() - began)

@@ -33,7 +33,7 @@ from . import corpora
 from .report import Row, row
 
 if TYPE_CHECKING:
-    from .cli import Options
+    from .options import Options
 
 _PAUSE = 60_000_000  # µs between turns that the data give one time
 _QUICK = 40  # turns

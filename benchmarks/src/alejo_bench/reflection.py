@@ -9,7 +9,7 @@ from . import corpora, reflection_learning, reflection_quality, reflection_speed
 from .report import Row
 
 if TYPE_CHECKING:
-    from .cli import Options
+    from .options import Options
 
 
 def run(options: Options) -> list[Row]:

@@ -3,6 +3,7 @@
 chat_p50_ratio_on_off    latency of a turn while workers work ÷ while they are paused: open loop at half of the
 chat_p95_ratio_on_off    measured capacity, slices with the same arrivals interleaved, median of the pairs
 chat_p95_ratio_async_sync  the same turns ÷ those of a server that reflects before it answers
+chat_p95_ms              what these are ratios of; `commit_ms` is one bare durable commit on that disk
 users_ratio_async_sync   users with a turn a second each that are served with the same p95, by one and the other
 lag_p99_s                from a turn to the end of the work on it, at 100 turns a second, with one worker process
 burst_drain_s            after ten times as many arrivals, until nothing is left; `burst_lost` counts turns
@@ -23,10 +24,12 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 import click
 import grpc
+import lmdb
 
 from alejo import __version__
 from alejo.app import Assistant, Part, open_assistant
@@ -44,6 +47,8 @@ from .report import Row, row
 USERS = 64
 RATE = 100.0  # turns a second
 RETRY_SECONDS = 0.05
+COMMITS = 50
+PAIRS = {"on_off": "off", "async_sync": "sync"}
 BUSY = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
 
 
@@ -208,7 +213,8 @@ async def _beside(sizes: Sizes) -> list[Row]:
         capacity = (await closed_loop(one.address, CHAT, one.callers(16), sizes.slice)).rate
         rate = capacity / 2
         click.echo(f"reflection: capacity {capacity:.0f} turns/s, measured at {rate:.0f}", err=True)
-        halves, tails, beside = list[float](), list[float](), list[float]()
+        halves = list[float]()
+        tails: dict[str, list[float]] = {"on": [], "off": [], "sync": []}
         async with one.inside() as inside:
             for number in range(sizes.pairs):
                 found: dict[str, list[float]] = {}
@@ -221,17 +227,36 @@ async def _beside(sizes: Sizes) -> list[Row]:
                     if what == "off":
                         await inside.reflection.register.resume()
                 halves.append(quantile(found["on"], 0.5) / quantile(found["off"], 0.5))
-                tails.append(quantile(found["on"], 0.95) / quantile(found["off"], 0.95))
-                beside.append(quantile(found["on"], 0.95) / quantile(found["sync"], 0.95))
-        most = quantile(found["on"], 0.95) * 3
+                for what, took in found.items():
+                    tails[what].append(quantile(took, 0.95))
+        most = median(tails["on"]) * 3
+        commits = _commits(one.folder / "commits")
         served = [await _users(each, most, sizes.step) for each in (one, other)]
     return [
         _row("capacity", "turns/s", [capacity]),
         _row("chat_p50_ratio_on_off", "ratio", halves),
-        _row("chat_p95_ratio_on_off", "ratio", tails),
-        _row("chat_p95_ratio_async_sync", "ratio", beside),
+        *(_row(f"chat_p95_ratio_{name}", "ratio", _ratios(tails["on"], tails[to])) for name, to in PAIRS.items()),
+        *(_row("chat_p95_ms", "ms", [each * 1e3 for each in took], what) for what, took in tails.items()),
+        _row("commit_ms", "ms", commits),
         _row("users_ratio_async_sync", "ratio", [served[0] / served[1]]),
     ]
+
+
+def _ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
+    return [one / other for one, other in zip(above, below, strict=True)]
+
+
+def _commits(folder: Path) -> list[float]:
+    """What bare commits of one row each take, durable, in ms."""
+    folder.mkdir()
+    took = list[float]()
+    with lmdb.open(str(folder)) as bare:
+        for number in range(COMMITS):
+            began = time.perf_counter()
+            with bare.begin(write=True) as transaction:
+                transaction.put(number.to_bytes(4, "big"), bytes(1024))
+            took.append((time.perf_counter() - began) * 1e3)
+    return took
 
 
 async def _users(one: Home, most: float, seconds: float) -> float:
@@ -294,7 +319,7 @@ async def _working(sizes: Sizes) -> list[Row]:
     """What a worker does in a second, and what a turn costs it in batches and alone."""
     rates, costs = list[float](), dict[int, float]()
     for batch in (10, 1):
-        async with home(reflection_workers=0, reflection_batch=batch) as one:
+        async with home(reflection_workers=0, reflection_batch=batch, reflection_linger_seconds=0) as one:
             await one.meet(1, USERS)
             async with one.inside() as inside:
                 await inside.reflection.register.pause()

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from alejo_vision import reading
+from alejo_vision import readers
 from alejo_vision.child import Child
 from alejo_vision.looking import Request
 from alejo_vision.sight import MEGABYTES
@@ -44,15 +44,15 @@ _QUICK = 9
 def run(options: Any) -> list[Row]:
     """Reads the papers, then opens the files."""
     drawn = list(papers(_QUICK if options.quick else COUNT))
-    found = [name for name in ("rapidocr", "tesseract") if reading.available(name)]
+    found = [name for name in ("rapidocr", "tesseract") if readers.available(name)]
     for name in sorted({"rapidocr", "tesseract"} - set(found)):
-        click.echo(f"{name} is not there: {reading.missing(name).hint}", err=True)
+        click.echo(f"{name} is not there: {readers.missing(name).hint}", err=True)
     rows = [each for name in found for each in _readers(name, drawn)]
     return rows + _looks(drawn) + _hostile()
 
 
 def _readers(name: str, drawn: Sequence[Paper]) -> list[Row]:
-    reader = reading.chosen(name, "eng+deu+spa" if name == "tesseract" else "eng")
+    reader = readers.chosen(name, "eng+deu+spa" if name == "tesseract" else "eng")
     assert reader is not None  # noqa: S101  it was found
     right, spent = [], []
     reader.read(drawn[0].picture, time.monotonic() + _LONG)  # type: ignore[union-attr]  # loads what it needs
