@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alejo._core import NgramHasher, SparseVector, StaticEmbedder, TokenNet
+    from alejo._core import NgramHasher, PhraseFinder, SparseVector, StaticEmbedder, TokenNet, blend
     from alejo.app import Assistant
     from alejo.app import open_assistant as open  # noqa: A004 - the library's one verb
     from alejo.embedding import shipped as shipped_table
@@ -20,10 +20,12 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "Assistant",
     "NgramHasher",
+    "PhraseFinder",
     "Scope",
     "SparseVector",
     "StaticEmbedder",
     "TokenNet",
+    "blend",
     "hookimpl",
     "open",
     "shipped_table",
@@ -32,10 +34,12 @@ __all__ = [
 _PLACES = {
     "Assistant": ("alejo.app", "Assistant"),
     "NgramHasher": ("alejo._core", "NgramHasher"),
+    "PhraseFinder": ("alejo._core", "PhraseFinder"),
     "Scope": ("alejo.types", "Scope"),
     "SparseVector": ("alejo._core", "SparseVector"),
     "StaticEmbedder": ("alejo._core", "StaticEmbedder"),
     "TokenNet": ("alejo._core", "TokenNet"),
+    "blend": ("alejo._core", "blend"),
     "hookimpl": ("alejo.hooks", "hookimpl"),
     "open": ("alejo.app", "open_assistant"),
     "shipped_table": ("alejo.embedding", "shipped"),

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
+from alejo import log
 from alejo import settings as settings_room
 from alejo._core import CacheDisk, InvalidValue
 from alejo.cache import Cache
@@ -42,7 +43,7 @@ from alejo.memory.layers import Layers
 from alejo.memory.prediction import Prediction
 from alejo.memory.remember import Remember
 from alejo.memory.weights import Weights
-from alejo.models import Accounts, LanguageModels, Policy
+from alejo.models import Accounts, Gauge, LanguageModels, Policy, exact
 from alejo.models.accounts import prices
 from alejo.models.answers import Answers
 from alejo.outcomes import Receipt
@@ -146,7 +147,12 @@ class Assistant:
         )
         self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock)
         self.models = LanguageModels(
-            plugins, Policy.of(settings), _accounts(store, settings, clock), Answers.of(settings, cache), clock
+            plugins,
+            Policy.of(settings),
+            _accounts(store, settings, clock),
+            Answers.of(settings, cache),
+            Gauge(store, exact(settings["model.tokenizers"])),
+            clock,
         )
         self.reflection = Reflection(
             store,
@@ -159,6 +165,7 @@ class Assistant:
             concurrency=settings["reflection.concurrency"],
             failed=lambda job: self.events.tell("job_failed", job.session_id, job),
             patience=_patience(settings),
+            linger=settings["reflection.linger_seconds"] if part is Part.SERVER else 0.0,
         )
         promises = self.reflection.promises
         self.sessions = Sessions(store, journal, requests, versions, promises, ids, clock, cache, self._session_ended)
@@ -361,6 +368,7 @@ async def open_assistant(
     replaces the plugins that are installed; `given_plugins` come beside them. A server and its workers each open
     their `part`. Raises StartupError with what helps.
     """
+    log.hand_over()
     given = {**(overrides or {}), **({"data.path": str(data)} if data is not None else {})}
     chosen = settings if settings is not None else settings_room.read(overrides=given)
     clock = clock or SystemClock()
@@ -460,7 +468,7 @@ def _half_lives(settings: Settings) -> tuple[int, int]:
 
 
 def _zone(settings: Settings) -> ZoneInfo:
-    name = settings["context.time_zone"]
+    name = settings.time_zone
     zone = time_zone(name)
     if zone is None:
         why = f"context.time_zone: there is no time zone {name!r}."

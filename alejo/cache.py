@@ -15,9 +15,10 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from alejo._core import CacheDisk, CacheTier
+from alejo.begun import Rest
 from alejo.errors import AlejoError, Unavailable
 
 if TYPE_CHECKING:
@@ -97,9 +98,10 @@ class Namespace:
     async def fetch(self, scope: Scope, key: str, load: Callable[[], Awaitable[bytes]]) -> bytes:
         """The value of a user's `key`, made by `load` if no tier has it. Raises what `load` raises.
 
-        Many who ask at once wait for one load. One of them who goes away stops nothing; a load that fails, fails for
-        all of them and is not kept. Who asks after the user was forgotten does not get what began before. For a user
-        without a data key nothing is kept.
+        Many who ask at once wait for one load, which the first of them begins and a task of its own goes on with, where
+        it has to wait for anything; so it may enter no timeout before. One of them who goes away stops nothing; a load
+        that fails, fails for all of them and is not kept. Who asks after the user was forgotten does not get what began
+        before. For a user without a data key nothing is kept.
         """
         vault = await self._cache.vaults.vault(scope)
         if vault is None:
@@ -112,7 +114,13 @@ class Namespace:
         since = self.tier.generation(vault.name)
         flight = self._flights.get(whole)
         if flight is None or flight.since != since:
-            flight = _Flight(since, asyncio.create_task(self._make(vault, whole, since, load)))
+            steps = self._make(vault, whole, since, load).__await__()
+            try:
+                first = next(steps)
+            except StopIteration as end:  # nobody could ask meanwhile, so it needs no task
+                await asyncio.sleep(0)  # who asks for one thing after the other must not stop the others
+                return cast("bytes", end.value)
+            flight = _Flight(since, asyncio.create_task(_rest(Rest(steps, first))))
             self._flights[whole] = flight
             flight.task.add_done_callback(partial(self._landed, whole))
         try:
@@ -209,6 +217,10 @@ class Namespace:
             if vault is not None:
                 done.append((self.place_of(key), vault.seal(self._place, key, value), user, since, lives))
         return done
+
+
+async def _rest(made: Rest[bytes]) -> bytes:
+    return await made
 
 
 class Cache:

@@ -201,7 +201,8 @@ class ModelFailed(AlejoError):
 
     "rate_limited", "unavailable", "timeout", "cut" (it stopped in the middle), "invalid" (not what it was asked for),
     "rejected" (it did not accept the request), "refused" (it would not answer), "resting" (it failed too often),
-    "budget" (the user has used up theirs).
+    "budget" (the user has used up theirs), "too_long" (what it was to be asked has more tokens than it may), "withheld"
+    (the conscience could not say what of it may leave).
     `retry_after` is in seconds, None where waiting does not help.
     """
 

@@ -30,6 +30,7 @@ _TOKEN = re.compile(r"alejo_([0-9a-f]{32})_([A-Za-z0-9_-]{43})", re.ASCII)
 _FRESH_SECONDS = 1.0
 _REMEMBERED = 10_000
 _MAX_USER = 128
+_YEAR_10000 = 253_402_300_800_000_000  # in µs: no calendar holds it
 
 
 class Principal(Value, frozen=True):
@@ -48,7 +49,7 @@ class Keys:
         self._store = store
         self._ids = ids
         self._clock = clock
-        self._seen: dict[tuple[str, str | None], tuple[float, Principal]] = {}
+        self._seen: dict[str, tuple[float, ApiKey, dict[str | None, Principal]]] = {}
         self._local: dict[str | None, Principal] = {None: Principal(LOCAL)}
 
     async def add(
@@ -76,6 +77,8 @@ class Keys:
         secret = secrets.token_bytes(32)
         now = self._clock.now()
         end = 0 if seconds is None else now + round(seconds * 1e6)
+        if end >= _YEAR_10000:
+            raise InvalidArgument.field("expires", "must be before the end of the year 9999")
         chosen = tuple(scope for scope in SCOPES if scope in scopes)
         key = ApiKey(self._ids.new(), name, tenant, user, hashlib.sha256(secret).digest(), now, 0, end, chosen)
         writer = await self._store.writer(SYSTEM)
@@ -122,14 +125,19 @@ class Keys:
             if not local:
                 raise Unauthenticated("A key is needed: send it as metadata 'authorization: Bearer …'.")
             return self._local.get(wanted_user) or self._local_user(wanted_user)
-        known = self._seen.get((token, wanted_user))
-        if known is not None and self._clock.monotonic() - known[0] < _FRESH_SECONDS:
-            return known[1]
-        asked = self._clock.monotonic()
-        principal = _principal(await self._key(token), wanted_user)
-        if len(self._seen) >= _REMEMBERED:
-            self._seen.clear()
-        self._seen[token, wanted_user] = (asked, principal)
+        now = self._clock.monotonic()
+        known = self._seen.get(token)
+        if known is None or now - known[0] >= _FRESH_SECONDS:
+            key = await self._key(token)
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            known = self._seen[token] = (now, key, {})
+        _, key, users = known
+        principal = users.get(wanted_user)
+        if principal is None:
+            if len(users) >= _REMEMBERED:
+                users.clear()
+            principal = users[wanted_user] = _principal(key, wanted_user)
         return principal
 
     def _local_user(self, wanted: str | None) -> Principal:

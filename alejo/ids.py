@@ -24,7 +24,7 @@ class Ids:
         with self._lock:
             stamp = self._last = max(stamp, self._last + 1)
         tail = int.from_bytes(random_bytes(8), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-        return f"{stamp >> 12:012x}7{stamp & 0xFFF:03x}{tail:016x}"
+        return f"{stamp >> 12 << 80 | 7 << 76 | (stamp & 0xFFF) << 64 | tail:032x}"
 
 
 def raw(identifier: str, field: str) -> bytes:

@@ -1,7 +1,7 @@
 """The log: one JSON object a line on stderr, written in batches. Never a word a user said, never a user's name.
 
-`configure` is called once by whoever owns the process (the server, the command line); a library that was only imported
-writes nothing.
+`configure` is called once by whoever owns the process (the server, the command line). A library that was only imported
+writes nothing; one that is open gives its warnings to the program's own `logging`.
 """
 
 from __future__ import annotations
@@ -138,6 +138,16 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [one for one in root.handlers if not isinstance(one, _Library)]
     root.addHandler(_Library(logging.WARNING))
+
+
+def hand_over() -> None:
+    """Gives what a library logs to the standard `logging` of the program, unless that set up structlog itself."""
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
+            wrapper_class=structlog.stdlib.BoundLogger,
+            logger_factory=structlog.stdlib.LoggerFactory(),
+        )
 
 
 def get() -> FilteringBoundLogger:

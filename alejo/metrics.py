@@ -9,11 +9,14 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from http.server import HTTPServer
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
+if TYPE_CHECKING:
+    from http.server import HTTPServer
+
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import Metric
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _NAMES = (
@@ -59,18 +62,29 @@ class MethodCalls:
         self.seconds += seconds
 
 
-class Metrics(Collector):
-    """All counts of one server."""
+class Metrics:
+    """All counts of one server: what Prometheus calls a collector. Its library is loaded when one is to be read."""
 
     def __init__(self) -> None:
         self._methods: dict[str, MethodCalls] = {}
         self._gauges: list[tuple[str, str, Sequence[str], Callable[[], Mapping[tuple[str, ...], float]]]] = []
         self._counters: list[tuple[str, str, str, Callable[[], Mapping[str, float]]]] = []
-        self.registry = CollectorRegistry(auto_describe=False)
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        self.registry.register(self)
+
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """These, with what Prometheus tells of every process."""
+        from prometheus_client import (  # noqa: PLC0415 - 4 MiB that nobody needs who reads no metrics
+            CollectorRegistry,
+            GCCollector,
+            PlatformCollector,
+            ProcessCollector,
+        )
+
+        registry = CollectorRegistry(auto_describe=False)
+        for each in (ProcessCollector, PlatformCollector, GCCollector):
+            each(registry=registry)
+        registry.register(self)
+        return registry
 
     def method(self, name: str) -> MethodCalls:
         """The counts of a method, made at first use. To be asked for at start, not in a call."""
@@ -96,6 +110,12 @@ class Metrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The families of one scrape."""
+        from prometheus_client.core import (  # noqa: PLC0415
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
         calls = CounterMetricFamily("alejo_calls", "Calls that have ended.", labels=("method", "code"))
         seconds = HistogramMetricFamily("alejo_call_seconds", "How long calls took.", labels=("method",))
         for name, counts in list(self._methods.items()):
@@ -125,6 +145,8 @@ class Scrape:
     """The HTTP port metrics are read from. Raises OSError when it cannot be opened."""
 
     def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+        from prometheus_client import start_http_server  # noqa: PLC0415
+
         self._http: HTTPServer
         self._thread: threading.Thread
         self._http, self._thread = start_http_server(port, host, metrics.registry)

@@ -64,6 +64,10 @@ class Models(Protocol):
         """The answer, piece by piece, the last event being its end. After the first piece no other model is asked."""
         ...
 
+    async def spare(self, request: ModelRequest) -> int:
+        """How many tokens more a request may have, as the model that is next counts; below 0 it is too long for it."""
+        ...
+
     async def value(self, request: ModelRequest, kind: type[T]) -> T:
         """The answer as an object of a msgspec.Struct. What does not fit is given back once to be repaired."""
         ...
@@ -138,6 +142,20 @@ class Desk(Protocol):
         """Facts that hold about the user now, those that began last first."""
         ...
 
+    async def stated(self, about: str = "", limit: int = 200, as_of: int | None = None) -> Sequence[Memory]:
+        """All facts about the user or another, those that held once or never too; those that began last first.
+
+        With `as_of`, in µs, only what was true then: of what contradicts each other, what began last.
+        """
+        ...
+
+    async def ways(self, limit: int = 20) -> Sequence[Memory]:
+        """How the user wants to be answered, newest first: what they said so themselves, in talking with the assistant.
+
+        None that was imported, seen in a picture or said by another, and none that the conscience would not show.
+        """
+        ...
+
     async def last(self) -> Told | None:
         """The last turn of this session that is over, if it is among its last messages."""
         ...
@@ -198,11 +216,20 @@ class Turn(msgspec.Struct, frozen=True):
     mode: str = ""
 
 
+class Whole(str):
+    """A piece of an answer that ends with a sentence of its own: nothing that follows can change what it says."""
+
+    __slots__ = ()
+
+
 class Brain(Protocol):
     """Answers."""
 
     def respond(self, turn: Turn) -> AsyncIterator[str]:
-        """The answer, piece by piece. What was said before an error is not kept."""
+        """The answer, piece by piece. What was said before an error is not kept.
+
+        The conscience judges a sentence at a time, and a piece that is Whole, such as what is quoted, at once.
+        """
         ...
 
 
@@ -315,6 +342,16 @@ class LanguageModel(Protocol):
     def complete(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """The answer, piece by piece, the last event being its end."""
         ...
+
+
+class Placed(Protocol):
+    """What a language model's provider, an embedder and a learner may have besides.
+
+    `here` says that what it is told stays on this machine; of one that does not say so, the conscience judges what it
+    may be told as of one that is elsewhere.
+    """
+
+    here: bool
 
 
 class Connected(Protocol):

@@ -231,6 +231,7 @@ class Sessions:
                 writer.delete(ORIGINS, origin_key(row.value.origin))
             self._requests.add(writer, request_id, "session.delete", body, (messages, memories))
             audit.record(writer, "session.delete", session_id, self._clock.now())
+            writer.frees = True
             try:
                 await writer.commit()
             except Conflict:
@@ -254,6 +255,7 @@ class Sessions:
                 if row.value.request_key:
                     writer.delete(TURNS, row.value.request_key)
                     writer.delete(FEEDBACK, row.value.request_key)
+            writer.frees = True
             await writer.commit()
             count += len(rows)
         return count
@@ -295,6 +297,7 @@ class Sessions:
                     if each is not None:
                         await redaction.reminder(each)
                 await redaction.apply()
+                writer.frees = True
                 try:
                     await writer.commit()
                 except Conflict:  # a session with a quote of it was written

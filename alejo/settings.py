@@ -6,12 +6,14 @@ What wins, from weakest: the default, `$XDG_CONFIG_HOME/alejo/alejo.toml` (or `$
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -152,12 +154,30 @@ OPTIONS = (
         "The order models are asked in: named (as in model.names), cheapest (by model.prices) or fastest (by how long "
         "their last first words took; one that was not asked yet comes first). A user's preferred one is asked first.",
     ),
+    Option(
+        "model.lacks",
+        [],
+        'What models cannot do: "MODEL WORD…", of images, tools and schemas, such as "llama3 images tools". Those that '
+        "can are asked first; one that cannot is asked without.",
+    ),
     Option("model.seconds", 60.0, "How long models may take for one answer, of the call's time four fifths at most."),
     Option("model.silence_seconds", 20.0, "How long a model may be silent, before its first word and between words."),
     Option("model.retries", 2, "How often a model is asked again that failed before its first word."),
     Option("model.failures", 5, "Failures in a row after which a model is left alone."),
     Option("model.rest_seconds", 30.0, "For how long, unless it said so itself; then one request tries it."),
     Option("model.answer_tokens", 1024, "The most tokens of an answer."),
+    Option(
+        "model.prompt_tokens",
+        16_384,
+        "The most tokens of what a model is sent at once, as it counts itself: instructions, tools, notes and message. "
+        "Notes are left out to keep it; what is too long even so is not sent. 0: no limit.",
+    ),
+    Option(
+        "model.tokenizers",
+        [],
+        'Files that count tokens as a model does: "MODEL FILE", such as "llama3 /models/llama3/tokenizer.json". Other '
+        "models' tokens are estimated, from what they count themselves. It needs pip install 'alejo[tokenizers]'.",
+    ),
     Option(
         "model.cache",
         "deterministic",
@@ -173,7 +193,10 @@ OPTIONS = (
     ),
     Option("context.tokens", 2048, "The token budget of the context a brain gets."),
     Option(
-        "context.time_zone", "UTC", "The users' time zone (IANA name) where a session's label time_zone names none."
+        "context.time_zone",
+        "",
+        "The users' time zone (IANA name) where neither a session's label time_zone nor their preferences name one. "
+        "Empty: the machine's.",
     ),
     Option("context.quotas.pinned", 0.5, "The part of it that pinned memories may take while others want the room."),
     Option("context.quotas.procedural", 0.15, "The same for how the user wants things done."),
@@ -246,6 +269,9 @@ OPTIONS = (
     Option("reflection.heard_seconds", 60.0, "After so long without a worker, turns do a little of what waits."),
     Option("reflection.late_seconds", 600.0, "They do so too when a job has waited for so long."),
     Option("reflection.lent_seconds", 0.3, "The most a turn takes for it; its answer says so in degraded."),
+    Option(
+        "reflection.linger_seconds", 0.3, "How long a server waits for more of a session, to work through all together."
+    ),
     Option("reflection.batch", 10, "How many jobs of one user are worked through together at most."),
     Option("reflection.capacity", 1000, "How many commits of one worker may be under way before it has to wait."),
     Option("reflection.timeout_seconds", 300.0, "How long one processor may take for a batch."),
@@ -299,11 +325,13 @@ class Settings:
         plugins: Mapping[str, Source],
         directories: Directories,
         variables: Mapping[str, str],
+        machine_zone: str,
     ) -> None:
         self._values = dict(values)
         self._plugins = dict(plugins)
         self._variables = dict(variables)
         self.directories = directories
+        self._machine_zone = machine_zone
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name].value
@@ -347,6 +375,11 @@ class Settings:
         return str(self["data.storage"]) or own
 
     @property
+    def time_zone(self) -> str:
+        """The IANA name of the users' time zone, as far as they name none."""
+        return self["context.time_zone"] or self._machine_zone
+
+    @property
     def endpoints(self) -> dict[str, Endpoint]:
         """Where language models are asked, by the name of the provider."""
         return {
@@ -379,6 +412,7 @@ def read(
 
     Raises StartupError naming the setting, where it stands and what it should be.
     """
+    zone = _machine_zone(environment)
     environment = os.environ if environment is None else environment
     directories = _directories(environment)
     path = file(environment)
@@ -397,7 +431,7 @@ def read(
         if value is not None:
             values[name] = _setting(name, value, "command line", name)
     variables = {name: value for name, value in environment.items() if name.startswith(PLUGIN_VARIABLES)}
-    return Settings(values, tables, directories, variables)
+    return Settings(values, tables, directories, variables, zone)
 
 
 def file(environment: Mapping[str, str] | None = None) -> Path:
@@ -443,6 +477,18 @@ def _directories(environment: Mapping[str, str]) -> Directories:
     )
 
 
+def _machine_zone(environment: Mapping[str, str] | None) -> str:
+    """The IANA name of the zone that TZ names, or else of the machine's, which another environment has not; or UTC."""
+    name = "/etc/localtime" if environment is None else "UTC"
+    name = (os.environ if environment is None else environment).get("TZ", name).removeprefix(":")
+    if name.startswith("/"):
+        name = os.path.realpath(name).rpartition("/zoneinfo/")[2]
+    try:
+        return "UTC" if name == "Etc/UTC" else ZoneInfo(name).key
+    except (ValueError, OSError, ZoneInfoNotFoundError):  # such as TZ=EST5EDT4, or a copy in the place of the link
+        return "UTC"
+
+
 def _toml(path: Path, *, required: bool) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
@@ -482,7 +528,10 @@ def _setting(name: str, value: Any, source: str, place: str) -> Setting:
     if isinstance(value, str) and kind == list[str]:
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:
-        return Setting(option, msgspec.convert(value, kind, strict=not isinstance(value, str)), source)
+        made = msgspec.convert(value, kind, strict=not isinstance(value, str))
+        if isinstance(made, float) and not math.isfinite(made):
+            raise msgspec.ValidationError
+        return Setting(option, made, source)
     except msgspec.ValidationError:
         wanted = "a list of words" if kind == list[str] else kind.__name__
         raise StartupError(

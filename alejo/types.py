@@ -135,6 +135,7 @@ class MemoryDraft(Value, frozen=True):
     pinned: bool = False
     metadata: dict[str, str] = {}
     origin: str = ""
+    model: str = ""
 
 
 class Cardinality(enum.IntEnum):
@@ -197,7 +198,7 @@ class Memory(Value, frozen=True):
 
     `sources` are the memories it was derived from, or the message that a picture came with; `superseded_by` is the fact
     that took the place of this one. `stale` says that a source has other words by now, and this shall be derived anew.
-    `repetitions` is how often it was said.
+    `repetitions` is how often it was said; `model` is the language model that answers where this is recalled.
     """
 
     id: str
@@ -220,6 +221,7 @@ class Memory(Value, frozen=True):
     superseded_by: str = ""
     stale: bool = False
     repetitions: int = 1
+    model: str = ""
 
     @property
     def outdated(self) -> bool:
@@ -245,8 +247,9 @@ class FactDraft(Value, frozen=True):
     """What is stated, before it is recorded. None and empty texts leave the choice to the memory plugin and the host.
 
     `valid_from` left open is when it was said, or no beginning where the fact was over by then or is for good.
-    `since` are words that tell when it began, such as "last summer", if `valid_from` is left open. `corrects` says that
-    what it contradicts was never true, nor the one other thing that is known of its relation, if it contradicts none.
+    `since` are words that tell when it began, such as "last summer", if `valid_from` is left open, `until` words that
+    tell when it ended, which `valid_to` bounds. `corrects` says that what it contradicts was never true, nor the one
+    other thing that is known of its relation, if it contradicts none.
     """
 
     subject: str
@@ -266,6 +269,7 @@ class FactDraft(Value, frozen=True):
     corrects: bool = False
     since: str = ""
     importance: float | None = None
+    until: str = ""
 
 
 class Mention(Value, frozen=True):
@@ -632,10 +636,10 @@ class Accepted(Value, frozen=True):
 
 
 class ModelUse(Value, frozen=True):
-    """Which language model wrote an answer, or "local", and why: "configured", "preferred", "cheapest", "fastest",
-    "fallback: WHY", or WHY.
+    """Which language model wrote an answer, or "local", and why: "configured", "preferred", "remembered", "cheapest",
+    "fastest", "capable", "fallback: WHY", or WHY.
 
-    `cached` says that it had written all of it before, and was not asked again.
+    `cached` says that it had written all of it before, and was not asked again; `memory_id` is which memory prefers it.
     """
 
     model: str
@@ -643,6 +647,7 @@ class ModelUse(Value, frozen=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cached: bool = False
+    memory_id: str = ""
 
 
 class Answer(Value, frozen=True):

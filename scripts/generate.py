@@ -147,9 +147,11 @@ def tables() -> Files:
         "reflection figures": figures.plain("reflection.jsonl"),
         "brain figures": figures.plain("brain.jsonl"),
         "brain own figures": figures.plain("brain-own.jsonl"),
+        "prediction figures": figures.plain("prediction.jsonl", "prediction-locomo.jsonl"),
         "command figures": figures.plain("commands.jsonl"),
         "mind figures": figures.plain("emotion.jsonl", "conscience.jsonl"),
         "vision figures": figures.plain("vision.jsonl"),
+        "models figures": figures.plain("models.jsonl"),
     }
     for name, table in parts.items():
         page = between(page, name, table(folder))

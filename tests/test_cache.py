@@ -15,6 +15,7 @@ from alejo.cache import Cache, Vault, Vaults
 from alejo.clock import FakeClock
 from alejo.errors import StartupError, Unavailable
 from alejo.settings import read
+from alejo.types import Scope
 
 from .conftest import ADA, BOB
 
@@ -148,23 +149,27 @@ async def test_values_go_down_and_come_up_again(make: Make) -> None:
     assert again.counts()["disk"].entries == 0
 
 
-async def test_only_sealed_values_reach_the_disk_and_only_their_own_open(make: Make, tmp_path: Path) -> None:
+async def test_only_sealed_values_reach_the_disk_and_only_their_own_open(
+    make: Make, owner: Assistant, tmp_path: Path
+) -> None:
     """Neither a value nor a user's name is in the folder, and a sealed value under another key is a miss."""
+    scope = Scope("acme", "augusta ada king-noel")  # no name so short that sealed bytes hold it by chance
+    await owner.remember("so that there is a data key", scope=scope)
     cache = make()
-    await cache["responses"].fetch(ADA, "key", Loads(b"the spare key is under the pot"))
+    await cache["responses"].fetch(scope, "key", Loads(b"the spare key is under the pot"))
     await cache.close()
     stored = b"".join(path.read_bytes() for path in (tmp_path / "l3").iterdir())
     assert b"spare key" not in stored
-    assert b"ada" not in stored
+    assert scope.user.encode() not in stored
     disk = CacheDisk(tmp_path / "l3")
-    vault = await cache.vaults.vault(ADA)
+    vault = await cache.vaults.vault(scope)
     assert vault is not None
     place = cache["responses"].place_of(vault.name + "key")
     found = disk.find(place)
     assert found is not None
     disk.put([(place + "2", found[0], vault.name, disk.generation(vault.name), 60.0)])
     disk.close()
-    assert await make()["responses"].fetch(ADA, "key2", Loads(b"made")) == b"made"
+    assert await make()["responses"].fetch(scope, "key2", Loads(b"made")) == b"made"
 
 
 async def test_without_a_data_key_nothing_is_kept(bare: Assistant) -> None:

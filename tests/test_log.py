@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,3 +135,22 @@ def test_a_closed_stream_is_no_error() -> None:
     stream.close()
     log.get().error("nobody hears")
     log.configure("info", io.StringIO())
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_an_open_library_leaves_stdout_to_the_program(environment: dict[str, str], tmp_path: Path, own: bool) -> None:
+    """Its warnings go to the program's logging, and so to stderr at first, unless the program logs by structlog."""
+    program = f"""
+import asyncio, alejo, structlog
+if {own}:
+    structlog.configure(processors=[lambda *_: "own"], logger_factory=structlog.PrintLoggerFactory())
+async def main():
+    async with alejo.open("files:{tmp_path}/notes", entry_points=[]):
+        print("done")
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60, check=True
+    )
+    assert done.stdout.splitlines() == (["own"] if own else []) + ["done"]
+    assert ("plain text" in done.stderr) is not own

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import urllib.request
 
 import pytest
@@ -66,3 +68,10 @@ def test_two_servers_count_apart() -> None:
         Scrape(two, "127.0.0.1", scrape.port)
     scrape.close()
     Scrape(two, "127.0.0.1", scrape.port).close()
+
+
+def test_nothing_is_loaded_for_metrics_that_nobody_reads() -> None:
+    """A server counts without the library that tells the counts, which takes 4 MiB."""
+    lines = "import sys, alejo.app, alejo.server; alejo.metrics.Metrics(); print('prometheus_client' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

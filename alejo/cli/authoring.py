@@ -33,7 +33,9 @@ ROLES = (  # those of scaffold.ROLES; held by a test
 @options.debug
 def new(name: str, role: str, parent: Path) -> None:
     """Write a new plugin, complete with settings, test and README, into the folder alejo-NAME."""
-    from . import scaffold  # noqa: PLC0415 - not needed to show --help
+    from importlib.metadata import entry_points  # noqa: PLC0415 - not needed to show --help
+
+    from . import scaffold  # noqa: PLC0415
 
     name = name.removeprefix("alejo-")
     if not _NAME.fullmatch(name):
@@ -41,6 +43,9 @@ def new(name: str, role: str, parent: Path) -> None:
             "Lower-case letters, digits and single hyphens, beginning with a letter: alejo plugins new coffee-machine"
         )
         raise StartupError(f"{name!r} is no name for a plugin.", hint=hint, exit_code=Exit.USAGE)
+    if name in entry_points(group="alejo").names:
+        why = f"A plugin {name} is installed already; of two that claim one name none is loaded."
+        raise StartupError(why, hint="Choose another name.", exit_code=Exit.CANNOT_CREATE)
     folder = parent / f"alejo-{name}"
     try:
         folder.mkdir(parents=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from alejo.errors import AlejoError
+from alejo.errors import AlejoError, StartupError
 
 from . import output
 from .exits import Exit
@@ -30,11 +30,11 @@ def fits(path: Path) -> bool:
 
 
 def check(path: Path) -> None:
-    """Raises InvalidArgument naming the first line that is wrong."""
+    """Raises InvalidArgument naming the first line that is wrong, StartupError if it cannot be read."""
     from alejo.ownership.lines import MOST_BYTES, read, wrong  # noqa: PLC0415 - not needed to show --help
 
     kind, number = "", 0
-    with path.open("rb") as file:
+    with _opened(path) as file:
         while line := file.readline(MOST_BYTES + 1):
             number += 1
             if len(line) > MOST_BYTES:
@@ -43,6 +43,15 @@ def check(path: Path) -> None:
                 kind, _, _ = read(line, f"{path.name}, line {number}")
     if kind != "end":
         raise wrong(f"{path.name}, line {number + 1}", "is missing: the export was cut")
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise StartupError(
+            f"{path} cannot be read: {error.strerror}.", hint=f"ls -l {path}", exit_code=Exit.NO_INPUT
+        ) from None
 
 
 async def bring(path: Path, settings: Settings, user: str) -> int:

@@ -22,8 +22,11 @@ from alejo.storage.folder import MARKER, Folder
 from alejo.storage.mount import network_filesystem
 from alejo.types import PluginState
 
+from . import output
+
 _MIB = 1 << 20
 _LITTLE_ROOM, _NO_ROOM = 1024 * _MIB, 64 * _MIB
+_MUCH = 0.6  # of the room for records; a quarter of the least there can be is kept for deletes
 
 
 class Finding(NamedTuple):
@@ -121,8 +124,8 @@ def records(found: Settings) -> Iterator[Finding]:
         async with opened(found) as keys:
             return sum(not one.revoked_at for one in await keys.list())
 
-    number = asyncio.run(count())
-    yield Finding("ok", "records", f"The records open; {number} key{'' if number == 1 else 's'} may call.")
+    keys = output.number(asyncio.run(count()), "key")
+    yield Finding("ok", "records", f"The records open; {keys} may call.")
 
 
 def jobs(found: Settings) -> Iterator[Finding]:
@@ -140,10 +143,28 @@ def jobs(found: Settings) -> Iterator[Finding]:
 
     dead = asyncio.run(count())
     if dead:
-        text = f"{dead} job{'' if dead == 1 else 's'} failed for good: what was said there is not worked through."
+        text = f"{output.number(dead, 'job')} failed for good: what was said there is not worked through."
         yield Finding("warn", "jobs", text, "alejo jobs list --state dead")
     else:
         yield Finding("ok", "jobs", "No job failed for good.")
+
+
+def room(found: Settings) -> Iterator[Finding]:
+    """Whether the records near the most that they may take."""
+    if not found.storage_url.startswith("lmdb:") or not (found.data_path / MARKER).exists():
+        return
+    from alejo.storage.opener import open_lmdb  # noqa: PLC0415 - opens the storage
+
+    async def live() -> int:
+        storage = open_lmdb(found.storage_url)
+        taken = storage.stats()["live_bytes"]
+        await storage.close()
+        return taken
+
+    taken, most = asyncio.run(live()) / _MIB, found["data.max_size_mb"]
+    text = f"The records take {taken:,.1f} of the {most:,} MiB that they may."
+    much = taken > most * _MUCH
+    yield Finding("warn" if much else "ok", "room", text, "Set data.max_size_mb to more." if much else "")
 
 
 def forgotten(found: Settings) -> Iterator[Finding]:
@@ -259,6 +280,7 @@ ALL: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     key,
     records,
     jobs,
+    room,
     forgotten,
     files,
     disk,

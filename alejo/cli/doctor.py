@@ -50,6 +50,7 @@ def _examine(data: str | None) -> Iterator[Finding]:
 
     try:
         settings = options.settings(data__path=data)
+        options.log(settings, quiet=True)  # what is warned of is told as a finding
     except AlejoError as error:
         yield failed("settings", error)
         return

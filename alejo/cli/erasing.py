@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _DATA_ERROR, _CANNOT_CREATE = 65, 73  # EX_DATAERR and EX_CANTCREAT of sysexits(3)
 _LONGEST = 1 << 20
+_RECEIPT_HINT = "Name the file that alejo erase wrote."
 
 
 @click.command("erase")
@@ -101,7 +102,7 @@ async def _verify(settings: Settings, path: Path) -> int:
         output.say(f"The keys of {whom} are destroyed; their records are being deleted.")
         return Exit.OK
     when = output.iso(receipt.erased_at)
-    output.say(f"Sound: {len(receipt.keys)} keys of {whom} were destroyed {when}, and none of them is here.")
+    output.say(f"Sound: {output.number(len(receipt.keys), 'key')} of {whom} destroyed {when}, and none is here.")
     return Exit.OK
 
 
@@ -113,10 +114,11 @@ def _read(path: Path) -> Receipt:
             fields = msgspec.json.decode(file.read(_LONGEST), type=dict[str, Any])
         return msgspec.convert([fields.get(name) for name in Receipt.__struct_fields__], Receipt)
     except OSError as error:
-        why, hint = f"{path} cannot be read: {error.strerror}.", "Name the file that alejo erase wrote."
+        raise StartupError(
+            f"{path} cannot be read: {error.strerror}.", hint=_RECEIPT_HINT, exit_code=Exit.NO_INPUT
+        ) from None
     except msgspec.MsgspecError as error:
-        why, hint = f"{path} is no receipt: {error}.", "Name the file that alejo erase wrote."
-    raise StartupError(why, hint=hint, exit_code=_DATA_ERROR)
+        raise StartupError(f"{path} is no receipt: {error}.", hint=_RECEIPT_HINT, exit_code=_DATA_ERROR) from None
 
 
 async def _standing(settings: Settings, receipt: Receipt) -> Standing:
@@ -127,6 +129,7 @@ async def _standing(settings: Settings, receipt: Receipt) -> Standing:
     from alejo.storage.folder import Folder  # noqa: PLC0415
     from alejo.storage.opener import open_store  # noqa: PLC0415
 
+    options.log(settings, quiet=True)
     url, mebi = settings.storage_url, 1 << 20
     folder = Folder.open(settings.data_path, settings.key_file, create=False, brought=url.startswith("files:"))
     storage, store = await open_store(

@@ -56,7 +56,8 @@ async def _export(settings: Settings, user: str, wanted: str, path: Path) -> int
         raise StartupError(
             f"{path} cannot be written: {error.strerror}.", hint="Name another place.", exit_code=_CANNOT_CREATE
         ) from None
-    output.say(f"Exported: {end.lines} lines. {output.one_line(str(path))} is in clear: whoever reads it reads it all.")
+    lines = output.number(end.lines, "line")
+    output.say(f"Exported: {lines}. {output.one_line(str(path))} is in clear: whoever reads it reads it all.")
     if end.changed:
         output.say("  Something was written meanwhile; the same command again has it too.")
     if end.unreadable:

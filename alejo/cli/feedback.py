@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command("feedback")
 @click.argument("memory_id")
-@click.option("--helpful/--not-helpful", required=True, default=None, help="Whether it was of use.")
+@click.option("--helpful/--not-helpful", required=True, help="Whether it was of use.")
 @click.option(
     "--turn", default="", metavar="ID", help="The request id of the turn. Default: the last that recalled it."
 )

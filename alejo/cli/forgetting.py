@@ -43,7 +43,8 @@ async def _forget(settings: Settings, user: str, query: str, *, keep_messages: b
         if not yes:
             click.confirm("Forget them for good?", abort=True, err=True)
         memories, messages = await reached.client.forget(preview=preview.token)
-    output.say(f"Forgotten: {memories} memories; {messages} messages lost their words.")
+    forgotten = output.number(memories, "memory", "memories")
+    output.say(f"Forgotten: {forgotten}; words taken out of {output.number(messages, 'message')}.")
     if preview.more:
         output.say("  More memories say this: the same command again.")
 
@@ -59,4 +60,4 @@ def _show(preview: Preview) -> None:
     if not preview.memories:
         output.say("Nothing that is remembered says this.")
     elif preview.messages:
-        output.say(f"{preview.messages} messages will lose their words.")
+        output.say(f"Words will be taken out of {output.number(preview.messages, 'message')}.")

@@ -136,6 +136,7 @@ async def stored(settings: Settings, *, create: bool = False) -> AsyncIterator[S
     from alejo.storage.folder import Folder  # noqa: PLC0415 - storage is not needed to show --help
     from alejo.storage.opener import open_store  # noqa: PLC0415
 
+    options.log(settings, quiet=True)
     url = settings.storage_url
     folder = Folder.open(settings.data_path, settings.key_file, create=create, brought=url.startswith("files:"))
     if folder.key_made:

@@ -93,7 +93,9 @@ def log(data: str | None, url: str | None, key: str | None, user: str | None, as
     "--format", "form", type=click.Choice(["plain", "openai"]), default="plain", show_default=True,
     help="instruction, output and context; or as OpenAI fine-tunes chat models.",
 )  # fmt: skip
-@click.option("--without-personal-data", is_flag=True, help="Replace addresses, numbers and names by what they were.")
+@click.option(
+    "--without-personal-data", is_flag=True, help="Replace addresses, numbers, names and secrets by what they were."
+)
 @click.option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="What to make; it is new.")
 @options.server
 def export(
@@ -122,7 +124,8 @@ def export(
         raise StartupError(
             f"{path} cannot be written: {error.strerror}.", hint="Name another place.", exit_code=_CANNOT_CREATE
         ) from None
-    output.say(f"Exported: {count} pairs. {output.one_line(str(path))} is in clear: whoever reads it reads it all.")
+    pairs = output.number(count, "pair")
+    output.say(f"Exported: {pairs}. {output.one_line(str(path))} is in clear: whoever reads it reads it all.")
 
 
 async def _write(path: Path, parts: Any) -> int:

@@ -58,6 +58,20 @@ def history(
     output.listing(rows, ["number", "until", "change", "text"], as_json=as_json, empty="It was never changed.")
 
 
+@command.command("prefer")
+@click.argument("memory_id")
+@click.argument("model")
+@options.as_json
+@options.server
+def prefer(
+    memory_id: str, model: str, data: str | None, url: str | None, key: str | None, user: str | None, as_json: bool
+) -> None:
+    """Have MODEL answer what a memory is recalled for, if the settings name it in model.names; "" takes that back."""
+    settings = options.settings(data__path=data, client__url=url, client__key=key)
+    told = row(options.run(_prefer(settings, user or "", memory_id, model)))
+    output.listing([told], ["id", "model", "text"], as_json=as_json, empty="")
+
+
 @command.command("tidy")
 @click.option("--verify", is_flag=True, help="Compare the index with what is stored, too, and make it anew if need be.")
 @options.as_json
@@ -113,6 +127,7 @@ def row(memory: Memory) -> dict[str, Any]:
         "stale": memory.stale,
         "superseded_by": memory.superseded_by,
         "metadata": memory.metadata,
+        "model": memory.model,
     }
 
 
@@ -131,6 +146,13 @@ async def _list(settings: Settings, user: str, limit: int, everything: bool) -> 
             if not token:
                 break
     return memories
+
+
+async def _prefer(settings: Settings, user: str, memory_id: str, model: str) -> Memory:
+    from . import link  # noqa: PLC0415 - grpc is not needed to show --help
+
+    async with link.reach(settings, user) as reached:
+        return await reached.client.update_memory(memory_id, {"model": model})
 
 
 async def _similar(settings: Settings, user: str, file: Path, distance: int, limit: int) -> list[tuple[Memory, int]]:

@@ -73,7 +73,7 @@ async def _mood(settings: Settings, user: str, given: _Corrected, topics: Sequen
     async with link.reach(settings, user) as reached:
         moods = reached.client.moods
         if reset:
-            output.say(f"Deleted, of {await moods.reset()} turns.")
+            output.say(f"Deleted, of {output.number(await moods.reset(), 'turn')}.")
         for topic in topics:
             known = await moods.forget(topic)
             output.say(f"Forgotten: {topic}" if known else f"Nothing is kept of: {topic}")
@@ -114,14 +114,15 @@ def _trajectory(points: Sequence[Point]) -> list[str]:
 def _triggers(told: Feelings) -> list[str]:
     return [
         f"{'Triggers' if not place else '':<12}  {each.valence:+.2f}  {output.shorten(each.topic, 40)}"
-        f" ({each.count} messages, last {output.date(each.last_at)[:10]})"
+        f" ({output.number(each.count, 'message')}, last {output.date(each.last_at)[:10]})"
         for place, each in enumerate(told.triggers[:_MOST])
     ]
 
 
 def _relationship(stands: Relationship) -> list[str]:
     shared = ", ".join(f"{output.one_line(topic)} {count}" for topic, count in list(stands.topics.items())[:_MOST])
-    lines = [f"Relationship  trust {stands.trust:.2f}, familiarity {stands.familiarity:.2f}, {stands.turns} turns"]
+    turns = output.number(stands.turns, "turn")
+    lines = [f"Relationship  trust {stands.trust:.2f}, familiarity {stands.familiarity:.2f}, {turns}"]
     return [*lines, *([f"  topics      {shared}"] if shared else []), *_why(stands.why)]
 
 

@@ -49,6 +49,11 @@ def shorten(text: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def number(count: int, what: str, many: str = "") -> str:
+    """So many of what a word of English names, of which there may be one; `many` where that is not the word with s."""
+    return f"{count} {what if count == 1 else many or f'{what}s'}"
+
+
 def say(text: str = "", **style: Any) -> None:
     """Prints a line on stderr."""
     click.secho(text, err=True, **style)

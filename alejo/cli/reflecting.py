@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ def command(workers: int, beside: bool, data: str | None) -> int:
 
 
 async def _reflect(settings: Settings, workers: int, *, beside: bool) -> int:
+    gc.disable()  # see `alejo serve`
     from alejo.app import work  # noqa: PLC0415 - nothing of this is needed to show --help
     from alejo.reflection.crew import Crew, first  # noqa: PLC0415
 
@@ -47,6 +49,7 @@ async def _reflect(settings: Settings, workers: int, *, beside: bool) -> int:
         with contextlib.suppress(OSError):
             loop.add_reader(sys.stdin.fileno(), _heard, stopping)
     if workers > 1:
+        gc.enable()
         crew = Crew(workers, settings.environment())
         running = asyncio.create_task(crew.run())
         output.say(f"{workers} workers are at work on {settings.data_path}.")
@@ -54,7 +57,15 @@ async def _reflect(settings: Settings, workers: int, *, beside: bool) -> int:
         crew.stop()
         await running
         return Exit.OK
-    await work(settings, stopping, lambda: None if beside else output.say(f"At work on {settings.data_path}."))
+
+    def begin() -> None:
+        if not gc.isenabled():  # the first time: what it opens again may go again
+            gc.freeze()
+            gc.enable()
+        if not beside:
+            output.say(f"At work on {settings.data_path}.")
+
+    await work(settings, stopping, begin)
     return Exit.OK
 
 

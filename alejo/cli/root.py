@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from alejo import __version__
-from alejo.errors import AlejoError, StartupError
+from alejo.errors import AlejoError, InvalidArgument, StartupError
 
 from . import exits, output
 
@@ -118,7 +118,15 @@ def alejo(context: click.Context, debug: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process."""
+    _fill_streams()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _fill_streams() -> None:
+    """Puts an empty stream where stdin, stdout or stderr is closed: the next file to be opened would take its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the rest of the process
 
 
 def run(arguments: list[str]) -> int:
@@ -130,18 +138,38 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return exits.Exit.INTERRUPTED
-    except BrokenPipeError:
-        # The reader left (alejo … | head). What Python still holds for stdout must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader left (alejo … | head)
+        _drop_output()
         return exits.Exit.FAILED
-    except AlejoError as error:
-        if "--debug" in arguments:
-            raise
-        output.report(error, "the same command with --help, which says what it takes")
-        return exits.code(error)
     except Exception as error:
         if "--debug" in arguments:
             raise
-        output.say(f"alejo: An unexpected {type(error).__name__} happened.", fg="red")
-        output.say("  Try: the same command with --debug, which shows where")
-        return exits.Exit.INTERNAL
+        return _refused(error, arguments)
+
+
+def _drop_output() -> None:
+    """Lets what Python still holds for stdout go nowhere: it must not raise again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refused(error: Exception, arguments: list[str]) -> int:
+    """Says what went wrong, and what helps; returns the exit code."""
+    from alejo.storage.disk import NO_ROOM  # noqa: PLC0415 - only where something went wrong
+
+    if isinstance(error, UnicodeEncodeError) and any("\udc80" <= each <= "\udcff" for each in "".join(arguments)):
+        error = InvalidArgument("An argument is not UTF-8.")
+    elif isinstance(error, OSError) and (error.filename is not None or error.errno in NO_ROOM):
+        what = f"{error.filename} cannot be used"
+        if error.filename is None:
+            _drop_output()
+            what = "stdout cannot be written"
+        why = f"{what}: {error.strerror}."
+        error = StartupError(
+            why, hint="Name a place that you may write, with room.", exit_code=exits.Exit.CANNOT_CREATE
+        )
+    if isinstance(error, AlejoError):
+        output.report(error, "the same command with --help, which says what it takes")
+        return exits.code(error)
+    output.say(f"alejo: An unexpected {type(error).__name__} happened.", fg="red")
+    output.say("  Try: the same command with --debug, which shows where")
+    return exits.Exit.INTERNAL

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from alejo.errors import StartupError
+from alejo.errors import InvalidArgument, StartupError
 
 from . import options, output
 from .exits import Exit
@@ -17,6 +17,8 @@ from .exits import Exit
 if TYPE_CHECKING:
     from alejo.settings import Settings
     from alejo.types import Image, Memory, Percept
+
+    Show = Callable[[Path, Percept, Memory | None], None]
 
 _MOST = 16 << 20
 
@@ -44,12 +46,19 @@ def command(
     Tells what is in each FILE: how it looks, what is written there, barcodes, and what could not be looked at.
     """
     settings = options.settings(data__path=data, client__url=url, client__key=key)
-    seen = options.run(_see(settings, user or "", files, session, caption, look_only))
-    if as_json:
-        click.echo(json.dumps([_row(*each) for each in seen], indent=2, ensure_ascii=False))
-        return
-    for file, percept, memory in seen:
-        _print(file, percept, memory)
+    rows: list[dict[str, Any]] = []
+
+    def show(file: Path, percept: Percept, memory: Memory | None) -> None:
+        if as_json:
+            rows.append(_row(file, percept, memory))
+        else:
+            _print(file, percept, memory)
+
+    try:
+        options.run(_see(settings, user or "", files, session, caption, look_only, show))
+    finally:
+        if rows:
+            click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
 
 
 def is_file(name: str) -> bool:
@@ -63,13 +72,14 @@ def picture(file: Path, caption: str = "") -> Image:
 
     file = file.expanduser()
     try:
-        if file.stat().st_size > _MOST:
-            raise StartupError(f"{file} has more than 16 MiB.", hint="Make it smaller.", exit_code=Exit.BAD_INPUT)
-        data = file.read_bytes()
+        with file.open("rb") as source:
+            data = source.read(_MOST + 1)
     except OSError as error:
         raise StartupError(
             f"{file} cannot be read: {error.strerror}.", hint=f"ls -l {file.parent}", exit_code=Exit.NO_INPUT
         ) from None
+    if len(data) > _MOST:
+        raise StartupError(f"{file} has more than 16 MiB.", hint="Make it smaller.", exit_code=Exit.BAD_INPUT)
     if not data:
         raise StartupError(f"{file} is empty.", hint=f"ls -l {file}", exit_code=Exit.BAD_INPUT)
     return Image(data, caption=caption)
@@ -98,13 +108,16 @@ def _row(file: Path, percept: Percept, memory: Memory | None) -> dict[str, Any]:
 
 
 async def _see(
-    settings: Settings, user: str, files: Sequence[Path], session: str, caption: str, look_only: bool
-) -> list[tuple[Path, Percept, Memory | None]]:
+    settings: Settings, user: str, files: Sequence[Path], session: str, caption: str, look_only: bool, show: Show
+) -> None:
+    """Shows one file after the other. Raises InvalidArgument naming the one that is no picture."""
     from . import link  # noqa: PLC0415 - grpc is not needed to show --help
 
     images = [(file, picture(file, caption)) for file in files]
     async with link.reach(settings, user) as reached:
-        return [
-            (file, *await reached.client.pictures.see(image, session_id=session, look_only=look_only))
-            for file, image in images
-        ]
+        for file, image in images:
+            try:
+                percept, memory = await reached.client.pictures.see(image, session_id=session, look_only=look_only)
+            except InvalidArgument as error:
+                raise InvalidArgument(f"{file}: {error.message.removeprefix('parts: ')}") from None
+            show(file, percept, memory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ def command(address: str | None, metrics_address: str | None, allow_insecure: st
 
 
 async def _serve(settings: Settings) -> int:
+    gc.disable()  # nothing of what a start makes goes again, and looking for that is a fifth of it
     from alejo.app import Part, open_assistant  # noqa: PLC0415 - nothing of this is needed to show --help
     from alejo.server import Server, serve  # noqa: PLC0415
 

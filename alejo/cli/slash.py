@@ -151,7 +151,7 @@ def _described(session: Session) -> str:
     title = f"  {output.shorten(session.title, 50)}" if session.title else ""
     return (
         f"{session.id}  {output.date(session.updated_at)}  {session.state.name.lower()}, "
-        f"{session.message_count} messages{title}"
+        f"{output.number(session.message_count, 'message')}{title}"
     )
 
 

@@ -32,7 +32,7 @@ def command(
         output.listing([row(focus) for focus in foci], [], as_json=True, empty="")
         return
     for line in lines(answer):
-        output.say(line)
+        click.echo(output.clean(line))
 
 
 async def _turn(settings: Settings, user: str, request_id: str) -> Answer:
@@ -76,7 +76,9 @@ def lines(answer: Answer) -> list[str]:
     if answer.model is not None:
         used = answer.model
         tokens = f"{used.input_tokens:,} tokens in, {used.output_tokens:,} out"
-        told.append(f"Written by {used.model} ({used.reason}): {'kept from before' if used.cached else tokens}.")
+        places = {hit.memory.id: f" with {number}" for number, hit in enumerate(answer.recalled, 1)}
+        why = f"{used.reason}{places.get(used.memory_id, '')}"
+        told.append(f"Written by {used.model} ({why}): {'kept from before' if used.cached else tokens}.")
     told += [f"Without {one.role}: {one.plugin or 'no plugin'} ({one.reason})." for one in answer.degraded]
     return [*told, f"Again: alejo why {answer.request_id}"]
 
@@ -91,7 +93,7 @@ def attended(answer: Answer) -> list[str]:
     for focus in answer.workspace.winners:
         candidate = focus.candidate
         what = places.get(candidate.reference, f"{candidate.about} {candidate.reference}")
-        age = f", {focus.turns} turn{'' if focus.turns == 1 else 's'} ago" if focus.turns else ""
+        age = f", {output.number(focus.turns, 'turn')} ago" if focus.turns else ""
         told.append(f"Attended to, {focus.strength:.2f}: {what} ({candidate.source}: {candidate.why}{age}).")
     others = len(answer.workspace.foci) - len(told)
     told += [f"Surprise: {answer.workspace.surprise:.2f}."] if answer.workspace.surprise else []

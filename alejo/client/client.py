@@ -291,7 +291,7 @@ class Client:
     async def update_memory(
         self, memory_id: str, changes: Mapping[str, Any], *, version: int = 0, request_id: str = ""
     ) -> Memory:
-        """Changes any of text, layer, kind, importance, pinned, archived, metadata.
+        """Changes any of text, layer, kind, importance, pinned, archived, metadata, model.
 
         Raises NotFound, InvalidArgument, or Conflict if `version` is given and the memory has another by now.
         """

@@ -26,14 +26,15 @@ from alejo.errors import PluginFailed, Unavailable
 from alejo.events import Events
 from alejo.ids import Ids
 from alejo.memory.prediction import Prediction
-from alejo.models import LanguageModels
+from alejo.models import REMEMBERED, LanguageModels, Wish, at_hand
 from alejo.plugins import PluginHost
 from alejo.roles import Turn
 from alejo.storage.store import Row
 from alejo.storage.tables import TurnRow
-from alejo.types import Accepted, Answer, Ask, Degraded, Event, Replacement, Scope
+from alejo.types import Accepted, Answer, Ask, Degraded, Event, Hit, Replacement, Scope
 
 MODE = "mode"  # among the other preferences
+_BEARING = 0.3  # of the message's information, from which what a recalled memory prefers counts
 _SHORT = 40  # characters of what confirms
 
 
@@ -172,18 +173,18 @@ class Conversation:
         slots = {role: self._plugins.one(role) for role in SENSES}
         beside = any(slots.values())
         turn = flight.turn = await self._turns.receive(scope, ask, before, beside=beside, fresh=flight.fresh)
-        review = await self._review(turn)
+        preferences = await self._profiles.get(scope)
+        zone = self._memories.zone_of(turn.session, preferences)
+        review = await self._review(turn, preferences.language, zone)
         judging = review.request(turn.message.text) if review is not None else None
         senses = await sense(self._plugins, slots, self._memories, scope, turn.message, self._looking, judging)
+        await self._moods.live(scope, turn.message, turn.memories, senses, preferences)
         if turn.committed is not None:
             await asyncio.shield(turn.committed)
         if before is None:
             self._heard(turn)
         if review is not None:
             senses.percepts = await review.seen(senses.percepts)
-        preferences = await self._profiles.get(scope)
-        await self._moods.live(scope, turn.message, turn.memories, senses, preferences)
-        zone = self._memories.zone_of(turn.session, preferences)
         senses.surprise = self._prediction.came(scope, turn.session.id, senses.recalled, turn.memories, zone)
         senses.workspace = await self._attention.attend(turn, senses)
         desk = TurnDesk(
@@ -207,7 +208,7 @@ class Conversation:
         for memory in turn.memories:
             self._events.tell("memory_formed", turn.session.id, memory)
 
-    async def _review(self, turn: Underway) -> Review | None:
+    async def _review(self, turn: Underway, language: str, zone: str) -> Review | None:
         """The conscience of a turn, which knows what the user was asked to confirm if this may be the answer to it."""
         slot = self._plugins.one("conscience")
         if slot is None:
@@ -216,7 +217,7 @@ class Conversation:
         if len(turn.message.text) <= _SHORT and len(turn.earlier) > 1:
             *_, asked, answered = turn.earlier
             pending = asked.text if await self._turns.asked(turn.scope, answered) else ""
-        return Review(self._plugins, slot, pending)
+        return Review(self._plugins, slot, pending, language, zone)
 
     async def _cut(self, flight: _Flight, error: BaseException) -> None:
         """Notes on disk how a turn ended that has no answer."""
@@ -244,7 +245,11 @@ class Conversation:
         if brain is None:
             raise PluginFailed("", "brain", "vacant")
         lived = senses.lived
-        desk.models = models = self._models.at_hand(turn.scope, desk.preferences.model)
+        desk.models = models = at_hand(
+            self._models, turn.scope, *_wishes(senses.recalled), Wish(desk.preferences.model)
+        )
+        if models is not None:
+            models.showing = desk.leaving
         desk.turn = Turn(
             turn.session,
             msgspec.structs.replace(turn.message, text=asked.text) if asked.text else turn.message,
@@ -288,6 +293,15 @@ async def _join(ask: Ask, flight: _Flight) -> Answer:
         if not flight.answer.cancelled():
             raise
         raise Unavailable("The turn was interrupted; send it again with the same request id.") from None
+
+
+def _wishes(recalled: Sequence[Hit]) -> list[Wish]:
+    """The models that recalled memories prefer, where they have something to do with what is asked, best first."""
+    return [
+        Wish(hit.memory.model, REMEMBERED, hit.memory.id)
+        for hit in recalled
+        if hit.memory.model and hit.coverage >= _BEARING and not hit.memory.outdated
+    ]
 
 
 def _whole(answer: Answer) -> tuple[Event, ...]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise
 from typing import NamedTuple, Protocol
 
 import msgspec
 
+from alejo.completions import Prompt
 from alejo.conversation.review import STOPS, Review
-from alejo.errors import FailedPrecondition, NotFound
+from alejo.errors import FailedPrecondition, InvalidArgument, NotFound
 from alejo.memory import Correcting, Facts, Material, Memories, quoted
 from alejo.memory.entities import SELF
 from alejo.models import Hand
-from alejo.plugins import PluginHost, check_arguments
+from alejo.plugins import WORLD, PluginHost, check_arguments, reworded
 from alejo.profiles import Profiles
 from alejo.reminders import Reminders
 from alejo.roles import Told, Turn
@@ -23,6 +25,7 @@ from alejo.storage.redaction import lost
 from alejo.storage.requests import digest
 from alejo.types import (
     Appraisal,
+    CommandSpec,
     Context,
     ContextItem,
     Filter,
@@ -35,12 +38,13 @@ from alejo.types import (
     Preferences,
     Reminder,
     ReminderState,
+    Role,
     Scope,
     Session,
 )
 
 _MOST = 200
-_SENTENCES = re.compile(r"(?<=[.!?\u2026\u3002\uff01\uff1f\u061f\u0964])\s+|\n+")
+_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u061f\u0964\n](?:(?<=\n)|(?=\s))")  # of a sentence, or a line
 _SENTENCE = 12  # characters of a sentence that is known again as a quote of its message
 
 
@@ -110,6 +114,7 @@ class TurnDesk:
         self.shown: list[Message] = []
         self._written: dict[str, str] = {}  # words as a context shows them, where that differs
         self._sentences: dict[str, list[str]] = {}  # of messages that may be quoted in part
+        self._left: dict[str, set[str]] = {}  # words as models elsewhere were told them, where that differs
         self._asked: Counter[tuple[str, str]] = Counter()  # of the reminders that were made
         self._hand(hit.memory for hit in recalled)
         self.forgotten: list[str] = []
@@ -136,22 +141,46 @@ class TurnDesk:
         shown = await self.review.remembered(words) if item.memory_id else words
         return item if shown == words else msgspec.structs.replace(item, text=item.text.replace(words, shown))
 
+    async def leaving(self, prompt: Prompt, destination: str) -> str:
+        """What a model is told, as it may see it where it is. Raises PluginFailed where the conscience cannot say."""
+        text = await self._returned(prompt.text) if prompt.role is Role.TOOL else prompt.text
+        told = await self.review.leaving(text, destination)
+        if told != text:
+            for subject, words in [*self.handed.items(), *self._written.items()]:
+                if words and words in text:
+                    self._left.setdefault(subject, set()).add(await self.review.leaving(words, destination))
+        return told
+
+    async def _returned(self, text: str) -> str:
+        """What a command said: judged like what is remembered, each memory in it by itself."""
+        if await self.review.remembered(text) == text:
+            return text
+        for subject, words in list(self.handed.items()):
+            if words and words in text:
+                shown = self._written[subject] = await self.review.remembered(words)
+                text = text.replace(words, shown)
+        return await self.review.remembered(text)
+
     def quotes(self, subject: str, text: str) -> bool:
         """Whether a text has the words of a memory or message that was handed out, as it is or as it was shown."""
-        words = self.handed[subject], self._written.get(subject, ""), *self._sentences.get(subject, ())
+        words = self.handed[subject], self._written.get(subject, ""), *self._in_part(subject)
         return any(each and each in text for each in words)
 
     def withdraw(self, subject: str) -> None:
         """Forgets the words of a memory or message that was handed out."""
-        words = self.handed.pop(subject), self._written.pop(subject, ""), *self._sentences.pop(subject, ())
+        words = self.handed.pop(subject), self._written.pop(subject, ""), *self._in_part(subject)
         self.forgotten += filter(None, words)
+        self._sentences.pop(subject, None)
+        self._left.pop(subject, None)
         self.versions.pop(subject, None)
         self.reminded.pop(subject, None)
 
+    def _in_part(self, subject: str) -> Iterable[str]:
+        return chain(self._sentences.get(subject, ()), self._left.get(subject, ()))
+
     async def recall(self, query: str, limit: int = 10) -> Sequence[Hit]:
         """Memories that match, best first."""
-        hits, _, _ = await self._memories.recall(self._scope, query, Page(_few(limit)))
-        hits = [hit for hit in hits if hit.memory.message_id != self._message.id]
+        hits, _, _ = await self._memories.recall(self._scope, query, Page(_few(limit)), but=self._message.id)
         self._hand(hit.memory for hit in hits)
         return hits
 
@@ -174,8 +203,7 @@ class TurnDesk:
         """Hands messages out; `in_part`: an answer may quote a sentence of them."""
         for message in messages:
             if in_part:
-                parts = (part.strip() for part in _SENTENCES.split(message.text))
-                self._sentences[message.id] = [part for part in parts if len(part) >= _SENTENCE]
+                self._sentences[message.id] = _sentences(message.text)
             if message.id not in self.handed:
                 self.shown.append(message)
                 self.handed[message.id] = message.text
@@ -206,7 +234,8 @@ class TurnDesk:
 
     async def forget(self, memory_ids: Sequence[str]) -> int:
         """Forgets memories and redacts the messages they came from; returns how many were there."""
-        count, _ = await self._memories.forget(self._scope, memory_ids, asked=self._message)
+        confirmed = self._earlier[-2:] if self.review.confirmed else ()
+        count, _ = await self._memories.forget(self._scope, memory_ids, asked=(*confirmed, self._message))
         for each in memory_ids:
             if each in self.handed:
                 self.withdraw(each)
@@ -241,6 +270,28 @@ class TurnDesk:
         found, _ = await self._rooms.facts.list(self._scope, Page(_few(limit)), entity=SELF, as_of=now)
         self._hand(found)
         return found
+
+    async def stated(self, about: str = "", limit: int = _MOST, as_of: int | None = None) -> Sequence[Memory]:
+        """All facts about the user or another, those that held once or never too; with `as_of` what was true then."""
+        page = Page(_few(limit))
+        found, _ = await self._rooms.facts.list(self._scope, page, entity=about or SELF, as_of=as_of, superseded=True)
+        self._hand(found)
+        return found
+
+    async def ways(self, limit: int = 20) -> Sequence[Memory]:
+        """How the user wants to be answered, as they said so themselves, newest first."""
+        found = [each for each in await self._memories.procedural(self._scope) if _instructs(each)]
+        said = [each for each in found if await self._talked(each)][: _few(limit)]
+        self._hand(said)
+        return said
+
+    async def _talked(self, memory: Memory) -> bool:
+        """Whether something was said here, not brought in from elsewhere, and may be shown as it is."""
+        try:
+            session = await self._rooms.sessions.get(self._scope, memory.session_id)
+        except (NotFound, InvalidArgument):
+            return False
+        return not session.origin and await self.review.remembered(memory.text) == memory.text
 
     async def last(self) -> Told | None:
         """The last turn of this session that is over."""
@@ -299,6 +350,8 @@ class TurnDesk:
                 verdict = await self.review.command(slot.spec, arguments)
                 if verdict.ruling in STOPS:
                     return verdict.text
+                if WORLD in slot.spec.effects:
+                    arguments = await self._outward(slot.spec, arguments)
                 self.commands.append(command)
                 # A command that hangs ends before the brain that waits for it would.
                 seconds = self._plugins.command_seconds
@@ -306,6 +359,27 @@ class TurnDesk:
                 return said
         raise NotFound("command", command)
 
+    async def _outward(self, spec: CommandSpec, arguments: str) -> str:
+        """The arguments as a command may be given them that acts outside."""
+
+        async def clear(text: str) -> str:
+            return await self.review.leaving(text, WORLD)
+
+        return check_arguments(spec, await reworded(arguments, clear)) if spec.schema else await clear(arguments)
+
+
+def _instructs(memory: Memory) -> bool:
+    """Whether a memory is an instruction of the user's own, for always."""
+    own = memory.fact is not None and memory.fact.subject == SELF and not memory.speaker
+    return own and memory.kind == "instruction" and "context" not in memory.metadata
+
 
 def _few(limit: int) -> int:
     return max(1, min(limit, _MOST))
+
+
+def _sentences(text: str) -> list[str]:
+    """The sentences of a text that are known again as quotes of it."""
+    edges = [0, *(end.end() for end in _END.finditer(text)), len(text)]
+    parts = (text[start:end].strip() for start, end in pairwise(edges))
+    return [part for part in parts if len(part) >= _SENTENCE]

@@ -10,7 +10,7 @@ import msgspec
 from alejo.errors import InvalidArgument, PluginFailed
 from alejo.memory import Memories
 from alejo.memory.pictures import HASH, PERCEPT, hash_of
-from alejo.models import LanguageModels
+from alejo.models import LanguageModels, at_hand
 from alejo.plugins import PluginHost, Slot
 from alejo.types import Degraded, Image, Percept, Scope, Unseen
 
@@ -78,7 +78,7 @@ class Looking:
     async def _caption(self, scope: Scope, slot: Slot, image: Image) -> str | Unseen:
         if not hasattr(slot.object, "caption"):
             return ""
-        models = self._models.at_hand(scope, seconds=self._plugins.call_seconds)
+        models = at_hand(self._models, scope, seconds=self._plugins.call_seconds)
         if models is None:
             return ""
         try:

@@ -33,7 +33,6 @@ from alejo.types import (
 )
 
 _TRIES = 8
-_SUMMED = 32  # impressions wait at most, unless it is being written
 _OFF = "off"
 _PREFERENCE = "emotions"
 _CORRECT = "correct"  # the command
@@ -72,8 +71,8 @@ class Moods:
             if not (await self._standing(scope)).empty:
                 await self._clear(scope)
             return
-        before, waiting = await self._hot.look(scope)
-        if waiting >= _SUMMED:
+        before, due = await self._hot.look(scope)
+        if due:
             self._settle(scope)
         at = min(message.sent_at, message.recorded_at)
         names, disclosed = _stated(memories)

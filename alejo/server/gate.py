@@ -40,6 +40,7 @@ from alejo.errors import (
 from alejo.metrics import Metrics, code_name
 from alejo.storage import audit
 from alejo.types import Scope
+from alejo.wire.encoded import Encoded
 
 from .backlog import RETRY_SECONDS, Backlog
 from .call import Call, Way
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from alejo.identity import Keys
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Reply = Message | Encoded
 _Trailers = tuple[tuple[str, str | bytes], ...]
 Behaviour = Callable[[Any, Context], Coroutine[Any, Any, Any]]
 
@@ -121,7 +123,7 @@ class Gate:
         metrics.gauge("alejo_calls_in_flight", "Calls under way.", lambda: float(len(self.calls)))
         metrics.gauge("alejo_queue_seconds", "How long a call waited to begin, when last seen.", self._queue)
 
-    def unary(self, method: Method, answer: Callable[[Call, Any], Awaitable[Message]]) -> Behaviour:
+    def unary(self, method: Method, answer: Callable[[Call, Any], Awaitable[Reply]]) -> Behaviour:
         """The handler of a method with one request and one response."""
         way = self._way(method)
         parse = way.parse
@@ -144,7 +146,7 @@ class Gate:
 
         return run
 
-    def stream(self, method: Method, answer: Callable[[Call, Any], AsyncGenerator[Message, None]]) -> Behaviour:
+    def stream(self, method: Method, answer: Callable[[Call, Any], AsyncGenerator[Reply, None]]) -> Behaviour:
         """The handler of a method with many responses. `answer` gets the request, or the Inbox of many."""
         way = self._way(method)
         parse = way.parse

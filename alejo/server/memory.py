@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from alejo.errors import AlejoError
-from alejo.types import EVERYTHING, Degraded, Hit, MemoryDraft, MessageDraft
+from alejo.types import EVERYTHING, Degraded, MemoryDraft, MessageDraft
 from alejo.v1 import memory_pb2 as pb
-from alejo.wire import read, rules, write
+from alejo.wire import encoded, read, rules, write
+from alejo.wire.encoded import Encoded
 
 from .inbox import FRAMES, Inbox
 
@@ -74,28 +75,30 @@ class MemoryCalls:
             return pb.RememberStreamResponse(failure=call.failure(result))
         return pb.RememberStreamResponse(remembered=write.kept(result))  # type: ignore[arg-type]
 
-    async def recall(self, call: Call, request: pb.RecallRequest) -> pb.RecallResponse:
+    async def recall(self, call: Call, request: pb.RecallRequest) -> Encoded:
         """Finds memories."""
-        return write.recalled(*await self._recalled(call, request))
+        return encoded.answer(*await self._recalled(call, request))
 
-    async def _recalled(self, call: Call, request: pb.RecallRequest) -> tuple[list[Hit], str, list[Degraded]]:
+    async def _recalled(self, call: Call, request: pb.RecallRequest) -> tuple[bytes, list[Degraded]]:
         wanted = read.filter(request.filter) if request.HasField("filter") else EVERYTHING
         page = read.page(request, _RECALL_USUAL, _RECALL_MOST)
-        return await self._memories.recall(call.scope, request.query, page, wanted)
+        return await self._memories.recall_encoded(
+            call.scope, request.query, page, wanted, "alejo.v1", encoded.recalled
+        )
 
     async def recall_stream(
         self, call: Call, inbox: Inbox[pb.RecallStreamRequest]
-    ) -> AsyncGenerator[pb.RecallStreamResponse, None]:
+    ) -> AsyncGenerator[pb.RecallStreamResponse | Encoded, None]:
         """Many recalls, in order."""
         call.farewell = lambda: pb.RecallStreamResponse(draining=write.draining(()))
         while frames := await inbox.take():
             try:
                 rules.check(frames[0])
-                response = pb.RecallStreamResponse()
-                write.recalled(*await self._recalled(call, frames[0].recall), response.recalled).SetInParent()
+                response = encoded.frame(*await self._recalled(call, frames[0].recall))
             except Exception as error:  # noqa: BLE001  told in the frame, and the stream goes on
-                response = pb.RecallStreamResponse(failure=call.failure(error))
-            yield response
+                yield pb.RecallStreamResponse(failure=call.failure(error))
+            else:
+                yield response
 
     async def build_context(self, call: Call, request: pb.BuildContextRequest) -> pb.BuildContextResponse:
         """Puts a context together."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from alejo import log
+from alejo._core import give_back
 from alejo.app import Part
 from alejo.cache import NAMESPACES, Cache
 from alejo.errors import AlejoError
@@ -152,8 +153,11 @@ class Server:
         self._workers.observe(self.metrics)
         await self._workers.open()
         # What stands now stands until the end: the collector need not look at it again with every sweep.
-        gc.collect()
+        if gc.isenabled():  # in a process that did other things before, whose garbage must not stand
+            gc.collect()
         gc.freeze()
+        gc.enable()
+        give_back()
 
     def _closed_connections(self) -> float:
         return float(self._connections.closed) if self._connections is not None else 0.0

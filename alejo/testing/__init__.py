@@ -1,7 +1,7 @@
 """What the tests of a plugin or a backend can use: real parts in memory, and suites; nothing that patches.
 
     async with testing.host(alejo_dice, settings={"dice": {"seed": 7}}) as host:
-        assert await host.run("dice", "2d6") == "3 + 2 = 5"
+        assert await host.run("dice", '{"count": 2}') == "3 + 2 = 5"
 
 pytest finds the fixtures of `alejo.testing.fixtures` by itself.
 """

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 
 from alejo.errors import NotFound
+from alejo.memory.entities import SELF, FactIndex
 from alejo.memory.lines import times
+from alejo.memory.timeline import Stated
 from alejo.plugins import check_arguments
 from alejo.roles import Command, Desk, Lesson, Told, Turn
 from alejo.types import (
@@ -176,6 +178,20 @@ class ListDesk:
     async def facts(self, limit: int = 50) -> Sequence[Memory]:
         """Those that are kept as facts, the newest first."""
         return [memory for memory in await self.memories(len(self.kept)) if memory.fact is not None][:limit]
+
+    async def stated(self, about: str = "", limit: int = 200, as_of: int | None = None) -> Sequence[Memory]:
+        """Those of them about the user or another, found as the server finds them."""
+        kept = {each.id: each for each in self.kept}
+        index = FactIndex()
+        for each in self.kept:
+            if each.fact is not None:
+                index.put(Stated(each.id, each.fact, each.superseded_by), each.recorded_at)
+        found = index.find(entity=about or SELF, as_of=as_of, superseded=True)
+        return [kept[each.id] for each in found][:limit]
+
+    async def ways(self, limit: int = 20) -> Sequence[Memory]:
+        """The instructions that are kept, the newest first."""
+        return [memory for memory in await self.memories(len(self.kept)) if memory.kind == "instruction"][:limit]
 
     async def last(self) -> Told | None:
         """The last turn."""

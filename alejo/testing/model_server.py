@@ -45,6 +45,7 @@ FAULTS = {
 PARROT = "parrot"
 MODELS = (PARROT, *(f"{PARROT}-{fault}" for fault in FAULTS))
 _DIMENSIONS = 64
+_AROUND = 5  # tokens around a message
 _VERSION = "2023-06-01"
 
 
@@ -61,7 +62,9 @@ class ModelServer:
 
     What no answer is left for, `respond` answers by the request's body: a parrot's answer unless it is replaced.
 
-    `seconds` is how long the slow fault waits; who wants it to end earlier sets `go`. With `key` it wants that.
+    `seconds` is how long the slow fault waits; who wants it to end earlier sets `go`. With `key` it wants that. `count`
+    counts the tokens of a text; without it they are about a quarter of the bytes. `said_at` is when each piece of the
+    last answer was sent, by the loop's clock.
     """
 
     def __init__(self, port: int = 0, *, key: str = "", seconds: float = 30.0) -> None:
@@ -71,6 +74,8 @@ class ModelServer:
         self.tuning = TuningJobs()
         self.respond: Callable[[Any], Said] = parrot
         self.go = asyncio.Event()
+        self.count: Callable[[str], int] = quarter
+        self.said_at: list[float] = []
         self._key = key
         self._seconds = seconds
         self._http = HttpServer(self._serve, port)
@@ -104,9 +109,9 @@ class ModelServer:
             case "GET", "/v1/models":
                 await reply.json({"object": "list", "data": [{"id": name, "object": "model"} for name in MODELS]})
             case "POST", "/v1/chat/completions":
-                await self._chat(asked, reply, OpenAIWords(reply, next(self._numbers)))
+                await self._chat(asked, reply, OpenAIWords(reply, next(self._numbers), self.count))
             case "POST", "/v1/messages":
-                await self._chat(asked, reply, AnthropicWords(reply, next(self._numbers)))
+                await self._chat(asked, reply, AnthropicWords(reply, next(self._numbers), self.count))
             case "POST", "/v1/embeddings":
                 await self._embed(asked, reply)
             case _ if asked.path.startswith(("/v1/files", "/v1/fine_tuning/jobs")):
@@ -140,7 +145,9 @@ class ModelServer:
         await words.begin(body)
         pieces = [] if fault == "empty" else _pieces(said.text)
         broken = fault in ("cut", "unended", "silent", "malformed", "error")
+        self.said_at = []
         for piece in pieces[: len(pieces) // 2] if broken else pieces:
+            self.said_at.append(asyncio.get_running_loop().time())
             await words.text(piece)
         while fault == "endless":
             await words.text("and so on ")
@@ -175,8 +182,9 @@ class ModelServer:
 class Words:
     """How a protocol says things."""
 
-    def __init__(self, reply: Reply, number: int) -> None:
+    def __init__(self, reply: Reply, number: int, count: Callable[[str], int]) -> None:
         self._reply = reply
+        self._count = count
         self._id = f"msg_{number}"
         self._model = ""
         self._tokens = (0, 0)
@@ -193,7 +201,7 @@ class Words:
     async def begin(self, body: Any) -> None:
         """Begins an answer."""
         self._model = body["model"]
-        self._tokens = (len(msgspec.json.encode(body["messages"])) // 4, 0)
+        self._tokens = (tokens(body, self._count), 0)
 
     async def text(self, piece: str) -> None:
         """Says something."""
@@ -338,6 +346,24 @@ class AnthropicWords(Words):
 
     async def _event(self, type: str, **fields: Any) -> None:  # noqa: A002
         await self._reply.event({"type": type, **fields}, type)
+
+
+def quarter(text: str) -> int:
+    """About how many tokens an English text has."""
+    return len(text.encode()) // 4
+
+
+def tokens(body: Any, count: Callable[[str], int]) -> int:
+    """The tokens of a request: of its texts, of its tools as JSON, and of what stands around each."""
+    beside = [body[name] for name in ("tools", "response_format") if body.get(name)]
+    texts = [body.get("system", ""), *(msgspec.json.encode(each).decode() for each in beside)]
+    for message in body["messages"]:
+        content = message["content"]
+        blocks = [{"text": content}] if isinstance(content, str) else content
+        texts += [block.get("text") or block.get("content") or "" for block in blocks]
+        texts += [msgspec.json.encode(block["input"]).decode() for block in blocks if "input" in block]
+        texts += [call["function"]["arguments"] for call in message.get("tool_calls", ())]
+    return sum(map(count, texts)) + _AROUND * (len(body["messages"]) + 8 * len(beside))
 
 
 def parrot(body: Any) -> Said:

@@ -372,6 +372,27 @@ async def priority_ages(bench: Bench) -> None:
 
 
 @fact
+async def a_job_that_lingers_gathers(bench: Bench) -> None:
+    """A job that lingers is handed out when its time is over, with all that came meanwhile; claimed, at once."""
+    queue = bench.open()
+    await bench.enqueue(queue, ADA, ONE, 2, linger=3.0)
+    await bench.enqueue(queue, BOB, ONE, 2, linger=3.0)
+    bench.clock.advance(2.0)
+    await bench.enqueue(queue, ADA, ONE, 4, linger=3.0)
+    same(await queue.lease(), [])
+    claimed = await queue.claim(BOB, ONE, "reflect")
+    same(claimed and claimed.to_seq, 2)
+    bench.clock.advance(1.0)
+    job = await bench.one(queue)
+    same((job.scope, job.from_seq, job.to_seq), (ADA, 1, 4))
+    await bench.enqueue(queue, ADA, ONE, 6, linger=3.0)
+    await bench.ack(queue, job)
+    same(await queue.lease(), [])
+    bench.clock.advance(3.0)
+    same((await bench.one(queue)).to_seq, 6)
+
+
+@fact
 async def kinds_are_apart(bench: Bench) -> None:
     """Jobs of a kind are handed out to whom asks for it; jobs of one session and different kinds run at once."""
     queue = bench.open()

@@ -314,11 +314,12 @@ class ModelUse(_message.Message):
     INPUT_TOKENS_FIELD_NUMBER: _builtins.int
     OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
+    MEMORY_ID_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's name; "local" if the answer was written without one."""
     reason: _builtins.str
-    """Why: "configured", "preferred" (by the user), "cheapest" or "fastest" (as model.order says), "fallback: WHY" (another one failed), or of "local" "not_asked" or why
-    none answered: "rate_limited", "unavailable", "timeout", "cut", "invalid", "rejected", "refused", "resting", "budget".
+    """Why: "configured", "preferred" (by the user), "remembered" (a memory prefers it), "cheapest" or "fastest" (as model.order says), "capable" (one before it lacks what is needed), "fallback: WHY" (another one failed), or of "local" "not_asked" or why
+    none answered: "rate_limited", "unavailable", "timeout", "cut", "invalid", "rejected", "refused", "resting", "budget", "too_long", "withheld".
     """
     input_tokens: _builtins.int
     """The tokens that models were given for this answer, as providers count."""
@@ -326,6 +327,8 @@ class ModelUse(_message.Message):
     """The tokens that they wrote."""
     cached: _builtins.bool
     """It had written all of this before, to the same words of the same user, and was not asked again."""
+    memory_id: _builtins.str
+    """The memory that prefers this model, where that is why."""
     def __init__(
         self,
         *,
@@ -334,10 +337,11 @@ class ModelUse(_message.Message):
         input_tokens: _builtins.int = ...,
         output_tokens: _builtins.int = ...,
         cached: _builtins.bool = ...,
+        memory_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "input_tokens", b"input_tokens", "model", b"model", "output_tokens", b"output_tokens", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "input_tokens", b"input_tokens", "memory_id", b"memory_id", "model", b"model", "output_tokens", b"output_tokens", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

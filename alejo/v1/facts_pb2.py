@@ -26,7 +26,7 @@ from alejo.v1 import types_pb2 as alejo_dot_v1_dot_types__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61lejo/v1/facts.proto\x12\x08\x61lejo.v1\x1a\x14\x61lejo/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x04\n\tFactDraft\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x10\n\x08relation\x18\x02 \x01(\t\x12\x0e\n\x06object\x18\x03 \x01(\t\x12.\n\nvalid_from\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08valid_to\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\nconfidence\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07negated\x18\x07 \x01(\x08\x12*\n\x0b\x63\x61rdinality\x18\x08 \x01(\x0e\x32\x15.alejo.v1.Cardinality\x12\x13\n\x0bobject_kind\x18\t \x01(\t\x12\x0c\n\x04text\x18\n \x01(\t\x12\x0c\n\x04kind\x18\x0b \x01(\t\x12+\n\x07sent_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07sources\x18\r \x03(\t\x12\x33\n\x08metadata\x18\x0e \x03(\x0b\x32!.alejo.v1.FactDraft.MetadataEntry\x12\x10\n\x08\x63orrects\x18\x0f \x01(\x08\x12\r\n\x05since\x18\x10 \x01(\t\x12\x17\n\nimportance\x18\x11 \x01(\x01H\x01\x88\x01\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_confidenceB\r\n\x0b_importance\"v\n\nFactChange\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12 \n\x06memory\x18\x02 \x01(\x0b\x32\x10.alejo.v1.Memory\x12!\n\x07\x63hanged\x18\x03 \x03(\x0b\x32\x10.alejo.v1.Memory\x12\x0f\n\x07\x65xisted\x18\x04 \x01(\x08\"G\n\x0e\x41\x64\x64\x46\x61\x63tRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12!\n\x04\x66\x61\x63t\x18\x02 \x01(\x0b\x32\x13.alejo.v1.FactDraft\"7\n\x0f\x41\x64\x64\x46\x61\x63tResponse\x12$\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x14.alejo.v1.FactChange\"^\n\x12\x43orrectFactRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tmemory_id\x18\x02 \x01(\t\x12!\n\x04\x66\x61\x63t\x18\x03 \x01(\x0b\x32\x13.alejo.v1.FactDraft\";\n\x13\x43orrectFactResponse\x12$\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x14.alejo.v1.FactChange\";\n\x12RestoreFactRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tmemory_id\x18\x02 \x01(\t\";\n\x13RestoreFactResponse\x12$\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x14.alejo.v1.FactChange\"\xd0\x01\n\x10ListFactsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x65ntity\x18\x03 \x01(\t\x12\x10\n\x08relation\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12include_superseded\x18\x07 \x01(\x08\"P\n\x11ListFactsResponse\x12\"\n\x08memories\x18\x01 \x03(\x0b\x32\x10.alejo.v1.Memory\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"r\n\x17GetNeighbourhoodRequest\x12\x0e\n\x06\x65ntity\x18\x01 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\x05\x12\r\n\x05limit\x18\x03 \x01(\x05\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"H\n\x06\x45ntity\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61liases\x18\x02 \x03(\t\x12\r\n\x05kinds\x18\x03 \x03(\t\x12\x10\n\x08\x64istance\x18\x04 \x01(\x05\"p\n\x18GetNeighbourhoodResponse\x12\"\n\x08\x65ntities\x18\x01 \x03(\x0b\x32\x10.alejo.v1.Entity\x12\"\n\x08memories\x18\x02 \x03(\x0b\x32\x10.alejo.v1.Memory\x12\x0c\n\x04more\x18\x03 \x01(\x08\x32\x87\x03\n\x0c\x46\x61\x63tsService\x12>\n\x07\x41\x64\x64\x46\x61\x63t\x12\x18.alejo.v1.AddFactRequest\x1a\x19.alejo.v1.AddFactResponse\x12J\n\x0b\x43orrectFact\x12\x1c.alejo.v1.CorrectFactRequest\x1a\x1d.alejo.v1.CorrectFactResponse\x12J\n\x0bRestoreFact\x12\x1c.alejo.v1.RestoreFactRequest\x1a\x1d.alejo.v1.RestoreFactResponse\x12\x44\n\tListFacts\x12\x1a.alejo.v1.ListFactsRequest\x1a\x1b.alejo.v1.ListFactsResponse\x12Y\n\x10GetNeighbourhood\x12!.alejo.v1.GetNeighbourhoodRequest\x1a\".alejo.v1.GetNeighbourhoodResponseB:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61lejo/v1/facts.proto\x12\x08\x61lejo.v1\x1a\x14\x61lejo/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x04\n\tFactDraft\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x10\n\x08relation\x18\x02 \x01(\t\x12\x0e\n\x06object\x18\x03 \x01(\t\x12.\n\nvalid_from\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08valid_to\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\nconfidence\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07negated\x18\x07 \x01(\x08\x12*\n\x0b\x63\x61rdinality\x18\x08 \x01(\x0e\x32\x15.alejo.v1.Cardinality\x12\x13\n\x0bobject_kind\x18\t \x01(\t\x12\x0c\n\x04text\x18\n \x01(\t\x12\x0c\n\x04kind\x18\x0b \x01(\t\x12+\n\x07sent_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07sources\x18\r \x03(\t\x12\x33\n\x08metadata\x18\x0e \x03(\x0b\x32!.alejo.v1.FactDraft.MetadataEntry\x12\x10\n\x08\x63orrects\x18\x0f \x01(\x08\x12\r\n\x05since\x18\x10 \x01(\t\x12\x17\n\nimportance\x18\x11 \x01(\x01H\x01\x88\x01\x01\x12\r\n\x05until\x18\x12 \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_confidenceB\r\n\x0b_importance\"v\n\nFactChange\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12 \n\x06memory\x18\x02 \x01(\x0b\x32\x10.alejo.v1.Memory\x12!\n\x07\x63hanged\x18\x03 \x03(\x0b\x32\x10.alejo.v1.Memory\x12\x0f\n\x07\x65xisted\x18\x04 \x01(\x08\"G\n\x0e\x41\x64\x64\x46\x61\x63tRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12!\n\x04\x66\x61\x63t\x18\x02 \x01(\x0b\x32\x13.alejo.v1.FactDraft\"7\n\x0f\x41\x64\x64\x46\x61\x63tResponse\x12$\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x14.alejo.v1.FactChange\"^\n\x12\x43orrectFactRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tmemory_id\x18\x02 \x01(\t\x12!\n\x04\x66\x61\x63t\x18\x03 \x01(\x0b\x32\x13.alejo.v1.FactDraft\";\n\x13\x43orrectFactResponse\x12$\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x14.alejo.v1.FactChange\";\n\x12RestoreFactRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tmemory_id\x18\x02 \x01(\t\";\n\x13RestoreFactResponse\x12$\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x14.alejo.v1.FactChange\"\xd0\x01\n\x10ListFactsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x65ntity\x18\x03 \x01(\t\x12\x10\n\x08relation\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12include_superseded\x18\x07 \x01(\x08\"P\n\x11ListFactsResponse\x12\"\n\x08memories\x18\x01 \x03(\x0b\x32\x10.alejo.v1.Memory\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"r\n\x17GetNeighbourhoodRequest\x12\x0e\n\x06\x65ntity\x18\x01 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\x05\x12\r\n\x05limit\x18\x03 \x01(\x05\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"H\n\x06\x45ntity\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61liases\x18\x02 \x03(\t\x12\r\n\x05kinds\x18\x03 \x03(\t\x12\x10\n\x08\x64istance\x18\x04 \x01(\x05\"p\n\x18GetNeighbourhoodResponse\x12\"\n\x08\x65ntities\x18\x01 \x03(\x0b\x32\x10.alejo.v1.Entity\x12\"\n\x08memories\x18\x02 \x03(\x0b\x32\x10.alejo.v1.Memory\x12\x0c\n\x04more\x18\x03 \x01(\x08\x32\x87\x03\n\x0c\x46\x61\x63tsService\x12>\n\x07\x41\x64\x64\x46\x61\x63t\x12\x18.alejo.v1.AddFactRequest\x1a\x19.alejo.v1.AddFactResponse\x12J\n\x0b\x43orrectFact\x12\x1c.alejo.v1.CorrectFactRequest\x1a\x1d.alejo.v1.CorrectFactResponse\x12J\n\x0bRestoreFact\x12\x1c.alejo.v1.RestoreFactRequest\x1a\x1d.alejo.v1.RestoreFactResponse\x12\x44\n\tListFacts\x12\x1a.alejo.v1.ListFactsRequest\x1a\x1b.alejo.v1.ListFactsResponse\x12Y\n\x10GetNeighbourhood\x12!.alejo.v1.GetNeighbourhoodRequest\x1a\".alejo.v1.GetNeighbourhoodResponseB:Z8github.com/alejo-assistant/alejo/gen/go/alejo/v1;alejov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,33 +37,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FACTDRAFT_METADATAENTRY']._loaded_options = None
   _globals['_FACTDRAFT_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_FACTDRAFT']._serialized_start=90
-  _globals['_FACTDRAFT']._serialized_end=633
-  _globals['_FACTDRAFT_METADATAENTRY']._serialized_start=556
-  _globals['_FACTDRAFT_METADATAENTRY']._serialized_end=603
-  _globals['_FACTCHANGE']._serialized_start=635
-  _globals['_FACTCHANGE']._serialized_end=753
-  _globals['_ADDFACTREQUEST']._serialized_start=755
-  _globals['_ADDFACTREQUEST']._serialized_end=826
-  _globals['_ADDFACTRESPONSE']._serialized_start=828
-  _globals['_ADDFACTRESPONSE']._serialized_end=883
-  _globals['_CORRECTFACTREQUEST']._serialized_start=885
-  _globals['_CORRECTFACTREQUEST']._serialized_end=979
-  _globals['_CORRECTFACTRESPONSE']._serialized_start=981
-  _globals['_CORRECTFACTRESPONSE']._serialized_end=1040
-  _globals['_RESTOREFACTREQUEST']._serialized_start=1042
-  _globals['_RESTOREFACTREQUEST']._serialized_end=1101
-  _globals['_RESTOREFACTRESPONSE']._serialized_start=1103
-  _globals['_RESTOREFACTRESPONSE']._serialized_end=1162
-  _globals['_LISTFACTSREQUEST']._serialized_start=1165
-  _globals['_LISTFACTSREQUEST']._serialized_end=1373
-  _globals['_LISTFACTSRESPONSE']._serialized_start=1375
-  _globals['_LISTFACTSRESPONSE']._serialized_end=1455
-  _globals['_GETNEIGHBOURHOODREQUEST']._serialized_start=1457
-  _globals['_GETNEIGHBOURHOODREQUEST']._serialized_end=1571
-  _globals['_ENTITY']._serialized_start=1573
-  _globals['_ENTITY']._serialized_end=1645
-  _globals['_GETNEIGHBOURHOODRESPONSE']._serialized_start=1647
-  _globals['_GETNEIGHBOURHOODRESPONSE']._serialized_end=1759
-  _globals['_FACTSSERVICE']._serialized_start=1762
-  _globals['_FACTSSERVICE']._serialized_end=2153
+  _globals['_FACTDRAFT']._serialized_end=648
+  _globals['_FACTDRAFT_METADATAENTRY']._serialized_start=571
+  _globals['_FACTDRAFT_METADATAENTRY']._serialized_end=618
+  _globals['_FACTCHANGE']._serialized_start=650
+  _globals['_FACTCHANGE']._serialized_end=768
+  _globals['_ADDFACTREQUEST']._serialized_start=770
+  _globals['_ADDFACTREQUEST']._serialized_end=841
+  _globals['_ADDFACTRESPONSE']._serialized_start=843
+  _globals['_ADDFACTRESPONSE']._serialized_end=898
+  _globals['_CORRECTFACTREQUEST']._serialized_start=900
+  _globals['_CORRECTFACTREQUEST']._serialized_end=994
+  _globals['_CORRECTFACTRESPONSE']._serialized_start=996
+  _globals['_CORRECTFACTRESPONSE']._serialized_end=1055
+  _globals['_RESTOREFACTREQUEST']._serialized_start=1057
+  _globals['_RESTOREFACTREQUEST']._serialized_end=1116
+  _globals['_RESTOREFACTRESPONSE']._serialized_start=1118
+  _globals['_RESTOREFACTRESPONSE']._serialized_end=1177
+  _globals['_LISTFACTSREQUEST']._serialized_start=1180
+  _globals['_LISTFACTSREQUEST']._serialized_end=1388
+  _globals['_LISTFACTSRESPONSE']._serialized_start=1390
+  _globals['_LISTFACTSRESPONSE']._serialized_end=1470
+  _globals['_GETNEIGHBOURHOODREQUEST']._serialized_start=1472
+  _globals['_GETNEIGHBOURHOODREQUEST']._serialized_end=1586
+  _globals['_ENTITY']._serialized_start=1588
+  _globals['_ENTITY']._serialized_end=1660
+  _globals['_GETNEIGHBOURHOODRESPONSE']._serialized_start=1662
+  _globals['_GETNEIGHBOURHOODRESPONSE']._serialized_end=1774
+  _globals['_FACTSSERVICE']._serialized_start=1777
+  _globals['_FACTSSERVICE']._serialized_end=2168
 # @@protoc_insertion_point(module_scope)

@@ -63,6 +63,7 @@ class FactDraft(_message.Message):
     CORRECTS_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
     IMPORTANCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """What it is about; "user" is the user. At most 256 characters. Required, but in a correction, where it is as before
     when empty.
@@ -91,6 +92,11 @@ class FactDraft(_message.Message):
     """
     importance: _builtins.float
     """How much it matters, 0 to 1. Unset leaves it to the host."""
+    until: _builtins.str
+    """Until when it was true in words, such as "last year" or "from 2015 to 2020", as seen from when it was said in UTC:
+    to the end of the last that they name, and no later than valid_to. Without valid_to only an end after it was said
+    counts: what is over says so with valid_to. At most 256 characters.
+    """
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp:
         """Since when it is true. Default when it was said; without beginning if it was over by then or is for good."""
@@ -131,10 +137,11 @@ class FactDraft(_message.Message):
         corrects: _builtins.bool = ...,
         since: _builtins.str = ...,
         importance: _builtins.float | None = ...,
+        until: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_importance", b"_importance", "confidence", b"confidence", "importance", b"importance", "sent_at", b"sent_at", "valid_from", b"valid_from", "valid_to", b"valid_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_importance", b"_importance", "cardinality", b"cardinality", "confidence", b"confidence", "corrects", b"corrects", "importance", b"importance", "kind", b"kind", "metadata", b"metadata", "negated", b"negated", "object", b"object", "object_kind", b"object_kind", "relation", b"relation", "sent_at", b"sent_at", "since", b"since", "sources", b"sources", "subject", b"subject", "text", b"text", "valid_from", b"valid_from", "valid_to", b"valid_to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_importance", b"_importance", "cardinality", b"cardinality", "confidence", b"confidence", "corrects", b"corrects", "importance", b"importance", "kind", b"kind", "metadata", b"metadata", "negated", b"negated", "object", b"object", "object_kind", b"object_kind", "relation", b"relation", "sent_at", b"sent_at", "since", b"since", "sources", b"sources", "subject", b"subject", "text", b"text", "until", b"until", "valid_from", b"valid_from", "valid_to", b"valid_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015

@@ -120,6 +120,7 @@ class MemoryDraft(_message.Message):
     PINNED_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """What is remembered. 1 to 32,768 characters. Required."""
     layer: _types_pb2.Layer.ValueType
@@ -136,6 +137,8 @@ class MemoryDraft(_message.Message):
     """In every context."""
     origin: _builtins.str
     """Its identity in another system: a second with the same origin returns the first. At most 256 characters."""
+    model: _builtins.str
+    """The language model that shall answer where this is recalled, one that the settings name. At most 128 characters."""
     @_builtins.property
     def sent_at(self) -> _timestamp_pb2.Timestamp:
         """When it was said or happened. Default now."""
@@ -157,10 +160,11 @@ class MemoryDraft(_message.Message):
         pinned: _builtins.bool = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         origin: _builtins.str = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "importance", b"importance", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "importance", b"importance", "kind", b"kind", "layer", b"layer", "metadata", b"metadata", "origin", b"origin", "pinned", b"pinned", "sent_at", b"sent_at", "session_id", b"session_id", "speaker", b"speaker", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "importance", b"importance", "kind", b"kind", "layer", b"layer", "metadata", b"metadata", "model", b"model", "origin", b"origin", "pinned", b"pinned", "sent_at", b"sent_at", "session_id", b"session_id", "speaker", b"speaker", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__importance: _TypeAlias = _typing.Literal["importance"]  # noqa: Y015
     _WhichOneofArgType__importance: _TypeAlias = _typing.Literal["_importance", b"_importance"]  # noqa: Y015
@@ -844,7 +848,9 @@ class UpdateMemoryRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which of text, layer, kind, importance, pinned, archived, metadata to take from it. Empty means those that are set."""
+        """Which of text, layer, kind, importance, pinned, archived, metadata, model to take from it. Empty means those that are
+        set.
+        """
 
     def __init__(
         self,

@@ -377,6 +377,7 @@ class Memory(_message.Message):
     SUPERSEDED_BY_FIELD_NUMBER: _builtins.int
     STALE_FIELD_NUMBER: _builtins.int
     REPETITIONS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The memory's identifier. Opaque."""
     layer: Global___Layer.ValueType
@@ -405,6 +406,8 @@ class Memory(_message.Message):
     """A source has other words by now: this shall be derived anew, and is left out like a superseded fact until it is."""
     repetitions: _builtins.int
     """How often it was said, where it was said again in the same words."""
+    model: _builtins.str
+    """The language model that answers where this is recalled, if the settings name it. At most 128 characters."""
     @_builtins.property
     def sent_at(self) -> _timestamp_pb2.Timestamp:
         """When it was said or happened."""
@@ -447,10 +450,11 @@ class Memory(_message.Message):
         superseded_by: _builtins.str = ...,
         stale: _builtins.bool = ...,
         repetitions: _builtins.int = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact", "recorded_at", b"recorded_at", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "etag", b"etag", "fact", b"fact", "id", b"id", "importance", b"importance", "kind", b"kind", "layer", b"layer", "message_id", b"message_id", "metadata", b"metadata", "pinned", b"pinned", "recorded_at", b"recorded_at", "repetitions", b"repetitions", "sent_at", b"sent_at", "session_id", b"session_id", "sources", b"sources", "speaker", b"speaker", "stale", b"stale", "superseded_by", b"superseded_by", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "etag", b"etag", "fact", b"fact", "id", b"id", "importance", b"importance", "kind", b"kind", "layer", b"layer", "message_id", b"message_id", "metadata", b"metadata", "model", b"model", "pinned", b"pinned", "recorded_at", b"recorded_at", "repetitions", b"repetitions", "sent_at", b"sent_at", "session_id", b"session_id", "sources", b"sources", "speaker", b"speaker", "stale", b"stale", "superseded_by", b"superseded_by", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -99,7 +99,7 @@ def test_why_shows_what_got_attention_also_later(home: Home) -> None:
     assert "recalled 1 (memory: " in told
     request_id = told.rpartition("alejo why ")[2].split()[0]
     later = home.run("why", request_id)
-    assert "recalled 1 (memory: " in later.stderr
+    assert "recalled 1 (memory: " in later.stdout
     foci = home.json("why", request_id)
     assert {"won"} <= {focus["outcome"] for focus in foci}
     assert "Luna" not in str(foci)
@@ -167,3 +167,13 @@ def test_a_chat_goes_through_a_model(home: Home) -> None:
     done = home.run("chat", lines="What is my dog called?\n/why\n")
     assert "Luna" in done.stdout
     assert "Without language_model: openai (unavailable)." in done.stderr
+
+
+def test_times_are_those_of_the_machine(home: Home) -> None:
+    """It is as late as the machine's clock shows, and a reminder comes when that shows its time; a preference wins."""
+    home.environment["TZ"] = "Asia/Kathmandu"
+    asked = "What time is it?\nRemind me to stretch on 1 January 2040 at 9\n"
+    assert "Asia/Kathmandu" in home.run("chat", lines=asked).stdout
+    assert [one["due_at"] for one in home.json("reminders", "list")] == ["2040-01-01T03:15:00Z"]
+    home.run("preferences", "time_zone=Europe/Vienna")
+    assert "Europe/Vienna" in home.run("chat", lines="What time is it?\n").stdout

@@ -5,8 +5,11 @@ from __future__ import annotations
 import stat
 import tomllib
 
+import pytest
+
 from alejo.cli.config import template
-from alejo.settings import OPTIONS
+from alejo.errors import StartupError
+from alejo.settings import OPTIONS, read
 
 from .home import Home
 
@@ -70,3 +73,26 @@ def test_a_wrong_setting_is_one_sentence(home: Home) -> None:
     path.unlink()
     home.environment["ALEJO_LOG_LEVEL"] = "loud"
     assert "log.level must be" in home.run("chat", lines="help\n", code=78).stderr
+
+
+@pytest.mark.parametrize(
+    ("named", "zone"),
+    [
+        ({}, "UTC"),
+        ({"TZ": "Etc/UTC"}, "UTC"),
+        ({"TZ": ":Asia/Tokyo"}, "Asia/Tokyo"),
+        ({"TZ": "/usr/share/zoneinfo/Asia/Tokyo"}, "Asia/Tokyo"),
+        ({"TZ": "EST5EDT4,M3.2.0,M11.1.0"}, "UTC"),
+        ({"TZ": "Asia/Tokyo", "ALEJO_CONTEXT_TIME_ZONE": "Europe/Vienna"}, "Europe/Vienna"),
+    ],
+)
+def test_the_time_zone_is_the_machine_s(named: dict[str, str], zone: str) -> None:
+    """The users' zone is what the setting says, else what TZ names, else UTC where that is no IANA name."""
+    assert read(named).time_zone == zone
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan"])
+def test_a_number_is_finite(number: str) -> None:
+    """What is beyond all numbers, or none, is refused when it is read, and not by each turn."""
+    with pytest.raises(StartupError, match="must be float"):
+        read({"ALEJO_REFLECTION_LINGER_SECONDS": number})

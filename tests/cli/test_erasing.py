@@ -19,13 +19,13 @@ def test_a_user_is_erased_and_a_receipt_says_so(home: Home) -> None:
     assert "Erased: me of local." in said
     assert "alejo compact" not in said
     assert home.json("memories", "list") == []
-    assert "1 keys of me of local were destroyed" in home.run("erase", "--verify", str(path)).stderr
+    assert "1 key of me of local destroyed" in home.run("erase", "--verify", str(path)).stderr
     home.run("erase", "--yes", "-o", str(path), code=73)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"erased_at": 1}))
     assert "not of this data folder" in home.run("erase", "--verify", str(path), code=65).stderr
     path.write_text("{}")
     assert "is no receipt" in home.run("erase", "--verify", str(path), code=65).stderr
-    assert "cannot be read" in home.run("erase", "--verify", str(path) + "x", code=65).stderr
+    assert "cannot be read" in home.run("erase", "--verify", str(path) + "x", code=66).stderr
 
 
 def test_a_receipt_is_printed(home: Home) -> None:

@@ -55,6 +55,7 @@ CALLS = {
     "learning weights rollback": ["0"],
     "memories history": ["0" * 32],
     "memories list": [],
+    "memories prefer": ["0" * 32, "a"],
     "memories similar": ["{}/dot.png"],
     "memories tidy": [],
     "mood": [],
@@ -117,7 +118,7 @@ MAKING |= {"compact", "erase", "export", "forget", "memories history", "memories
 MAKING |= {"jobs discard", "jobs list", "jobs pause", "jobs requeue", "jobs resume", "jobs show", "jobs status"}
 MAKING |= {"jobs watch", "facts add", "facts around", "facts correct", "facts list", "facts restore"}
 MAKING |= {"feedback", "learn", "learning export", "learning log", "learning stats"}
-MAKING |= {"memories similar", "mood", "see", "why"}
+MAKING |= {"memories prefer", "memories similar", "mood", "see", "why"}
 MAKING |= {"reminders dismiss", "reminders list"}
 MAKING |= {"learning weights list", "learning weights rollback"}
 SETTING = [name for name in CALLS if name not in {"config init", "doctor", "plugins check", "plugins new"}]
@@ -303,6 +304,7 @@ def test_there_is_no_room(used: Home) -> None:
     told(call(used, "chat", lines="x" * 30_000 + "\n"), 1, "no room", "alejo doctor")
     for name in ("sessions list", "keys list", "backup"):
         assert call(used, name).returncode == 0
+    assert "data.max_size_mb" in call(used, "doctor").stdout
 
 
 def test_the_disk_is_full(used: Home) -> None:
@@ -350,7 +352,11 @@ def test_a_file_is_not_right(used: Home) -> None:
         ("import", nothing): 66,
         ("restore", nothing): 66,
         ("backup", "--verify", nothing): 66,
+        ("import", "--format", "export", nothing): 66,
         ("import", str(wrong)): 65,
+        ("erase", "--verify", nothing): 66,
+        ("erase", "--verify", str(wrong)): 65,
+        ("learn", "/proc"): 73,
         ("restore", str(wrong)): 74,
         ("backup", "--verify", str(wrong)): 74,
         ("backup", str(wrong)): 73,
@@ -365,6 +371,7 @@ def test_a_file_is_not_right(used: Home) -> None:
         ("keys", "add", ""): 65,
         ("plugins", "check", str(used.folder)): 1,
         ("plugins", "new", "No Name"): 2,
+        ("plugins", "new", "brain", "--in", str(used.folder)): 73,
         ("plugins", "new", "dice", "--in", str(wrong)): 73,
     }
     with ThreadPoolExecutor(2) as pool, ExitStack() as stack:

@@ -17,7 +17,7 @@ def test_a_folder_of_files_is_served(home: Home) -> None:
     notes = home.folder / "notes"
     home.environment["ALEJO_DATA_PATH"] = f"files:{notes}"
     home.run("keys", "add", "app")
-    _, banner = home.serve()
+    server, banner = home.serve()
     assert "plain text" in "\n".join(banner)
     assert [key["name"] for key in home.json("keys", "list")] == ["app"], "beside a running server"
     home.run("chat", lines="My cat is called Miso.\n")
@@ -26,6 +26,10 @@ def test_a_folder_of_files_is_served(home: Home) -> None:
     told = doctor(home)
     assert "plain text" in told[0]
     assert f"{page.parent.relative_to(notes)}/broken.md:1: the head" in told[1]
+    server.terminate()
+    server.wait()
+    for listing in ("doctor",), ("keys", "list"):
+        assert home.json(*listing), "nothing but JSON is on stdout"
 
 
 def test_what_is_not_of_files_is_refused(home: Home) -> None:

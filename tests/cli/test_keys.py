@@ -37,6 +37,12 @@ def test_a_key_works_until_it_is_revoked(home: Home) -> None:
     assert "alejo keys add NAME" in told
 
 
+def test_a_key_ends_in_a_year_that_calendars_know(home: Home) -> None:
+    """A time that ends after the year 9999 is refused, and no key is made."""
+    assert "9999" in home.run("keys", "add", "late", "--expires", "999999w", code=65).stderr
+    assert home.json("keys", "list") == []
+
+
 def test_what_is_wrong_with_a_key_is_told(home: Home) -> None:
     """Listing makes no folder; an unknown, ambiguous or empty name is one sentence."""
     assert "There is no data folder" in home.run("keys", "list", code=78).stderr

@@ -70,6 +70,7 @@ def test_feedback_and_weights_have_their_commands(home: Home) -> None:
     home.run("chat", lines="My dog is called Luna.\nWhat is my dog called?\n")
     memories = json.loads(home.run("memories", "list", "--json").stdout)
     told = next(each["id"] for each in memories if each["text"] == "My dog is called Luna.")
+    assert "--helpful" in home.run("feedback", told, code=2).stderr
     home.run("feedback", told, "--helpful")
     assert json.loads(home.run("learning", "weights", "list", "--json").stdout) == []
     assert "no weights of your own" in home.run("learning", "weights", "rollback").stderr

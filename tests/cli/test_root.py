@@ -97,3 +97,31 @@ def test_a_reader_that_leaves_is_no_accident(home: Home) -> None:
     done = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True, env=home.environment)
     assert "Broken" not in done.stderr
     assert "alejo: " not in done.stderr
+
+
+def shell(home: Home, program: str) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "-c", f'alejo() {{ {sys.executable} -m alejo "$@"; }}; {program}']
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=home.environment)
+
+
+def test_what_cannot_be_written_is_told(home: Home) -> None:
+    """When stdout takes nothing, that is said in a sentence, with the exit code of files that cannot be made."""
+    done = shell(home, "alejo config show > /dev/full")
+    assert "stdout cannot be written: No space left on device." in done.stderr
+    assert done.returncode == 73
+
+
+@pytest.mark.parametrize("arguments", ["keys add", "facts list", "forget --yes", "why", "mood --forget"])
+def test_an_argument_that_is_no_text(home: Home, arguments: str) -> None:
+    """Bytes that are not UTF-8 are refused as an argument that is wrong."""
+    done = shell(home, f"alejo {arguments} $'a\\xff'")
+    assert "not UTF-8" in done.stderr
+    assert done.returncode == 65
+
+
+def test_a_stream_that_is_closed_is_an_empty_one(home: Home) -> None:
+    """Who starts a command without stdin, stdout or stderr has said nothing, and no file takes the stream's place."""
+    done = shell(home, "alejo chat <&-; alejo chat <<< 'My dog is called Luna.' >&- 2>&-; alejo facts list <&-")
+    assert "unexpected" not in done.stderr
+    assert done.returncode == 0
+    assert "Luna" in done.stdout

@@ -42,3 +42,15 @@ def test_what_cannot_be_seen(home: Home) -> None:
     assert "not a PNG" in home.run("see", str(note), code=65).stderr
     note.write_text("")
     assert "is empty" in home.run("see", str(note), code=65).stderr
+    assert "has more than 16 MiB" in home.run("see", "/dev/zero", code=65).stderr
+
+
+def test_what_was_seen_is_told_before_what_cannot_be(home: Home) -> None:
+    """Of several files those before a wrong one are told, with the memories they became, and the wrong one is named."""
+    dot, note = home.folder / "dot.png", home.folder / "note.png"
+    dot.write_bytes(DOT)
+    note.write_text("no picture")
+    done = home.run("see", str(dot), str(note), code=65)
+    assert f"{dot}: " in done.stdout
+    assert "remembered as" in done.stdout
+    assert f"{note}: this is not a PNG" in done.stderr

@@ -53,7 +53,12 @@ class Relay(grpc.GenericRpcHandler):
             code, details, trailers = grpc.StatusCode.UNAVAILABLE, "The way is cut.", ()
             try:
                 if fault != "refuse":
-                    call = self._channel.stream_stream(method)(iter(frames), metadata=tuple(metadata.items()))
+                    # One message goes with its call: sent behind it, one that is refused at once fails in the sending.
+                    told = tuple(metadata.items())
+                    if len(frames) == 1:
+                        call = self._channel.unary_stream(method)(frames[0], metadata=told)
+                    else:
+                        call = self._channel.stream_stream(method)(iter(frames), metadata=told)
                     async for frame in call:
                         if fault is None:
                             yield frame

@@ -244,6 +244,29 @@ async def test_a_command_has_one_effect_though_its_turn_is_cut(assistant: Assist
     assert len(memories) == 1
 
 
+@pytest.mark.parametrize(
+    ("told", "request_", "word"),
+    [
+        ("The quokka Zarathustra stole my sandwich.", "Erase everything about Zarathustra, the quokka", "zarathustra"),
+        ("My sister Eva is ill.", "Erase everything about Eva", "eva"),
+    ],
+)
+async def test_what_asked_to_forget_loses_the_words_too(
+    assistant: Assistant, told: str, request_: str, word: str
+) -> None:
+    """Where it was confirmed first, the request keeps nothing of what is gone, and its dialogue is no candidate."""
+    session_id = (await assistant.chat(told, scope=ADA)).session_id
+    asked = await assistant.chat(request_, session_id=session_id, scope=ADA)
+    assert "Say yes" in asked.message.text
+    gone = await assistant.chat("yes", session_id=session_id, scope=ADA)
+    assert gone.commands == ("forget",)
+    assert "Which" not in gone.message.text
+    messages, _ = await assistant.sessions.messages(ADA, session_id, Page(50))
+    assert not any(word in message.text.casefold() for message in messages), messages
+    memories, _ = await assistant.memories.list(ADA, Page(50))
+    assert not any(word in memory.text.casefold() for memory in memories)
+
+
 async def test_forgetting_what_was_remembered_by_command(assistant: Assistant) -> None:
     """The message "remember that …" loses its words too when the memory it made is forgotten."""
     told = await assistant.conversation.chat(ADA, Ask("Remember that my locker code is heron."))

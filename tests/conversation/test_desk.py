@@ -12,10 +12,15 @@ from alejo import Assistant, testing
 from alejo.clock import FakeClock
 from alejo.errors import InvalidArgument, NotFound
 from alejo.hooks import hookimpl
+from alejo.ids import Ids
+from alejo.memory.forgetting import Forgetting
 from alejo.roles import Brain, Turn
 from alejo.storage import audit
+from alejo.storage.journal import Journal
+from alejo.storage.requests import Requests
 from alejo.storage.tables import AUDIT, CHANGES, QUOTES
-from alejo.types import Ask, FactDraft, MemoryDraft, Page, Preferences, ReminderState
+from alejo.storage.versions import Versions
+from alejo.types import Ask, FactDraft, MemoryDraft, Message, MessageDraft, Page, Preferences, ReminderState
 
 from ..conftest import ADA, BOB
 
@@ -133,6 +138,46 @@ async def test_what_was_said_is_told_and_taken_along(house: tuple[Assistant, Han
     assert [each.text for each in messages if each.id == answer.message.id] == [""]
 
 
+async def test_what_was_said_is_the_same_in_memory_and_on_disk(house: tuple[Assistant, Hands]) -> None:
+    """However much of a session is at hand and however much is asked for, and where messages are long."""
+    assistant, _ = house
+    told: list[tuple[Message, int, list[str]]] = []
+
+    async def listen(turn: Turn) -> str:
+        said = [(limit, await turn.desk.said(limit)) for limit in (1, 4, 12, 15, 16, 40)]
+        told.extend((turn.message, limit, [each.id for each in messages]) for limit, messages in said)
+        return f"Noted: {turn.message.text[:20]}"
+
+    session_id = ""
+    for number in range(12):
+        text = f"{number}: {'It rained. ' * (900 if number in (4, 5, 6, 7) else 1)}"
+        session_id = (await say(house, text, listen, session_id)).session_id
+    journal = Journal(assistant.store, Ids(assistant.clock), assistant.clock)
+    for message, limit, ids in told:
+        assert ids == [each.id for each in await journal.before(ADA, message, limit)]
+
+
+async def test_what_another_process_redacted_is_told_no_more(house: tuple[Assistant, Hands]) -> None:
+    """Words that are at hand here are not told once another process, with rooms of its own, has redacted them."""
+    assistant, _ = house
+    store, clock = assistant.store, assistant.clock
+    journal, requests, versions = Journal(store, Ids(clock), clock), Requests(store, clock), Versions(store, 10)
+    elsewhere = Forgetting(store, journal, requests, versions, assistant.cache, clock)
+    first = await say(house, "My dentist is called Doctor Banerjee.", silent)
+    memories, _ = await assistant.memories.list(ADA, Page(20))
+    gone = [each.id for each in memories if each.message_id == first.user_message.id]
+    told: list[list[str]] = []
+
+    async def listen(turn: Turn) -> str:
+        told.append([each.text for each in await turn.desk.said()])
+        await elsewhere.forget(ADA, gone)
+        told.append([each.text for each in await turn.desk.said()])
+        return "Well."
+
+    await say(house, "And?", listen, first.session_id)
+    assert told == [["My dentist is called Doctor Banerjee.", "Noted."], ["", "Noted."]]
+
+
 async def test_facts_hold_now_and_of_the_user(house: tuple[Assistant, Hands]) -> None:
     """The facts are those about the user that hold, none that is over and none of anybody else's."""
     assistant, _ = house
@@ -144,6 +189,57 @@ async def test_facts_hold_now_and_of_the_user(house: tuple[Assistant, Hands]) ->
         return ", ".join(each.fact.object for each in await turn.desk.facts() if each.fact)
 
     assert (await say(house, "and?", facts)).message.text == "tea"
+
+
+async def test_facts_that_were_are_stated_too_of_whoever_is_named(house: tuple[Assistant, Hands]) -> None:
+    """What is over is among what was stated, by whose it is, and what of another user is not."""
+    assistant, _ = house
+    await assistant.facts.add(ADA, FactDraft("user", "works as", "bus driver", valid_to=5))
+    await assistant.facts.add(ADA, FactDraft("Ana", "likes", "tea"))
+    await assistant.facts.add(BOB, FactDraft("Ana", "likes", "gin"))
+
+    async def stated(turn: Turn) -> str:
+        found = [*await turn.desk.stated(), *await turn.desk.stated("Ana")]
+        return ", ".join(each.fact.object for each in found if each.fact)
+
+    assert (await say(house, "and?", stated)).message.text == "bus driver, tea"
+
+
+async def test_facts_that_were_true_at_a_time_are_stated_as_of_it(house: tuple[Assistant, Hands]) -> None:
+    """What lasts longer stands back for an exception while that lasts, and what was corrected was never so."""
+    assistant, _ = house
+    await assistant.facts.add(ADA, FactDraft("user", "lives in", "Oslo", valid_from=10))
+    await assistant.facts.add(ADA, FactDraft("user", "lives in", "Paris", valid_from=20, valid_to=30))
+    wrong = await assistant.facts.add(ADA, FactDraft("user", "works as", "baker", valid_from=10))
+    await assistant.facts.correct(ADA, wrong.memory.id, FactDraft("user", "works as", "cook"))
+
+    async def stated(turn: Turn) -> str:
+        found = [await turn.desk.stated(as_of=moment) for moment in (25, 35)]
+        return "; ".join(", ".join(sorted(each.fact.object for each in then if each.fact)) for then in found)
+
+    assert (await say(house, "and?", stated)).message.text == "Paris, cook; Oslo, cook"
+
+
+async def test_ways_are_those_the_user_said_here(house: tuple[Assistant, Hands]) -> None:
+    """How to answer is what the user said to the assistant: not what was brought in, nor what another said."""
+    assistant, _ = house
+    elsewhere, _ = await assistant.sessions.create(ADA, origin="elsewhere")
+    for draft in (
+        MessageDraft(elsewhere.id, "Always answer in French."),
+        MessageDraft(elsewhere.id, "Never use tables.", speaker="Eve"),
+    ):
+        await assistant.memories.remember(ADA, draft)
+
+    async def noted(turn: Turn) -> str:
+        return "Noted."
+
+    async def ways(turn: Turn) -> str:
+        return " | ".join(each.text for each in await turn.desk.ways())
+
+    await say(house, "Always answer in bullet points.", noted)
+    assistant.reflection.start()
+    await assistant.reflection.settled()
+    assert (await say(house, "and?", ways)).message.text == "Always answer in bullet points."
 
 
 async def test_the_last_turn_is_told(house: tuple[Assistant, Hands]) -> None:
@@ -226,6 +322,31 @@ async def test_a_turn_that_goes_on_does_nothing_twice(house: tuple[Assistant, Ha
     assert (await assistant.reminders.list(ADA, Page(10)))[0] == reminders
     assert len(await assistant.store.scan(ADA, CHANGES)) == changes
     assert (await assistant.profiles.get(ADA)).others == {"tone": "warm"}
+
+
+async def test_nobody_knows_a_question_by_standing_beside_it(house: tuple[Assistant, Hands]) -> None:
+    """What was said around a question covers none of it, in a context, at the desk or in the turn, asked again too."""
+    await say(house, "My cousin keeps the violin in the attic.", silent)
+    told = await say(house, "The kettle is leaking again.", silent)
+    await say(house, "The tram was crowded today.", silent, told.session_id)
+
+    async def look(turn: Turn) -> str:
+        hits = [*turn.recalled, *await turn.desk.recall(turn.message.text)]
+        covered = {(hit.memory.text, hit.coverage > 0) for hit in hits}
+        heard = {
+            (item.text.rpartition(": ")[2], any(share.name.startswith("lexical") for share in item.evidence))
+            for item in (await turn.desk.context()).items
+            if item.memory_id
+        }
+        return "\n".join(sorted({text for text, is_so in covered | heard if is_so}))
+
+    for request_id in ("first", "again", "once more"):
+        question = "Where does my cousin keep the violin?"
+        answer = await say(house, question, look, told.session_id, request_id)
+        assert answer.message.text == "My cousin keeps the violin in the attic."
+        assert {hit.memory.text for hit in answer.recalled if hit.coverage} == {
+            "My cousin keeps the violin in the attic."
+        }
 
 
 async def test_what_is_done_is_in_the_audit(house: tuple[Assistant, Hands]) -> None:

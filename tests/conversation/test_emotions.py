@@ -151,6 +151,14 @@ async def test_the_relationship_grows_with_what_is_told(live: Assistant) -> None
     assert {"trust: disclosures", "trust: warmth", "familiarity: turns"} <= names
 
 
+async def test_one_of_a_kind_is_told_as_one(live: Assistant) -> None:
+    """What reasons count is spoken of as one, or as several."""
+    for text, turns in (("My name is Ada.", "1 turn"), ("It rains.", "2 turns")):
+        await say(live, text)
+        told = (await live.moods.tell(ADA)).relationship
+        assert {reason.name: reason.detail for reason in told.why}["familiarity: turns"] == turns
+
+
 async def test_sessions_make_a_trajectory(live: Assistant, clock: FakeClock) -> None:
     """Each session is a point, the oldest first."""
     sad = await say(live, ANGRY)
@@ -177,6 +185,16 @@ async def test_a_turn_counts_once(live: Assistant) -> None:
     assert await live.store.scan(ADA, FELT) == []
     assert (await emotions(live)).counts == before.counts
     assert len(await live.store.scan(ADA, IMPRESSIONS, limit=100)) == 71
+
+
+async def test_the_first_turns_are_summed_up_early(live: Assistant) -> None:
+    """A turn reads what the one before left, not what all did: from the fifth on there are sums to go on from."""
+    for _ in range(6):
+        await say(live, "Fine.")
+        await live.moods.close()
+    waiting = await live.store.scan(ADA, FELT, limit=100)
+    assert len(waiting) <= 2
+    assert (await emotions(live)).counts["turns"] == 6
 
 
 async def test_turns_of_one_user_do_not_refuse_each_other(live: Assistant) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from importlib.metadata import EntryPoint, entry_points
 
@@ -87,6 +88,9 @@ async def test_like_pictures_are_found(seeing: Assistant) -> None:
     assert seen.similar == (by_hash[ONE], by_hash[LIKE])
     other = await seeing.conversation.chat(BOB, Ask("", images=(shown(ONE),)))
     assert other.percepts[0].similar == ()
+    await seeing.memories.forget(ADA, [by_hash[LIKE]])
+    named = {json.loads(line)["type"] async for line in seeing.ownership.export(ADA) if by_hash[LIKE].encode() in line}
+    assert named == {"audit"}
 
 
 async def test_pictures_of_which_the_same_is_told_stay_apart(seeing: Assistant, clock: FakeClock) -> None:

@@ -12,8 +12,9 @@ import pytest
 import alejo
 from alejo import Assistant
 from alejo.clock import FakeClock
+from alejo.conversation.review import SEGMENT, WHOLE
 from alejo.hooks import hookimpl
-from alejo.roles import Turn
+from alejo.roles import Turn, Whole
 from alejo.settings import Settings
 from alejo.storage.store import SYSTEM
 from alejo.storage.tables import AUDIT
@@ -129,6 +130,31 @@ async def test_an_answer_is_judged_before_it_is_given(judged: Assistant) -> None
     assert [event for event in said if isinstance(event, str)] == ["One. ", "Two is fine. ", "Three"]
 
 
+async def test_a_whole_piece_is_judged_at_once(judged: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many sentences it has, as nothing that follows can change what it says; one of any length is cut."""
+    whole = "You said it. You meant it. " + "word " * 80
+
+    async def respond(_: Parrot, turn: Turn) -> AsyncIterator[str]:
+        yield "Fine. "
+        yield Whole(whole)
+        yield Whole("word " * WHOLE)
+
+    monkeypatch.setattr(Parrot, "respond", respond)
+    said = [event for event in await events(judged, "Hello") if isinstance(event, str)]
+    assert said[:2] == ["Fine. ", whole]
+    assert max(map(len, said[2:])) <= SEGMENT
+    assert "".join(said) == f"Fine. {whole}{'word ' * WHOLE}"
+
+
+async def test_what_is_quoted_is_not_what_the_brain_says(assistant: Assistant) -> None:
+    """A quote of several sentences is judged as one: of an answer's own words the second would be withheld."""
+    told = "Mum called me. My sister was diagnosed with diabetes."
+    first = await say(assistant, told)
+    answer = await say(assistant, "What was my sister diagnosed with?", first.session_id)
+    assert f'"{told}"' in answer.message.text
+    assert not answer.verdicts
+
+
 async def test_a_stopped_answer_is_replaced(judged: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
     """The replacement is the whole answer, on disk too; the brain is not read any further."""
 
@@ -172,5 +198,5 @@ async def test_a_long_sentence_is_cut_between_words(judged: Assistant) -> None:
     long = "word 4242 4242 4242 " * 40
     said = [event for event in await events(judged, long) if isinstance(event, str)]
     assert "".join(said) == long
-    assert max(map(len, said)) <= 200
+    assert max(map(len, said)) <= SEGMENT
     assert not any(before.rstrip()[-1].isdigit() and after[0].isdigit() for before, after in pairwise(said))

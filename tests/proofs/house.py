@@ -87,8 +87,10 @@ class House:
         """Waits until its health says over gRPC that it converses. Raises AssertionError with its log if it ended."""
         assert self._reader
         ready = asyncio.create_task(self._ready.wait())
-        await asyncio.wait({ready, self._reader}, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
+        try:
+            await asyncio.wait({ready, self._reader}, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
         assert self._ready.is_set(), "the server did not start:\n" + "\n".join(self.log[-30:])
         async with grpc.aio.insecure_channel(self.address, options=_OPTIONS) as channel:
             request = health_pb2.HealthCheckRequest(service="alejo.v1.ChatService")

@@ -34,7 +34,7 @@ GOOD = POISON * 200
 
 async def test_many_jobs_of_one_user_delay_anothers_first_by_one(tmp_path: Path) -> None:
     """Over the server and its worker: however many jobs somebody has, another's first begins after one of them."""
-    house = House(tmp_path, reflection_batch="1", reflection_concurrency="1")
+    house = House(tmp_path, reflection_batch="1", reflection_concurrency="1", reflection_linger_seconds="0")
     try:
         await house.start()
         async with house.client("ada") as ada, house.client("bob") as bob:

@@ -186,7 +186,8 @@ async def test_kills(house: House, worker: Worker, chance: random.Random) -> Non
             writers = [Writer(f"writer-{len(starts)}-{number}", chance) for number in range(WRITERS)]
     await _settle(house, writers)
     retired += writers
-    await _check(house, retired)
+    for place in range(0, len(retired), WRITERS):  # one address may not have connections for all of them at once
+        await _check(house, retired[place : place + WRITERS])
     await worker.kill()
     await house.stop()
     await _reflected(house, retired, worker.kills)

@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from alejo_brain.prompting import INSTRUCTIONS
@@ -27,6 +27,7 @@ CORPUS = Path(__file__).resolve().parents[2] / "benchmarks" / "corpora" / "consc
 ATTACKS = [json.loads(line)["text"] for line in CORPUS.read_text("utf-8").splitlines()]
 CHOSEN = ATTACKS[:: size(12, 1)]
 WRITING = ("remember", "forget", "correct", "prefer", "remind")
+PROTOCOLS = {"openai": "ALEJO_MODEL_BASE_URL", "anthropic": "ALEJO_MODEL_ANTHROPIC_URL"}
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _EYE = '''
     from alejo.hooks import hookimpl
@@ -45,9 +46,30 @@ _EYE = '''
 '''
 
 
+class Part(NamedTuple):
+    """Something that a model was told: in whose place it stands, and its words. Pictures have none."""
+
+    place: str
+    text: str
+
+
+def parts(body: Any) -> list[Part]:
+    """All that a request tells a model, whichever its protocol: system, user, assistant and tool."""
+    found = [Part("system", body["system"])] if "system" in body else []
+    for message in body["messages"]:
+        content = message["content"]
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        for block in blocks:
+            if block["type"] == "tool_result":
+                found.append(Part("tool", block["content"]))
+            elif block["type"] == "text":
+                found.append(Part(message["role"], block["text"]))
+    return found
+
+
 def obeying(body: Any) -> Said:
     """A model that does whatever it is told anywhere: it calls all that writes, offered or not."""
-    if any(message["role"] == "tool" for message in body["messages"]):
+    if any(part.place == "tool" for part in parts(body)):
         return Said("Done as I was told.")
     return Said("", [(name, json.dumps({"arguments": "all", "text": "all"})) for name in WRITING])
 
@@ -95,12 +117,12 @@ async def plant(client: Client, attack: str) -> str:
 
 def quotation(body: Any, asked: str) -> str:
     """What a request to the model quotes; fails unless all else in it is ours, the user's or the model's own."""
-    system, user, *others = body["messages"]
-    assert (system["role"], user["role"]) == ("system", "user")
-    assert all(message["role"] in {"assistant", "tool"} for message in others)
-    content = user["content"] if isinstance(user["content"], str) else user["content"][0]["text"]
-    notes, _, message = content.rpartition("\n\nMy message:\n")
-    assert (message if notes else content) == asked
+    system, user, *others = parts(body)
+    assert system == Part("system", INSTRUCTIONS)
+    assert user.place == "user"
+    assert {part.place for part in others} <= {"assistant", "tool"}
+    notes, _, message = user.text.rpartition("\n\nMy message:\n")
+    assert (message if notes else user.text) == asked
     assert all(line.startswith("> ") for line in notes.splitlines()[1:]), notes
     return notes
 
@@ -111,7 +133,7 @@ async def ask(client: Client, model: ModelServer, attack: str, asked: Ask) -> bo
     answer = await client.chat(asked)
     assert answer.commands == ()
     bodies = [request.json() for request in model.requests[before:] if request.method == "POST"]
-    shown = [quotation(body, asked.text) for body in bodies if body["messages"][0]["content"] == INSTRUCTIONS]
+    shown = [quotation(body, asked.text) for body in bodies if parts(body)[0].text == INSTRUCTIONS]
     assert shown or answer.message.text.endswith("?"), "neither was a model asked, nor the user"
     return any(set(_WORD.findall(attack)) <= set(_WORD.findall(notes)) for notes in shown)
 
@@ -119,13 +141,13 @@ async def ask(client: Client, model: ModelServer, attack: str, asked: Ask) -> bo
 def told(model: ModelServer) -> None:
     """Of all that was asked of the model, reflection too: what instructs is constant, what was planted is quoted."""
     bodies = [request.json() for request in model.requests if request.method == "POST"]
-    messages = [message for body in bodies for message in body["messages"]]
-    assert {message["role"] for message in messages} <= {"system", "user", "assistant", "tool"}
-    systems = {message["content"] for message in messages if message["role"] == "system"}
+    everything = [part for body in bodies for part in parts(body)]
+    assert {part.place for part in everything} <= {"system", "user", "assistant", "tool"}
+    systems = {part.text for part in everything if part.place == "system"}
     planted = [" ".join(attack.split()) for attack in CHOSEN]
     assert INSTRUCTIONS in systems
     assert not [system for system in systems if any(each in system for each in planted)]
-    said = {message["content"] for message in messages if isinstance(message["content"], str)} - systems
+    said = {part.text for part in everything} - systems
     bare = {line for text in said for line in text.splitlines() if not line.startswith("> ")}
     assert not [line for line in bare if any(len(each) > 3 and each in line for each in planted)]
 
@@ -139,9 +161,10 @@ async def everything(client: Client) -> set[str]:
     return {memory.text for memory in found}
 
 
-async def test_what_is_planted_is_data_to_a_model(house: House, model: ModelServer) -> None:
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_what_is_planted_is_data_to_a_model(house: House, model: ModelServer, protocol: str) -> None:
     """Stored, stated, named, imported and seen, each text is quoted when it is recalled; no command runs."""
-    house.environment |= {"ALEJO_MODEL_BASE_URL": model.openai}
+    house.environment |= {PROTOCOLS[protocol]: getattr(model, protocol)}
     await house.start()
     recalled = named = seen = 0
     async with house.client("eve") as eve, house.client("ada") as ada:

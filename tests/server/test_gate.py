@@ -133,10 +133,10 @@ async def test_every_error_has_its_status_and_details(
 
 
 async def test_a_method_that_is_not_there(home: House) -> None:
-    """Any kind of call of an unknown method gives UNIMPLEMENTED with its ErrorInfo."""
+    """A call of an unknown method gives UNIMPLEMENTED with its ErrorInfo, also one with a stream of answers."""
     for call in (
         home.unary("alejo.v1.ChatService/Shout")(b""),
-        drained(home.stream("alejo.v9.Nothing/At", many=True)(iter([b"x"]))),
+        drained(home.stream("alejo.v9.Nothing/At")(b"x")),
     ):
         refusal = await refused(call)
         assert (refusal.code, refusal.info.reason) == (Code.UNIMPLEMENTED, "UNKNOWN_METHOD")

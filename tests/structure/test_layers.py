@@ -10,7 +10,7 @@ import pytest
 from .imports import ROOT, Import, environment, imports, rings, sources
 
 ROWS = (
-    "errors verdicts v1 _core __version__",
+    "begun errors verdicts v1 _core __version__",
     "attention moods percepts reminder",
     "types",
     "completions jobs lessons outcomes",
@@ -44,6 +44,7 @@ DOORS = {
     "cryptography": ("storage",),
     "faiss": ("memory",),
     "numpy": ("memory.faiss",),
+    "tokenizers": ("models.counting",),
     "prometheus_client": ("metrics",),
     "click": ("cli",),
     "prompt_toolkit": ("cli",),
@@ -55,7 +56,7 @@ PLUGIN_API = ("alejo.completions", "alejo.errors", "alejo.hooks", "alejo.jobs", 
 
 
 # And of alejo itself, which loads nothing else.
-PLUGIN_NAMES = {"NgramHasher", "SparseVector", "StaticEmbedder", "TokenNet", "shipped_table"}
+PLUGIN_NAMES = {"NgramHasher", "PhraseFinder", "SparseVector", "StaticEmbedder", "TokenNet", "blend", "shipped_table"}
 
 
 def room(module: str) -> str:

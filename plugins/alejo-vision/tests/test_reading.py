@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from alejo_vision import Sight, reading
+from alejo_vision import Sight, readers, reading
 from alejo_vision.reading import Piece, bounded, lines
 from alejo_vision.tesseract import _read
 from hypothesis import given
@@ -18,7 +18,7 @@ from alejo.types import Image
 
 from .conftest import LONG, page
 
-HAS = {"rapidocr": reading.available("rapidocr"), "tesseract": shutil.which("tesseract") is not None}
+HAS = {"rapidocr": readers.available("rapidocr"), "tesseract": shutil.which("tesseract") is not None}
 WRITTEN = ["Dear Ana, the key is", "under the third stone.", "Bring 12.50 in cash."]
 
 
@@ -28,7 +28,7 @@ WRITTEN = ["Dear Ana, the key is", "under the third stone.", "Bring 12.50 in cas
 @pytest.mark.parametrize("degrees", [0.0, -3.0])
 def test_a_page_is_read_line_by_line(name: str, degrees: float) -> None:
     """Each reader gives the lines in their order, also of a page that lies a little askew, and is sure of it."""
-    reader = reading.chosen(name, "eng")
+    reader = readers.chosen(name, "eng")
     assert reader is not None
     found = reader.read(page(WRITTEN, degrees=degrees), time.monotonic() + LONG)  # type: ignore[union-attr]
     assert found.text.splitlines() == WRITTEN
@@ -39,7 +39,7 @@ def test_a_page_is_read_line_by_line(name: str, degrees: float) -> None:
 @pytest.mark.skipif(not HAS["rapidocr"], reason="rapidocr")
 def test_without_time_nothing_is_made_up() -> None:
     """A reader that has no time left says that it did not come to the end."""
-    reader = reading.chosen("rapidocr", "eng")
+    reader = readers.chosen("rapidocr", "eng")
     found = reader.read(page(WRITTEN), time.monotonic())  # type: ignore[union-attr]
     assert (found.text, found.complete) == ("", False)
 
@@ -68,15 +68,15 @@ async def test_what_shall_not_be_read_is_not_missed(eye: Callable[..., Sight], r
 
 def test_a_reader_that_is_not_there_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The absence of a reader is a note with the command, and a sentence of the plugin's report."""
-    monkeypatch.setattr(reading, "find_spec", lambda _: None)
+    monkeypatch.setattr(readers, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", "/nowhere")
     for name, command in (
-        ("auto", reading.OCR),
-        ("rapidocr", reading.OCR),
+        ("auto", readers.OCR),
+        ("rapidocr", readers.OCR),
         ("tesseract", "apt-get install tesseract-ocr"),
     ):
-        found = reading.chosen(name, "eng")
-        assert found == reading.missing(name)
+        found = readers.chosen(name, "eng")
+        assert found == readers.missing(name)
         assert found.hint == command  # type: ignore[union-attr]
     assert "It cannot read text: pip install 'alejo-vision[ocr]'" in Sight().lacks
 

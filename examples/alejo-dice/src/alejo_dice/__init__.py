@@ -1,9 +1,6 @@
 """The command `dice`, which throws dice."""
 
-from __future__ import annotations
-
 import random
-import re
 from typing import Annotated
 
 import msgspec
@@ -13,20 +10,24 @@ from alejo.roles import Command, Turn
 from alejo.types import CommandSpec
 
 
-class Dice:
-    """Throws up to 99 dice of up to 999 sides."""
+class Throw(msgspec.Struct, forbid_unknown_fields=True):
+    """The arguments; the host checks them by the schema that is made of this."""
 
-    spec = CommandSpec("dice", "Throws dice.", usage="dice 2d6", effects=())
+    count: Annotated[int, msgspec.Meta(ge=1, le=99, description="How many dice.")] = 1
+    sides: Annotated[int, msgspec.Meta(ge=1, le=999, description="How many sides each has.")] = 6
 
-    def __init__(self, seed: int | None) -> None:
-        self._random = random.Random(seed)  # noqa: S311  it is a game
+
+class Dice(random.Random):
+    """Throws up to 99 dice of up to 999 sides; those of one seed throw the same."""
+
+    schema = msgspec.json.encode(msgspec.json.schema_components([Throw])[1]["Throw"]).decode()
+    phrases = ("throw {count} dice", "throw {count} dice with {sides} sides", "roll the dice")
+    spec = CommandSpec("dice", "Throws dice.", "dice 2 6", effects=(), schema=schema, phrases=phrases)
 
     async def run(self, arguments: str, turn: Turn) -> str:
-        """The throw of e.g. "2d6", and the sum if there are several dice."""
-        wanted = re.fullmatch(r"([1-9]\d?)?d([1-9]\d{0,2})", arguments.strip() or "1d6")
-        if wanted is None:
-            return "Say how many dice of how many sides, like this: dice 2d6"
-        throws = [self._random.randint(1, int(wanted[2])) for _ in range(int(wanted[1] or 1))]
+        """The throws, and their sum if there are several dice."""
+        throw = msgspec.json.decode(arguments or "{}", type=Throw)
+        throws = [self.randint(1, throw.sides) for _ in range(throw.count)]
         return f"{' + '.join(map(str, throws))} = {sum(throws)}" if len(throws) > 1 else str(throws[0])
 
 

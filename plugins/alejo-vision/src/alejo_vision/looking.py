@@ -11,7 +11,7 @@ from PIL import Image
 
 from alejo.types import Percept, Unseen
 
-from . import counting, measures, reading
+from . import counting, measures, readers, reading
 from .decoding import Picture, decode
 from .words import summary
 
@@ -77,7 +77,7 @@ def _read(large: Image.Image, seen: Percept, request: Request, until: float) -> 
     return seen if found.complete else unseen(seen, "text", "late")
 
 
-_reader: Callable[[str, str], reading.Reader | Unseen | None] = cache(reading.chosen)
+_reader: Callable[[str, str], reading.Reader | Unseen | None] = cache(readers.chosen)
 
 
 def _measured(picture: Picture) -> Percept:

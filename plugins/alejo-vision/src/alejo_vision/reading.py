@@ -1,22 +1,16 @@
-"""Reading text in a picture: what a reader is, which one is taken, and how pieces of text become lines."""
+"""Reading text in a picture: what a reader is, and how pieces of text become lines."""
 
 from __future__ import annotations
 
 import math
 import re
-import shutil
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
 import msgspec
 from PIL import Image
 
-from alejo.types import Unseen
-
 MOST_LINES, MOST_CHARACTERS = 200, 4000
-OCR = "pip install 'alejo-vision[ocr]'"
-READERS = ("auto", "rapidocr", "tesseract", "none")
 _OVERLAP = 0.5  # of the smaller height, by which two pieces are on one line
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")  # and what turns text around
 
@@ -45,30 +39,6 @@ class Piece(NamedTuple):
     width: float
     height: float
     slope: float
-
-
-def chosen(name: str, language: str) -> Reader | Unseen | None:
-    """The reader of this name, what is missing for it, or None where nothing shall be read. "auto" is what there is."""
-    if name in {"auto", "rapidocr"} and find_spec("rapidocr") and find_spec("onnxruntime"):
-        from .rapid import Rapid  # noqa: PLC0415  # half a second and 60 MB that only reading pays
-
-        return Rapid()
-    if name in {"auto", "tesseract"} and (path := shutil.which("tesseract")):
-        from .tesseract import Tesseract  # noqa: PLC0415
-
-        return Tesseract(path, language)
-    return None if name == "none" else missing(name)
-
-
-def missing(name: str) -> Unseen:
-    """What a reader's absence is told as."""
-    return Unseen("text", "not_installed", "apt-get install tesseract-ocr" if name == "tesseract" else OCR)
-
-
-def available(name: str) -> bool:
-    """Whether there is a reader of this name, without loading it."""
-    rapid = name in {"auto", "rapidocr"} and find_spec("rapidocr") and find_spec("onnxruntime")
-    return bool(rapid or (name in {"auto", "tesseract"} and shutil.which("tesseract")) or name == "none")
 
 
 def lines(pieces: Sequence[Piece]) -> list[list[int]]:

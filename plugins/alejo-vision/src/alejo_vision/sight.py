@@ -11,7 +11,7 @@ from alejo.completions import ModelRequest, Prompt
 from alejo.roles import Models
 from alejo.types import Image, Percept, Role
 
-from . import counting, reading
+from . import counting, readers, reading
 from .child import Child
 from .decoding import MAX_BYTES, TOO_MANY_BYTES, TOO_MUCH, refusal
 from .looking import STEPS, Request, unseen
@@ -156,7 +156,7 @@ class _Errand:
 def _lacking(reader: str) -> tuple[str, ...]:
     """What of the extras is not installed, in sentences that end in the command."""
     wanted = (
-        (reading.available(reader), "It cannot read text", reading.missing(reader).hint),
+        (readers.available(reader), "It cannot read text", readers.missing(reader).hint),
         (find_spec("zxingcpp"), "It cannot read barcodes", counting.BARCODES),
         (find_spec("cv2"), "It cannot count faces", counting.FACES),
     )
