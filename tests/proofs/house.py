@@ -51,6 +51,8 @@ class House:
             "XDG_CACHE_HOME": str(folder / "cache"),
             "ALEJO_SERVER_METRICS_ADDRESS": "",
             "ALEJO_DATA_MAP_SIZE_MB": "64",
+            # Words of chance letters now and then look like these to who learned them from parts of words.
+            "ALEJO_PLUGIN_EMOTION_OFF": "self_harm,violence,illegal",
         }
         self.environment |= {f"ALEJO_{name.upper()}": value for name, value in settings.items()}
         self.address = f"127.0.0.1:{free_port()}"
