@@ -44,6 +44,8 @@ from alejo.types import (
 )
 
 _MOST = 200
+_ASSENT = 4  # words of a message that says yes
+_ASKED = ("?", "\uff1f", "\u061f")
 _END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u061f\u0964\n](?:(?<=\n)|(?=\s))")  # of a sentence, or a line
 _SENTENCE = 12  # characters of a sentence that is known again as a quote of its message
 
@@ -234,12 +236,22 @@ class TurnDesk:
 
     async def forget(self, memory_ids: Sequence[str]) -> int:
         """Forgets memories and redacts the messages they came from; returns how many were there."""
-        confirmed = self._earlier[-2:] if self.review.confirmed else ()
-        count, _ = await self._memories.forget(self._scope, memory_ids, asked=(*confirmed, self._message))
+        before = self._earlier[-2:] if self.review.confirmed or self._assents() else ()
+        count, _ = await self._memories.forget(self._scope, memory_ids, asked=(*before, self._message))
         for each in memory_ids:
             if each in self.handed:
                 self.withdraw(each)
         return count
+
+    def _assents(self) -> bool:
+        """Whether the message may be no more than a yes to what was just asked back."""
+        asked = self._earlier[-1:]
+        return (
+            bool(asked)
+            and asked[0].role is Role.ASSISTANT
+            and asked[0].text.rstrip().endswith(_ASKED)
+            and len(self._message.text.split()) <= _ASSENT
+        )
 
     def _once(self, *what: object) -> str:
         """The request id of something done in this turn: one that goes on after a kill does nothing twice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -14,16 +14,19 @@ from alejo.errors import Conflict, InvalidArgument
 from alejo.ids import raw
 from alejo.memory.recall import versioned
 from alejo.outcomes import Preview
+from alejo.storage.blobs import withdraw
 from alejo.storage.journal import Journal
-from alejo.storage.redaction import Redaction, shared
+from alejo.storage.redaction import Redaction, scrub, shared
 from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
-from alejo.storage.store import Row, Store
-from alejo.storage.tables import MEMORIES
+from alejo.storage.rows import put_memory, time_key
+from alejo.storage.store import Row, Store, Writer
+from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME
 from alejo.storage.versions import Versions
 from alejo.types import Memory, Message, Scope
 
 _PLACE = "preview"
+_OF_A_MESSAGE = 100  # memories of one moment
 
 
 class _Seen(msgspec.Struct, array_like=True):
@@ -101,9 +104,11 @@ class Forgetting:
                     await removal.drop(row, self._clock.now())
                     if not keep_messages:
                         await redaction.memory(row.value)
-                texts = [row.value.text for row in gone]
+                texts, dropped = [row.value.text for row in gone], {row.key for row in gone}
                 for message in asked:
-                    redaction.phrases(message, [*texts, *shared(message.text, texts)])
+                    phrases = [*texts, *shared(message.text, texts)]
+                    redaction.phrases(message, phrases)
+                    await self._reword(scope, removal, writer, message, phrases, dropped)
                 counts = len(gone), await redaction.apply()
                 self._requests.add(writer, request_id, "forget", body, counts)
                 writer.frees = bool(gone)
@@ -124,6 +129,34 @@ class Forgetting:
         if seen is not None and _digest(family) != seen.digest:
             raise Conflict("What would be forgotten has changed since the preview.", reason="PREVIEW_CHANGED")
         return family
+
+    async def _reword(
+        self,
+        scope: Scope,
+        removal: Removal,
+        writer: Writer,
+        message: Message,
+        phrases: Sequence[str],
+        dropped: Collection[bytes],
+    ) -> None:
+        """Takes phrases out of what is remembered of a message, but for memories that are dropped.
+
+        No former version keeps them, and what was derived is made anew.
+        """
+        places = await self._store.scan(scope, MEMORIES_BY_TIME, time_key(message.sent_at), limit=_OF_A_MESSAGE)
+        for row in await self._store.many(scope, MEMORIES, [bytes.fromhex(place.value) for place in places]):
+            if row is None or row.key in dropped or row.value.message_id != message.id:
+                continue
+            text = scrub(row.value.text, phrases)
+            if text != row.value.text:
+                writer.expect(MEMORIES, row.key, row.version)
+                put_memory(writer, msgspec.structs.replace(row.value, text=text), row.value.sources)
+                await self._versions.drop(scope, writer, row.value.id)
+                for below in (await removal.family([row], whole=False))[1:]:
+                    if below.key not in dropped:
+                        writer.expect(MEMORIES, below.key, below.version)
+                        put_memory(writer, msgspec.structs.replace(below.value, stale=True), below.value.sources)
+                withdraw(writer)  # a snapshot has the words there were
 
     async def _open(self, scope: Scope, token: str) -> _Seen:
         vault = await self._store.vault(scope)

@@ -245,19 +245,25 @@ async def test_a_command_has_one_effect_though_its_turn_is_cut(assistant: Assist
 
 
 @pytest.mark.parametrize(
-    ("told", "request_", "word"),
+    ("told", "request_", "question", "word"),
     [
-        ("The quokka Zarathustra stole my sandwich.", "Erase everything about Zarathustra, the quokka", "zarathustra"),
-        ("My sister Eva is ill.", "Erase everything about Eva", "eva"),
+        (
+            "The quokka Zarathustra stole my sandwich.",
+            "Erase everything about Zarathustra, the quokka",
+            "Say yes",
+            "zarathustra",
+        ),
+        ("My sister Eva is ill.", "Erase everything about Eva", "Say yes", "eva"),
+        ("My sister Eva is ill.", "Delete Eva.", "Do you want me to forget what I know about Eva?", "eva"),
     ],
 )
 async def test_what_asked_to_forget_loses_the_words_too(
-    assistant: Assistant, told: str, request_: str, word: str
+    assistant: Assistant, told: str, request_: str, question: str, word: str
 ) -> None:
     """Where it was confirmed first, the request keeps nothing of what is gone, and its dialogue is no candidate."""
     session_id = (await assistant.chat(told, scope=ADA)).session_id
     asked = await assistant.chat(request_, session_id=session_id, scope=ADA)
-    assert "Say yes" in asked.message.text
+    assert question in asked.message.text
     gone = await assistant.chat("yes", session_id=session_id, scope=ADA)
     assert gone.commands == ("forget",)
     assert "Which" not in gone.message.text
@@ -265,6 +271,19 @@ async def test_what_asked_to_forget_loses_the_words_too(
     assert not any(word in message.text.casefold() for message in messages), messages
     memories, _ = await assistant.memories.list(ADA, Page(50))
     assert not any(word in memory.text.casefold() for memory in memories)
+
+
+async def test_what_is_remembered_of_a_request_to_forget_loses_the_words(assistant: Assistant) -> None:
+    """What else the message said is still known."""
+    told = await assistant.chat("My sister Eva is ill.", scope=ADA)
+    request_ = "I moved to Ghent last week, so forget about Eva."
+    gone = await assistant.chat(request_, session_id=told.session_id, scope=ADA)
+    assert gone.commands == ("forget",)
+    memories, _ = await assistant.memories.list(ADA, Page(50))
+    assert any("I moved to Ghent last week" in memory.text for memory in memories), memories
+    assert "eva" not in repr(memories).casefold()
+    hits = await assistant.recall("Eva", scope=ADA)
+    assert "eva" not in repr(hits).casefold()
 
 
 async def test_forgetting_what_was_remembered_by_command(assistant: Assistant) -> None:

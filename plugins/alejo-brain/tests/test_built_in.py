@@ -71,14 +71,15 @@ async def test_lists_of_every_kind(desk: Any, run: Any) -> None:
 
 async def test_a_preference_is_kept_in_its_form(desk: Any, run: Any) -> None:
     """Languages are kept by their tag, everything else as said, and what comes after is in that language."""
-    assert await run("prefer", name="name", value="Teo") == "Noted: name is Teo from now on."
-    assert await run("prefer", name="language", value="German") == "Notiert: language ist ab jetzt German."
+    assert await run("prefer", name="name", value="Teo") == "Noted: your name is Teo from now on."
+    assert await run("prefer", name="language", value="German") == "Notiert: deine Sprache ist ab jetzt Deutsch."
     assert (desk.preferences.language, desk.preferences.others) == ("de", {"name": "Teo"})
     assert await run("recall", query="Paris") == "Ich erinnere mich an nichts zu Paris."
     await run("prefer", name="Time zone", value="Europe/Vienna")
     assert desk.preferences.time_zone == "Europe/Vienna"
-    await run("prefer", name="name")
+    assert await run("prefer", name="name") == "Notiert: dein Name gilt nicht mehr."
     assert desk.preferences.others == {}
+    assert await run("prefer", name="boat", value="red") == "Notiert: boat ist ab jetzt red."
 
 
 async def test_what_is_known_of_the_user(desk: Any, run: Any) -> None:

@@ -134,6 +134,15 @@ async def test_languages_are_answered_in(language: str, text: str, told: str, an
     assert await answer(ListDesk(), "Hm.", preferences=preferred) == tongues()[language].says["noted"][0]
 
 
+async def test_a_word_of_several_languages_is_of_the_one_spoken_before() -> None:
+    """ "no" is answered in English behind English and in Spanish behind Spanish; more words say it themselves."""
+    for told, language in (("My boat is at the harbour.", "en"), ("Mi barco est\u00e1 en el puerto.", "es")):
+        desk = ListDesk()
+        await answer(desk, told)
+        assert await answer(desk, "no") == tongues()[language].says["yes"][0]
+        assert await answer(desk, "Mein Boot liegt im Hafen.") == tongues()["de"].says["noted"][0]
+
+
 def test_every_language_says_the_same_things() -> None:
     """Each language has each sentence, three where they come again, with the same places to fill."""
     ours = tongues()["en"].says

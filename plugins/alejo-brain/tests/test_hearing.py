@@ -281,6 +281,30 @@ async def test_what_is_unsure_is_asked_back(answer: str, commands: tuple[str, ..
         assert again.commands == ()
 
 
+@pytest.mark.parametrize("text", [
+    "Forget Luna.", "Delete Luna, please", "I want you to forget Luna", "Vergiss Luna", "Vergiss bitte Luna!",
+    "Ich m\u00f6chte, dass du Luna vergisst.", "Olvida a Luna.",
+])  # fmt: skip
+async def test_a_name_alone_is_forgotten_once_that_is_sure(text: str) -> None:
+    """A short order may be said to mean something else; nobody who meant it is answered with "Noted"."""
+    async with testing.assistant(alejo_brain, alejo_memory, trusted=True) as assistant:
+        told = await assistant.chat("My cat is called Luna.")
+        answer = await assistant.chat(text, session_id=told.session_id)
+        if not answer.commands:
+            assert answer.message.text.endswith("?")
+            answer = await assistant.chat("yes", session_id=told.session_id)
+        assert answer.commands == ("forget",)
+        assert not await assistant.recall("Luna")
+
+
+@pytest.mark.parametrize(
+    "text", ["Forget it.", "Vergiss es einfach", "Olv\u00eddalo", "I want you to forget it", "Vergiss mich"]
+)
+def test_what_names_nothing_is_not_to_be_forgotten(text: str) -> None:
+    """What people say without meaning a memory."""
+    assert interpret(text, [CommandSpec("forget", "Forgets.")]) is None
+
+
 GUESSED = [
     ("could you pls store my blood presure from tonight, 138 over 84", "remember"),
     ("Kindly note one thing, Gupta Traders has taken 40 cartons on credit.", "remember"),

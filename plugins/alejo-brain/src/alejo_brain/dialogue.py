@@ -67,11 +67,12 @@ async def manner(turn: Turn) -> Manner:
     """The manner of a turn, from what the user prefers and what was said in the session."""
     earlier = await turn.desk.said(_BACK)
     answers = tuple(message.text for message in earlier if message.role is Role.ASSISTANT)
-    told = [len(_words(message.text)) for message in earlier if message.role is Role.USER]
+    said = [message.text for message in earlier if message.role is Role.USER]
+    told = [len(_words(text)) for text in said]
     shape = ways(turn, await turn.desk.ways())
     terse = turn.tone is not None and turn.tone.brevity >= _TERSE
     return Manner(
-        preferred(turn.preferences.language, turn.message.text),
+        preferred(turn.preferences.language, turn.message.text, said),
         turn.mode if turn.mode in MODES else shape.mode or MODES[0],
         _welcome(earlier, turn.message) and not shape.silent,
         shape.brief or (not shape.long and (terse or (len(told) >= _TAKEN and median(told) < _BRIEF))),

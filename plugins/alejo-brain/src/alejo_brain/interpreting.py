@@ -26,6 +26,7 @@ SURE = 0.8  # the least confidence with which a command is run
 UNSURE = 0.5  # the least with which it is asked back
 _SENTENCES = 6  # at the beginning, and as many at the end
 _EDGE = 4000  # characters at each end of a long message
+_SHORT = 40  # characters
 _REACH = 700  # characters of a sentence that are looked at
 _BEGINNINGS = 5  # at each end, within a sentence
 _SCORE = 0.2  # what the score of a command counts beside how surely a pattern says it
@@ -145,7 +146,8 @@ def _spoken(text: str, ranked: Sequence[str]) -> list[Language]:
     """The languages in which a message is read."""
     if _HINDI.search(text[: 2 * _REACH]):
         return [language_of("hi")]
-    return [language_of(code) for code in [code for code in ranked if code != "hi"][:2]]
+    tried = 2 if len(text) > _SHORT else 3  # of few words nobody knows whose they are
+    return [language_of(code) for code in [code for code in ranked if code != "hi"][:tried]]
 
 
 def _alone(

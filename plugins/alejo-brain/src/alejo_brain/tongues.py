@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from .kept import kept
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
+_ENOUGH = 3  # words of a text that tell its language
 _THING = r"(?P<thing>[\w' .-]{2,40}?)\s*\?*$"
 # What may be asked for, in the order in which a language tells them apart; "" for nothing that is known.
 KINDS = ("when", "long", "count", "who", "why", "where", "whether", "how", "what", "")
@@ -118,6 +120,10 @@ def spoken(text: str) -> Tongue:
     return max(tongues().values(), key=lambda each: (sum(word in each.common for word in said), each.code == "en"))
 
 
-def preferred(language: str, text: str) -> Tongue:
-    """The language of a tag of BCP 47, or that of a text where it names none that is known."""
-    return tongues().get(language.partition("-")[0].lower()) or spoken(text)
+def preferred(language: str, text: str, before: Iterable[str] = ()) -> Tongue:
+    """The language of a tag of BCP 47; where it names none that is known, that of a text.
+
+    Too short a text is read behind what its speaker said `before`: "no" is a word of several languages.
+    """
+    known = tongues().get(language.partition("-")[0].lower())
+    return known or spoken(text if len(_WORD.findall(text)) >= _ENOUGH else " ".join([*before, text]))

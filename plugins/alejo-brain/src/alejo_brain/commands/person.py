@@ -109,12 +109,11 @@ class Prefer:
         if name == "language":
             preferred = msgspec.structs.replace(turn.preferences, language=kept)
             locale = Locale(msgspec.structs.replace(turn, preferences=preferred))
-        told_name = name.replace("_", " ")
-        return (
-            locale.say("preferred", name=told_name, value=value)
-            if value
-            else locale.say("preference_gone", name=told_name)
-        )
+        called = locale.named("preference", name).replace("_", " ")
+        if not value:
+            return locale.say("preference_gone", name=called)
+        known = locale.named("language", kept) if name == "language" else kept
+        return locale.say("preferred", name=called, value=value if known == kept else known)
 
 
 def preferences(preferred: Preferences) -> list[str]:
