@@ -72,6 +72,7 @@ from alejo.storage.requests import Requests
 from alejo.storage.store import Store
 from alejo.storage.versions import Versions
 from alejo.types import Answer, Ask, Event, Hit, Memory, MemoryDraft, Page, Scope, Session
+from alejo.zones import Zones
 
 _MIB = 1 << 20
 _CLEARING_SECONDS = 10.0
@@ -145,7 +146,8 @@ class Assistant:
         self.learning = Learning(
             store, self.indexes, plugins, requests, weights, clock, personal=settings["learning.personal"]
         )
-        self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock)
+        self.zones = Zones(store, self.profiles.get, _zone(settings))
+        self.facts = Facts(store, self.indexes, requests, plugins, versions, ids, clock, self.zones)
         self.models = LanguageModels(
             plugins,
             Policy.of(settings),
@@ -182,9 +184,8 @@ class Assistant:
             cache,
             clock,
             self.events,
+            self.zones,
             _quotas(settings),
-            _zone(settings),
-            self.profiles.get,
             weights,
         )
         self.keeper = Keeper(
@@ -241,7 +242,7 @@ class Assistant:
                 self.profiles.get,
                 self.ids,
                 self.clock,
-                _zone(self.settings),
+                self.zones,
                 models=self.models,
             )
             for slot in self.plugins.every("reflector")

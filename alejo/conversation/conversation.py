@@ -174,7 +174,7 @@ class Conversation:
         beside = any(slots.values())
         turn = flight.turn = await self._turns.receive(scope, ask, before, beside=beside, fresh=flight.fresh)
         preferences = await self._profiles.get(scope)
-        zone = self._memories.zone_of(turn.session, preferences)
+        zone = self._memories.zones.named(turn.session, preferences)
         review = await self._review(turn, preferences.language, zone)
         judging = review.request(turn.message.text) if review is not None else None
         senses = await sense(self._plugins, slots, self._memories, scope, turn.message, self._looking, judging)

@@ -27,6 +27,7 @@ from alejo.storage.store import Store, Writer
 from alejo.storage.tables import MEMORIES
 from alejo.storage.versions import Versions
 from alejo.types import Degraded, Fact, FactChange, FactDraft, Memory, Message, Neighbourhood, Page, Scope
+from alejo.zones import Zones
 
 _TRIES = 8
 _Step = Callable[[Statements], Awaitable[tuple[str, bool]]]
@@ -44,6 +45,7 @@ class Facts:
         versions: Versions,
         ids: Ids,
         clock: Clock,
+        zones: Zones,
     ) -> None:
         self._store = store
         self._versions = versions
@@ -52,6 +54,7 @@ class Facts:
         self._plugins = plugins
         self._ids = ids
         self._clock = clock
+        self._zones = zones
 
     async def add(self, scope: Scope, draft: FactDraft, *, request_id: str = "") -> FactChange:
         """Adds a fact, closing what it contradicts. On disk when it returns. Raises InvalidArgument, NotFound."""
@@ -153,7 +156,7 @@ class Facts:
 
     def statements(self, scope: Scope, writer: Writer) -> Statements:
         """The facts of a batch under way."""
-        return Statements(self._store, self._indexes, self._versions, self._ids, scope, writer)
+        return Statements(self._store, self._indexes, self._versions, self._ids, self._zones, scope, writer)
 
     async def stated(self, message: Message) -> tuple[Sequence[FactDraft], builtins.list[Degraded]]:
         """What a message states, as the memory plugin reads it, and what was missing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ import msgspec
 
 from alejo import __version__, paging
 from alejo.cache import Cache
-from alejo.clock import TIME_ZONE, Clock, time_zone
+from alejo.clock import Clock
 from alejo.errors import AlejoError, Conflict, InvalidArgument, NotFound, PluginFailed
 from alejo.events import Events
 from alejo.ids import raw
@@ -51,12 +51,12 @@ from alejo.types import (
     Mention,
     Message,
     Page,
-    Preferences,
     RecallPlan,
     Scope,
     Session,
     Version,
 )
+from alejo.zones import Zones, labelled
 
 _TRIES = 8
 _STEP = 256
@@ -87,9 +87,8 @@ class Memories:
         cache: Cache,
         clock: Clock,
         events: Events,
+        zones: Zones,
         quotas: Mapping[str, float] = QUOTAS,
-        zone: tzinfo = UTC,
-        preferences: Callable[[Scope], Awaitable[Preferences]] | None = None,
         weights: Weights | None = None,
     ) -> None:
         self._events = events
@@ -104,8 +103,7 @@ class Memories:
         self._cache = cache
         self._clock = clock
         self._quotas = quotas
-        self._zone = zone
-        self._preferences = preferences
+        self.zones = zones
         self._weights = weights
         self._forgetting = Forgetting(store, journal, requests, versions, cache, clock)
 
@@ -313,7 +311,7 @@ class Memories:
                 pinned=pinned,
                 procedural=[memory for memory in procedural if memory.message_id != but or not but],
                 now=self._clock.now(),
-                zone=await self._zone_of(scope, given.session),
+                zone=await self.zones.of(scope, given.session),
             ),
             budget,
             self._quotas,
@@ -327,9 +325,8 @@ class Memories:
         self, scope: Scope, memories: Sequence[Memory], session: Session | None = None
     ) -> builtins.list[tuple[Mention, ...]]:
         """What each memory names of time, seen from when and where it was said."""
-        here = await self._zone_of(scope, session)
-        labels = (memory.metadata.get(TIME_ZONE, "") for memory in memories)
-        zones = ((time_zone(label) if label else None) or here for label in labels)
+        here = await self.zones.of(scope, session)
+        zones = (labelled(memory.metadata) or here for memory in memories)
         return [times(each.text, each.sent_at, zone) for each, zone in zip(memories, zones, strict=True)]
 
     async def _spans(
@@ -347,24 +344,12 @@ class Memories:
         found = named(UTC)
         if not found:  # most name none wherever they are
             return []
-        zone = await self._zone_of(scope, session)
+        zone = await self.zones.of(scope, session)
         return found if str(zone) == str(UTC) else named(zone)
 
     def known(self, scope: Scope) -> Collection[str]:
         """The ids of a user's memories as of their last recall in this process; none where there was none lately."""
         return self._indexes.known(scope)
-
-    async def _zone_of(self, scope: Scope, session: Session | None) -> tzinfo:
-        preferences = Preferences()
-        if self._preferences is not None and not (session and session.metadata.get(TIME_ZONE)):
-            preferences = await self._preferences(scope)
-        return time_zone(self.zone_of(session, preferences)) or self._zone
-
-    def zone_of(self, session: Session | None, preferences: Preferences) -> str:
-        """Where the user is: as the session's label says, else as they prefer, else as it is set."""
-        name = session.metadata.get(TIME_ZONE, "") if session else ""
-        name = name or preferences.time_zone
-        return name if name and time_zone(name) else str(self._zone)
 
     async def _felt(self, scope: Scope, messages: Sequence[Message]) -> Appraisal | None:
         """What was felt in the last of these messages that was said in a turn."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import tzinfo
 
 import msgspec
 
@@ -20,6 +20,7 @@ from alejo.storage.store import Store, Writer
 from alejo.storage.tables import FACTS
 from alejo.storage.versions import Versions
 from alejo.types import Cardinality, Fact, FactDraft, Layer, Memory, Message, Scope, Standing
+from alejo.zones import Zones
 
 _GUARD = b"\0"
 _IMPORTANCE = 0.6
@@ -34,12 +35,13 @@ class Statements:
     """
 
     def __init__(
-        self, store: Store, indexes: Indexes, versions: Versions, ids: Ids, scope: Scope, writer: Writer
+        self, store: Store, indexes: Indexes, versions: Versions, ids: Ids, zones: Zones, scope: Scope, writer: Writer
     ) -> None:
         self._store = store
         self._versions = versions
         self._indexes = indexes
         self._ids = ids
+        self._zones = zones
         self._scope = scope
         self._writer = writer
         self._known: FactIndex | None = None  # until something is stated
@@ -90,7 +92,12 @@ class Statements:
         Returns the id of the memory that says so, and whether it did before. Raises InvalidArgument, NotFound.
         """
         index = await self._index()
-        draft = _dated(draft, now)
+        if draft.since or draft.until:
+            draft = _dated(
+                draft,
+                now,
+                await self._zones.of_words(self._scope, draft.metadata, message.session_id if message else ""),
+            )
         fact = state(draft, now)
         if draft.since and fact.stated_to is None:
             fact = self._present(index, draft, fact, now)
@@ -162,21 +169,21 @@ def _change(before: Memory, after: Memory) -> str:
     return "supersession" if after.superseded_by else "restoration"
 
 
-def _dated(draft: FactDraft, now: int) -> FactDraft:
+def _dated(draft: FactDraft, now: int, zone: tzinfo) -> FactDraft:
     """The draft with the beginning that its words tell, if that is not yet to come, and with their end."""
     said = now if draft.sent_at is None else draft.sent_at
     begin, end = draft.valid_from, draft.valid_to
-    ends = [span.end for span in _named(draft.until, said)]
+    ends = [span.end for span in _named(draft.until, said, zone)]
     end = max((each for each in ends if (each > said if end is None else each < end)), default=end)
     if begin is None:
-        starts = (span.start for span in _named(draft.since, said))
+        starts = (span.start for span in _named(draft.since, said, zone))
         begin = next((each for each in starts if each <= said and (end is None or each < end)), None)
     return msgspec.structs.replace(draft, valid_from=begin, valid_to=end)
 
 
-def _named(words: str, said: int) -> Sequence[Span]:
+def _named(words: str, said: int, zone: tzinfo) -> Sequence[Span]:
     """The times that words name; a year or a month by itself is one as well: "2015", "March"."""
-    tries = (resolve(f"{ahead}{words}", said, UTC) for ahead in ("", "in ", "en ")) if words else ()
+    tries = (resolve(f"{ahead}{words}", said, zone) for ahead in ("", "in ", "en ")) if words else ()
     return next(filter(None, tries), ())
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import UTC, tzinfo
+from collections.abc import Collection, Sequence
+from datetime import tzinfo
 
 import msgspec
 
-from alejo.clock import TIME_ZONE, time_zone
 from alejo.embedding import shipped
 from alejo.memory.lines import times
 from alejo.memory.recall import sound
@@ -16,7 +15,8 @@ from alejo.storage.journal import message_key
 from alejo.storage.rows import time_key
 from alejo.storage.store import Store
 from alejo.storage.tables import MEMORIES_BY_TIME, MESSAGES, TURNS
-from alejo.types import Appraisal, Memory, Mention, Message, Preferences, Said, Scope, Session
+from alejo.types import Appraisal, Memory, Mention, Message, Said, Scope, Session
+from alejo.zones import labelled
 
 _AT_ONCE = 64  # memories of one moment that are looked at
 
@@ -86,9 +86,7 @@ class Hearing:
             after = rows[-1].key
 
     def _times(self, message: Message) -> tuple[Mention, ...]:
-        label = message.metadata.get(TIME_ZONE, "")
-        zone = (time_zone(label) if label else None) or self._zone
-        return times(message.text, message.sent_at, zone)
+        return times(message.text, message.sent_at, labelled(message.metadata) or self._zone)
 
     async def _appraisal(self, message: Message) -> Appraisal | None:
         """What was felt in the turn of a message, noted for the one that is answered."""
@@ -97,14 +95,6 @@ class Hearing:
             row = await self._store.get(self._scope, TURNS, place)
             self._felt[place] = row.value.appraisal if row is not None else None
         return self._felt.get(place)
-
-
-async def zone_of(
-    scope: Scope, session: Session, preferences: Callable[[Scope], Awaitable[Preferences]], default: tzinfo = UTC
-) -> tzinfo:
-    """Where a session's user is: as its label says, else as they prefer, else as it is set."""
-    name = session.metadata.get(TIME_ZONE, "") or (await preferences(scope)).time_zone
-    return (time_zone(name) if name else None) or default
 
 
 def in_order(messages: Sequence[Message]) -> list[Message]:

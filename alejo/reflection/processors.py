@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 import msgspec
@@ -26,7 +25,7 @@ from alejo.memory.stating import Statements
 from alejo.models import LanguageModels, Wish, at_hand
 from alejo.plugins import PluginHost, Slot
 from alejo.reflection.fitness import check, sources_of
-from alejo.reflection.hearing import Hearing, in_order, zone_of
+from alejo.reflection.hearing import Hearing, in_order
 from alejo.reflection.worker import Effects, Piece
 from alejo.roles import Work
 from alejo.storage import audit
@@ -46,6 +45,7 @@ from alejo.types import (
     Said,
     Scope,
 )
+from alejo.zones import Zones
 
 EPISODE = "episode"  # the kind of memory
 TITLE = "title"  # the label of its title
@@ -78,7 +78,7 @@ class Reflecting:
         preferences: Callable[[Scope], Awaitable[Preferences]],
         ids: Ids,
         clock: Clock,
-        zone: tzinfo = UTC,
+        zones: Zones,
         models: LanguageModels | None = None,
     ) -> None:
         self.name = name
@@ -90,7 +90,7 @@ class Reflecting:
         self._preferences = preferences
         self._ids = ids
         self._clock = clock
-        self._zone = zone
+        self._zones = zones
         self._heard: OrderedDict[tuple[Scope, str], Mapping[str, Said]] = OrderedDict()
 
     async def process(self, scope: Scope, pieces: Sequence[Piece]) -> Effects:
@@ -120,7 +120,7 @@ class Reflecting:
         row = await self._store.get(scope, SESSIONS, place)
         if row is None:
             return None
-        zone = await zone_of(scope, row.value, self._preferences, self._zone)
+        zone = await self._zones.of(scope, row.value)
         hearing = Hearing(self._store, scope, row.value, zone, wants)
         outcome = _Outcome(self._store, self._ids, self._clock, scope, hearing, place + self.name.encode())
         if "episode" in wants:

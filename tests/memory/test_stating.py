@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from alejo import Assistant
 from alejo.clock import FakeClock
+from alejo.types import MessageDraft
 
 from ..conftest import ADA
 from .test_facts import add, lives, objects
@@ -62,3 +64,32 @@ async def test_what_was_once_closes_only_what_it_overlaps(bare: Assistant, clock
     at = [round(datetime(year, 7, 1, tzinfo=UTC).timestamp() * 1e6) for year in (2014, 2016, 2019, 2021, 2022)]
     assert [await objects(bare, as_of=each) for each in at] == [[], ["Oslo"], ["Bergen"], ["Bergen"], ["Lisbon"]]
     assert await objects(bare, as_of=said) == ["Lisbon"]
+
+
+@pytest.mark.parametrize("how", ["label", "session", "preference"])
+async def test_words_tell_times_where_they_were_said(bare: Assistant, clock: FakeClock, how: str) -> None:
+    """What was "yesterday" in Tokyo is that day of Tokyo, by the message's label, its session's, or what is preferred."""
+    tokyo, plain = {"time_zone": "Asia/Tokyo"}, {"time_zone": "UTC"}
+    early = datetime(2023, 5, 9, 23, 30, tzinfo=UTC)  # the tenth in Tokyo
+    if how == "preference":
+        await bare.profiles.update(ADA, tokyo)
+    session, _ = await bare.sessions.create(ADA, metadata=tokyo if how == "session" else {} if how != "label" else plain)
+    kept = await bare.memories.remember(
+        ADA,
+        MessageDraft(
+            session.id,
+            "I have been living in Oslo since yesterday.",
+            sent_at=round(early.timestamp() * 1e6),
+            metadata=tokyo if how == "label" else {},
+        ),
+    )
+    message = kept.message
+    assert message
+    drafts = [lives("Oslo", since="yesterday", metadata=message.metadata, sent_at=message.sent_at)]
+    statements = bare.facts.statements(ADA, writer := await bare.store.writer(ADA))
+    made = await statements.derive(drafts, message, kept.memories)
+    await statements.write(clock.now())
+    await writer.commit()
+    fact = (await bare.memories.get(ADA, made[0])).fact
+    assert fact
+    assert fact.valid_from == round(datetime(2023, 5, 9, tzinfo=ZoneInfo("Asia/Tokyo")).timestamp() * 1e6)

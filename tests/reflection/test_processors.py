@@ -92,6 +92,7 @@ class House:
             assistant.profiles.get,
             Ids(clock),
             clock,
+            assistant.zones,
         )
         self.worker = Worker(assistant.store, self.queue, clock, {KIND: [self.processor]})
         self.session = ""

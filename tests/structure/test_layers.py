@@ -17,7 +17,7 @@ ROWS = (
     "cache clock embedding entropy log metrics paging reasons roles settings wire",
     "hooks ids",
     "plugins storage",
-    "events queue",
+    "events queue zones",
     "memory sessions identity profiles models reminders",
     "conversation ownership reflection",
     "learning",

@@ -143,6 +143,20 @@ async def test_a_word_of_several_languages_is_of_the_one_spoken_before() -> None
         assert await answer(desk, "Mein Boot liegt im Hafen.") == tongues()["de"].says["noted"][0]
 
 
+@pytest.mark.parametrize(
+    ("zone", "day"), [("UTC", "today, 9 May 2023"), ("America/Los_Angeles", "yesterday, 8 May 2023")]
+)
+async def test_days_are_those_of_where_the_user_is(zone: str, day: str) -> None:
+    """What was said this morning in London was said yesterday in Los Angeles; so are the days that it names."""
+    desk = ListDesk()
+    desk.add("My dog Luna is ill.", days_ago=0.5)  # 02:03 UTC
+    assert f'You told me {day}: "My dog Luna is ill."' in await answer(desk, "Who is Luna?", zone=zone)
+    zoned = ListDesk()
+    zoned.add("We moved to Ghent.", days_ago=0.5)
+    told = day.partition(", ")[2]
+    assert (await answer(zoned, "When did we move to Ghent?", zone=zone)).startswith(f"{told}. ")
+
+
 def test_every_language_says_the_same_things() -> None:
     """Each language has each sentence, three where they come again, with the same places to fill."""
     ours = tongues()["en"].says

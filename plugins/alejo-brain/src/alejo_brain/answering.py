@@ -15,7 +15,7 @@ from .choosing import answers, best, entire, near, told
 from .dating import dated
 from .extracting import Found, found, sentences, split
 from .knowing import known
-from .phrases import moment
+from .phrases import here, moment
 from .tongues import Tongue
 
 # By how much what another said may fit better before it is theirs that was told, and not of who is asked about:
@@ -68,11 +68,11 @@ async def reply(turn: Turn) -> Reply:
         hits = sure
     if not hits:
         return Reply()
-    happened = _happened(asked, hits, turn.message.text)
+    happened = _happened(asked, hits, turn)
     if len(happened) > 1:
         return Reply(hits=tuple(happened), listed=len(happened), times=True)
     if asked.kind == "when":
-        chosen = dated(asked, hits, await turn.desk.times([hit.memory for hit in hits[:3]]))
+        chosen = dated(asked, hits, await turn.desk.times([hit.memory for hit in hits[:3]]), here(turn))
         spans = [chosen] if chosen else []
     elif asked.kind == "whether":
         return Reply(_whether(asked, hits[0]), tuple(best(hits)))
@@ -124,15 +124,15 @@ def _whether(asked: Asked, hit: Hit) -> str:
     return ""
 
 
-def _happened(asked: Asked, hits: Sequence[Hit], question: str) -> list[Hit]:
+def _happened(asked: Asked, hits: Sequence[Hit], turn: Turn) -> list[Hit]:
     """The memories that each tell of one time that something happened, in order, one of each day.
 
     None where that is not asked, or one of them says how often.
     """
-    whole = [hit for hit in entire(hits, question) if not _denies(hit, asked.tongue)] if asked.often else []
+    whole = [hit for hit in entire(hits, turn.message.text) if not _denies(hit, asked.tongue)] if asked.often else []
     if any(asked.tongue.numbered.search(hit.memory.text) for hit in whole):
         return []
-    days = {moment(hit.memory.sent_at).date(): hit for hit in reversed(whole)}
+    days = {moment(hit.memory.sent_at, here(turn)).date(): hit for hit in reversed(whole)}
     return [days[day] for day in sorted(days)]
 
 

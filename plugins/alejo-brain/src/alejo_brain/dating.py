@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 
 from alejo.types import Hit, Mention
 
@@ -18,43 +18,48 @@ _DAY = 86_400_000_000
 _MONTH = 31  # days
 
 
-def dated(asked: Asked, hits: Sequence[Hit], times: Sequence[Sequence[Mention]]) -> Found | None:
-    """The time that answers when, of the memories that fit best; `times` are what each of them names."""
+def dated(asked: Asked, hits: Sequence[Hit], times: Sequence[Sequence[Mention]], place: tzinfo) -> Found | None:
+    """The time that answers when, of the memories that fit best; `times` are what each of them names.
+
+    `place` is the zone in which it is told.
+    """
     best = max((hit.score for hit in hits), default=0.0) or 1.0
     found: list[Found] = []
     for hit, named in zip(hits, times, strict=False):
         relative = hit.score / best
-        found.append(Found(_day(asked.tongue, hit.memory.sent_at), "", hit, relative, relative))
+        found.append(Found(_day(asked.tongue, hit.memory.sent_at, place), "", hit, relative, relative))
         for mention in named:
             sentence = next((each for each in sentences(hit.memory.text) if mention.words in each), "")
             shared = asked.stems.intersection(word.stem for word in split(plain(sentence), asked.tongue))
             worth = relative + _TIMED + len(shared) / max(1, len(asked.stems)) / 2
-            found.append(Found(said(asked.tongue, mention, hit.memory.sent_at), sentence, hit, worth, relative))
+            found.append(Found(said(asked.tongue, mention, hit.memory.sent_at, place), sentence, hit, worth, relative))
     return max(found, key=lambda each: each.weight, default=None)
 
 
-def said(tongue: Tongue, mention: Mention, at: int) -> str:
+def said(tongue: Tongue, mention: Mention, at: int, place: tzinfo) -> str:
     """A time that was named in what was said `at` a moment, as one that anybody understands at any time."""
     if not mention.date:
         return mention.words
-    first, last = moment(mention.start), moment(mention.end - 1)
+    first, last = moment(mention.start, place), moment(mention.end - 1, place)
     days = (mention.end - mention.start) // _DAY
     weekday = first.weekday()
     if days == 7 and mention.end <= at + _DAY:
-        return tongue.dates["week"].format(date=_day(tongue, at))
+        return tongue.dates["week"].format(date=_day(tongue, at, place))
     if days == 2 and weekday == 5:
         over = mention.end <= at + _DAY
-        return tongue.dates["weekend" if over else "then"].format(date=_day(tongue, at if over else mention.start))
+        return tongue.dates["weekend" if over else "then"].format(
+            date=_day(tongue, at if over else mention.start, place)
+        )
     season = next((each for each in tongue.dates["seasons"].split() if each.casefold() in mention.words.casefold()), "")
     if season and days > _MONTH:
         return tongue.dates["season"].format(season=season, year=first.year)
     if first.date() == (last - timedelta(microseconds=1)).date():
         name = tongue.dates["days"].split()[weekday]
-        date = _day(tongue, mention.start)
+        date = _day(tongue, mention.start, place)
         named = name.casefold() in mention.words.casefold()
         return tongue.dates["weekday"].format(weekday=name, date=date) if named else date
     return mention.date
 
 
-def _day(tongue: Tongue, at: int) -> str:
-    return day(moment(at).date(), tongue)
+def _day(tongue: Tongue, at: int, place: tzinfo) -> str:
+    return day(moment(at, place).date(), tongue)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, tzinfo
 from itertools import pairwise
 from statistics import median
 
@@ -22,7 +23,7 @@ from alejo.roles import Turn
 from alejo.types import Hit, Message, Role
 
 from .choosing import RELATED
-from .phrases import dated, month, numbered, quoted
+from .phrases import dated, here, month, numbered, quoted
 from .reading import QUESTION_MARKS, asks
 from .tongues import Tongue, preferred
 from .ways import MODES, ways
@@ -44,7 +45,8 @@ _WORD = re.compile(r"[^\W_]+")
 class Manner(msgspec.Struct, frozen=True):
     """How to speak in one turn. `asks`: a question is welcome; `brief`: few words are; `lately`: the last answers.
 
-    `long`: many words are, and `bullets`: each sentence in a line of its own; `name` is what the user is called.
+    `long`: many words are, and `bullets`: each sentence in a line of its own; `name` is what the user is called,
+    `zone` where they are.
     """
 
     tongue: Tongue
@@ -55,6 +57,7 @@ class Manner(msgspec.Struct, frozen=True):
     long: bool = False
     bullets: bool = False
     name: str = ""
+    zone: tzinfo = UTC
 
     def say(self, which: str, **words: str) -> str:
         """A sentence of the language, the first of its kind that was not said of late."""
@@ -80,6 +83,7 @@ async def manner(turn: Turn) -> Manner:
         shape.long,
         shape.bullets,
         shape.name,
+        here(turn),
     )
 
 
@@ -128,7 +132,7 @@ def connected(turn: Turn, manner: Manner, hits: Sequence[Hit]) -> list[str]:
     first = min(close, key=lambda memory: memory.sent_at, default=None)
     if first is None or first.session_id == turn.session.id:
         return []
-    return [manner.say("first", month=month(first, manner.tongue), quote=quoted(first))]
+    return [manner.say("first", month=month(first, manner.zone, manner.tongue), quote=quoted(first))]
 
 
 def onward(turn: Turn, manner: Manner, hits: Sequence[Hit], quoted_ids: Sequence[str] = ()) -> list[str]:
@@ -139,7 +143,11 @@ def onward(turn: Turn, manner: Manner, hits: Sequence[Hit], quoted_ids: Sequence
         return []
     fresh = [hit.memory for hit in painless(hits, manner.tongue) if hit.memory.id not in quoted_ids]
     offered = [memory for memory in fresh if len(memory.text) <= _LONG][:_OFFERED]
-    items = [manner.say("related", items=numbered([dated(each, manner.tongue) for each in offered]))] if offered else []
+    items = (
+        [manner.say("related", items=numbered([dated(each, manner.zone, manner.tongue) for each in offered]))]
+        if offered
+        else []
+    )
     topic = _topic(turn.message.text)
     return [*items, manner.say("next", topic=topic)] if topic else items
 

@@ -15,6 +15,7 @@ from alejo.types import Fact, Hit, Layer, Memory, Standing
 
 from .asked import plain
 from .lasting import lasted
+from .phrases import here
 from .tongues import Tongue
 
 _SELF = "user"
@@ -138,7 +139,7 @@ async def _lasted(asked: Wanted, holders: Sequence[str], turn: Turn, tongue: Ton
     for each in _of(asked.thing, await _true(asked, holders, turn)):
         heir = told.get(each.superseded_by)  # if that was told without a time, this was over at some time before
         ended = heir is None or heir.fact is None or heir.fact.valid_from != heir.sent_at
-        if said := lasted(asked.span, each, turn.now, tongue, ended=ended):
+        if said := lasted(asked.span, each, turn.now, here(turn), tongue, ended=ended):
             return Known(said[0].upper() + said[1:], (await _source(each, turn),))
     return None
 

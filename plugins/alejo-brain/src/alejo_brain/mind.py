@@ -104,9 +104,9 @@ def _plainly(found: Reply, how: Manner) -> list[str]:
 
 def _quotes(found: Reply, turn: Turn, how: Manner) -> list[str]:
     """What an answer is from: a list with dates of what is listed, and a sentence for each other memory; one piece."""
-    listed = [dated(hit.memory, how.tongue) for hit in found.hits[: found.listed]]
+    listed = [dated(hit.memory, how.zone, how.tongue) for hit in found.hits[: found.listed]]
     hits = found.hits[found.listed : max(found.listed, 1)] if how.brief and found.said else found.hits[found.listed :]
-    others = [sentence(hit.memory, turn.now, how.tongue) for hit in hits]
+    others = [sentence(hit.memory, turn.now, how.zone, how.tongue) for hit in hits]
     said = [f"{numbered(listed)}.", *others] if listed else others
     # Behind a mark without its other one, what is quoted next would not be taken for a quote.
     if how.bullets or any(each.count('"') % 2 for each in said):
@@ -134,9 +134,9 @@ def _acknowledge(turn: Turn, how: Manner) -> list[str]:
     if related is None:
         return [*sentences, how.say("noted"), *onward(turn, how, hits)]
     if bare(related.text) == bare(turn.message.text):
-        said = how.say("again", when=when(related, turn.now, how.tongue))
+        said = how.say("again", when=when(related, turn.now, how.zone, how.tongue))
     else:
-        source = sentence(related, turn.now, how.tongue)
+        source = sentence(related, turn.now, how.zone, how.tongue)
         said = how.say("like", source=source if related.speaker else source[0].lower() + source[1:])
     return [*sentences, said, *onward(turn, how, hits, [related.id])]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from alejo.roles import Turn
 from alejo.types import Memory
 
 from .tongues import Tongue, english
@@ -13,12 +15,25 @@ from .tongues import Tongue, english
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def moment(microseconds: int) -> datetime:
-    """A time of ALEJO as a datetime, UTC; times beyond the calendar become its nearest end."""
+def zone(name: str) -> tzinfo | None:
+    """The time zone of an IANA name, None if there is none."""
     try:
-        return _EPOCH + timedelta(microseconds=microseconds)
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return None
+
+
+def here(turn: Turn) -> tzinfo:
+    """The time zone a turn's user is in; UTC where nobody knows."""
+    return zone(turn.zone) or UTC
+
+
+def moment(microseconds: int, place: tzinfo) -> datetime:
+    """A time of ALEJO as a datetime where somebody is; times beyond the calendar become its nearest end."""
+    try:
+        return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(place)
     except OverflowError:
-        return (datetime.max if microseconds > 0 else datetime.min).replace(tzinfo=UTC)
+        return (datetime.max if microseconds > 0 else datetime.min).replace(tzinfo=place)
 
 
 @lru_cache(maxsize=512)  # the same few, as what is found was mostly said on few days
@@ -28,15 +43,15 @@ def day(when: date, tongue: Tongue | None = None) -> str:
     return dates["day"].format(day=when.day, month=dates["months"].split()[when.month - 1], year=when.year)
 
 
-def month(memory: Memory, tongue: Tongue | None = None) -> str:
+def month(memory: Memory, place: tzinfo, tongue: Tongue | None = None) -> str:
     """In which month something was said: May 2023."""
-    said = moment(memory.sent_at)
+    said = moment(memory.sent_at, place)
     return f"{(tongue or english()).dates['months'].split()[said.month - 1]} {said.year}"
 
 
-def when(memory: Memory, now: int, tongue: Tongue | None = None) -> str:
+def when(memory: Memory, now: int, place: tzinfo, tongue: Tongue | None = None) -> str:
     """When something was said, always with the date: "today, 8 May 2023", "on 7 May 2022"."""
-    said, today = moment(memory.sent_at).date(), moment(now).date()
+    said, today = moment(memory.sent_at, place).date(), moment(now, place).date()
     name = {0: "today", 1: "yesterday"}.get((today - said).days, "on")
     return (tongue or english()).says[name][0].format(day=day(said, tongue))
 
@@ -46,17 +61,17 @@ def quoted(memory: Memory) -> str:
     return f'"{memory.text}"'
 
 
-def sentence(memory: Memory, now: int, tongue: Tongue | None = None) -> str:
+def sentence(memory: Memory, now: int, place: tzinfo, tongue: Tongue | None = None) -> str:
     """A memory with its source and date: "You told me on 8 May 2023: …", "Caroline said on 8 May 2023: …"."""
     told = "showed" if memory.kind == "percept" else "you"
     pattern = (tongue or english()).says["they" if memory.speaker else told][0]
-    return pattern.format(name=memory.speaker, when=when(memory, now, tongue), quote=quoted(memory))
+    return pattern.format(name=memory.speaker, when=when(memory, now, place, tongue), quote=quoted(memory))
 
 
-def dated(memory: Memory, tongue: Tongue | None = None) -> str:
+def dated(memory: Memory, place: tzinfo, tongue: Tongue | None = None) -> str:
     """A memory in a list: its words, who said them, and the date in brackets."""
     who = f"{memory.speaker}, " if memory.speaker else ""
-    return f"{quoted(memory)} ({who}{day(moment(memory.sent_at).date(), tongue)})"
+    return f"{quoted(memory)} ({who}{day(moment(memory.sent_at, place).date(), tongue)})"
 
 
 def numbered(items: Sequence[str]) -> str:

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from alejo.roles import Turn
 
+from ..phrases import zone
 from .days import add, day
 from .describing import described, given
 from .lexicon import UNITS, WORDS, Unread, fold
-from .replies import Locale, zone
+from .replies import Locale
 
 _LONGEST = 300  # characters of a question
 _LEAD = re.compile(

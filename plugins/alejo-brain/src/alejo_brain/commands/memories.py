@@ -11,7 +11,7 @@ from alejo.types import Memory, MemoryDraft
 
 from ..choosing import answers, clear
 from ..interpreting import interpret
-from ..phrases import numbered, quoted, sentence
+from ..phrases import here, numbered, quoted, sentence
 from ..words import bare
 from .describing import described, given
 from .replies import Locale
@@ -72,7 +72,7 @@ class Recall:
         hits = list(answers(found, query, turn.message.id))[:RECALLED]
         if not hits:
             return locale.say("recall_none", query=query)
-        return "; ".join(sentence(hit.memory, turn.now) for hit in hits)
+        return "; ".join(sentence(hit.memory, turn.now, here(turn)) for hit in hits)
 
 
 class Forget:

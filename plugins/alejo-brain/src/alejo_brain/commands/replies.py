@@ -7,12 +7,11 @@ import tomllib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alejo.roles import Turn
 from alejo.types import Memory
 
-from ..phrases import numbered, quoted
+from ..phrases import here, numbered, quoted
 
 _TEXTS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("replies.toml").read_text("utf-8"))
 _WORD = re.compile(r"[^\W\d_]+")
@@ -37,7 +36,7 @@ class Locale:
     def __init__(self, turn: Turn) -> None:
         preferred = turn.preferences.language.partition("-")[0].lower()
         self.language = preferred if preferred in _TEXTS else _told(turn.message.text)
-        self.zone = zone(turn.zone) or ZoneInfo("UTC")
+        self.zone = here(turn)
         self.now = self.local(turn.now)
 
     def say(self, key: str, /, **slots: object) -> str:
@@ -87,14 +86,6 @@ class Locale:
         """The first of a list, numbered, and how many more there are, as two slots."""
         rest = len(items) - most
         return {"listed": numbered(items[:most]), "more": self.say("more", count=rest) if rest > 0 else ""}
-
-
-def zone(name: str) -> ZoneInfo | None:
-    """A time zone by its name."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        return None
 
 
 def _told(text: str) -> str:
