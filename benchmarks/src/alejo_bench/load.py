@@ -11,6 +11,8 @@ import msgspec
 
 Metadata = Sequence[tuple[str, str]]
 
+_PAUSE = 0.05  # seconds
+
 
 class Caller(msgspec.Struct, frozen=True):
     """One loop of the load: the message it sends again and again, as bytes, and the metadata with it."""
@@ -28,7 +30,10 @@ class Load(msgspec.Struct, frozen=True):
 
 
 async def closed_loop(address: str, method: str, callers: Sequence[Caller], seconds: float) -> Load:
-    """Each caller calls `method` in a loop for `seconds`. Messages cross as bytes, so that the client stays light."""
+    """Each caller calls `method` in a loop for `seconds`. Messages cross as bytes, so that the client stays light.
+
+    What a server with too much to do refuses is no answer, and is sent again a little later.
+    """
     latencies: list[float] = []
     async with grpc.aio.insecure_channel(address) as channel:
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
@@ -36,7 +41,13 @@ async def closed_loop(address: str, method: str, callers: Sequence[Caller], seco
 
         async def loop(caller: Caller, end: float) -> None:
             while (begin := time.perf_counter()) < end:
-                await call(caller.request, metadata=caller.metadata)
+                try:
+                    await call(caller.request, metadata=caller.metadata)
+                except grpc.aio.AioRpcError as refused:
+                    if refused.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                        raise
+                    await asyncio.sleep(_PAUSE)
+                    continue
                 latencies.append(time.perf_counter() - begin)
 
         start = time.perf_counter()
