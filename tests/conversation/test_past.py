@@ -79,3 +79,22 @@ async def test_only_what_is_over_now_is_no_home(assistant: Assistant, clock: Fak
     assert "Kiel. " in (await assistant.chat("Where did my sister live in 2011?", scope=ADA)).message.text
     asked = await assistant.chat("Where does my sister live now?", scope=ADA)
     assert asked.message.text.startswith("The nearest I remember:")
+
+
+@pytest.mark.parametrize(
+    ("said", "when"),
+    [
+        ("Ich bin gestern nach Rom gezogen.", "10. Dezember 2026."),
+        ("Vorgestern bin ich nach Rom umgezogen.", "9. Dezember 2026."),
+        ("Ich bin am Montag nach Rom gezogen.", "7. Dezember 2026."),
+        ("Ich bin vor kurzem nach Rom gezogen.", "11. Dezember 2026."),
+    ],
+)
+async def test_who_moved_lately_lives_there(assistant: Assistant, clock: FakeClock, said: str, when: str) -> None:
+    """A home is another from the day on that is told, however it is told."""
+    later(clock)
+    await assistant.chat("Ich wohne in Graz.", scope=ADA)
+    clock.advance(20 * 86_400)
+    await assistant.chat(said, scope=ADA)
+    assert (await assistant.chat("Wo wohne ich?", scope=ADA)).message.text.startswith("Rom. ")
+    assert (await assistant.chat("Wann bin ich nach Rom gezogen?", scope=ADA)).message.text.startswith(f"{when} ")

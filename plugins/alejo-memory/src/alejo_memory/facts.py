@@ -94,7 +94,9 @@ class _Language:
         objects = _OBJECTS | {word: f"(?P<object>(?i:{words}))(?![\\w-])" for word, words in data["words"].items()}
         objects["role"] = f"(?P<role>(?i:{roles}))"
         objects["time"] = rf"(?P<when>(?i:(?:,? (?:{times['words']})\b(?:{_ANY})?)?))(?!{_ANY})"
-        objects["mid"] = f"(?P<mid>(?i:(?:(?:{times.get('mid', '(?!)')}) ){{0,3}}))"
+        mid, lately = (times.get(name, "(?!)") for name in ("mid", "lately"))
+        objects["mid"] = f"(?P<mid>(?i:(?:(?:{mid}) ){{0,3}}))"
+        objects["lately"] = f"(?P<mid>(?i:(?:(?:{mid}|{lately}) ){{0,3}}))"
         objects["date"] = f"(?P<object>(?i:{data['date'].replace('{months}', months)}))"
         self._patterns: dict[str, list[_Pattern]] = {}  # by the word a clause begins with
         for rule in sorted(data["facts"], key=lambda rule: not (rule.get("negated") or rule.get("over"))):
