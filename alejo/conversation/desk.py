@@ -236,8 +236,11 @@ class TurnDesk:
 
     async def forget(self, memory_ids: Sequence[str]) -> int:
         """Forgets memories and redacts the messages they came from; returns how many were there."""
-        before = self._earlier[-2:] if self.review.confirmed or self._assents() else ()
-        count, _ = await self._memories.forget(self._scope, memory_ids, asked=(*before, self._message))
+        asking = 2 if self.review.confirmed or self._assents() else 0
+        split = len(self._earlier) - asking
+        count, _ = await self._memories.forget(
+            self._scope, memory_ids, asked=(*self._earlier[split:], self._message), before=self._earlier[:split]
+        )
         for each in memory_ids:
             if each in self.handed:
                 self.withdraw(each)

@@ -16,7 +16,7 @@ from alejo.memory.recall import versioned
 from alejo.outcomes import Preview
 from alejo.storage.blobs import withdraw
 from alejo.storage.journal import Journal
-from alejo.storage.redaction import Redaction, scrub, shared
+from alejo.storage.redaction import Redaction, naming, scrub, shared
 from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import put_memory, time_key
@@ -81,6 +81,7 @@ class Forgetting:
         keep_messages: bool = False,
         request_id: str = "",
         asked: Sequence[Message] = (),
+        before: Sequence[Message] = (),
     ) -> tuple[int, int]:
         """Forgets memories, or what a preview's token stands for; see `Memories.forget`."""
         seen = await self._open(scope, preview) if preview else None
@@ -109,6 +110,7 @@ class Forgetting:
                     phrases = [*texts, *shared(message.text, texts)]
                     redaction.phrases(message, phrases)
                     await self._reword(scope, removal, writer, message, phrases, dropped)
+                await self._unname(scope, redaction, before, texts)
                 counts = len(gone), await redaction.apply()
                 self._requests.add(writer, request_id, "forget", body, counts)
                 writer.frees = bool(gone)
@@ -130,6 +132,21 @@ class Forgetting:
             raise Conflict("What would be forgotten has changed since the preview.", reason="PREVIEW_CHANGED")
         return family
 
+    async def _unname(
+        self, scope: Scope, redaction: Redaction, messages: Sequence[Message], texts: Sequence[str]
+    ) -> None:
+        """Takes the names of texts out of messages of which nothing is remembered, such as what was asked in vain."""
+        for message in messages:
+            names = naming(message.text, texts)
+            if names and not await self._remembered(scope, message):
+                redaction.phrases(message, names)
+
+    async def _remembered(self, scope: Scope, message: Message) -> list[Row[Memory]]:
+        """What is remembered of a message."""
+        places = await self._store.scan(scope, MEMORIES_BY_TIME, time_key(message.sent_at), limit=_OF_A_MESSAGE)
+        rows = await self._store.many(scope, MEMORIES, [bytes.fromhex(place.value) for place in places])
+        return [row for row in rows if row is not None and row.value.message_id == message.id]
+
     async def _reword(
         self,
         scope: Scope,
@@ -143,9 +160,8 @@ class Forgetting:
 
         No former version keeps them, and what was derived is made anew.
         """
-        places = await self._store.scan(scope, MEMORIES_BY_TIME, time_key(message.sent_at), limit=_OF_A_MESSAGE)
-        for row in await self._store.many(scope, MEMORIES, [bytes.fromhex(place.value) for place in places]):
-            if row is None or row.key in dropped or row.value.message_id != message.id:
+        for row in await self._remembered(scope, message):
+            if row.key in dropped:
                 continue
             text = scrub(row.value.text, phrases)
             if text != row.value.text:

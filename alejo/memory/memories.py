@@ -456,16 +456,24 @@ class Memories:
         keep_messages: bool = False,
         request_id: str = "",
         asked: Sequence[Message] = (),
+        before: Sequence[Message] = (),
     ) -> tuple[int, int]:
         """Forgets memories; returns how many went and how many messages were redacted.
 
         What was derived from them goes too, as `Removal` has it. The message a memory came from, and answers that
         quoted it, lose their words unless `keep_messages`; `asked`, the messages that ask for it, lose the words of
-        the memories alone. `preview`, the token of one, stands in the place of `memory_ids` and `keep_messages`; raises
-        InvalidArgument for another token, Conflict when what would go has changed since.
+        the memories alone, and those `before` of which nothing is remembered lose their names. `preview`, the token of
+        one, stands in the place of `memory_ids` and `keep_messages`; raises InvalidArgument for another token, Conflict
+        when what would go has changed since.
         """
         return await self._forgetting.forget(
-            scope, memory_ids, preview=preview, keep_messages=keep_messages, request_id=request_id, asked=asked
+            scope,
+            memory_ids,
+            preview=preview,
+            keep_messages=keep_messages,
+            request_id=request_id,
+            asked=asked,
+            before=before,
         )
 
     async def preview(

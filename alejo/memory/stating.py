@@ -8,6 +8,7 @@ from datetime import tzinfo
 
 import msgspec
 
+from alejo.clock import local
 from alejo.errors import InvalidArgument, NotFound
 from alejo.ids import Ids
 from alejo.memory.entities import FactIndex, normal
@@ -170,7 +171,10 @@ def _change(before: Memory, after: Memory) -> str:
 
 
 def _dated(draft: FactDraft, now: int, zone: tzinfo) -> FactDraft:
-    """The draft with the beginning that its words tell, if that is not yet to come, and with their end."""
+    """The draft with the beginning that its words tell, if that is not yet to come, and with their end.
+
+    They are the days of the calendar where it was said, as days of UTC, so that they are the same days everywhere.
+    """
     said = now if draft.sent_at is None else draft.sent_at
     begin, end = draft.valid_from, draft.valid_to
     ends = [span.end for span in _named(draft.until, said, zone)]
@@ -184,7 +188,16 @@ def _dated(draft: FactDraft, now: int, zone: tzinfo) -> FactDraft:
 def _named(words: str, said: int, zone: tzinfo) -> Sequence[Span]:
     """The times that words name; a year or a month by itself is one as well: "2015", "March"."""
     tries = (resolve(f"{ahead}{words}", said, zone) for ahead in ("", "in ", "en ")) if words else ()
-    return next(filter(None, tries), ())
+    return [
+        span._replace(start=_day(span.start, zone), end=_day(span.end, zone)) for span in next(filter(None, tries), ())
+    ]
+
+
+def _day(at: int, zone: tzinfo) -> int:
+    """A time of the wall somewhere as the same of UTC."""
+    there = local(at, zone)
+    offset = there.utcoffset() if there else None
+    return at + round(offset.total_seconds() * 1e6) if offset else at
 
 
 def state(draft: FactDraft, now: int, old: Fact | None = None) -> Fact:

@@ -221,6 +221,13 @@ def shared(text: str, others: Sequence[str]) -> list[str]:
     return found
 
 
+def naming(text: str, others: Sequence[str]) -> list[str]:
+    """The words of a text that others have as names or numbers: with a capital amid a sentence, or a digit."""
+    spoken = [word for other in others for word in list(_WORDS.finditer(other))[1:]]
+    names = {word[0].casefold() for word in spoken if len(word[0]) > 1 and not word[0].islower()}
+    return [word for word in dict.fromkeys(_WORDS.findall(text)) if word.casefold() in names]
+
+
 def _tells(word: re.Match[str]) -> bool:
     """Whether a word may tell something: it is long, has a digit, is a name, or of a script without small letters."""
     said = word[0]

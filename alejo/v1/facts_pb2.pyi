@@ -87,15 +87,15 @@ class FactDraft(_message.Message):
     corrects: _builtins.bool
     """What it contradicts when it begins was never true."""
     since: _builtins.str
-    """Since when it is true in words, such as "last summer" or "seit 2019", as seen from when it was said in UTC. At most
-    256 characters. Used without valid_from.
+    """Since when it is true in words, such as "last summer" or "seit 2019", as seen from when and where it was said; kept
+    as days of UTC. At most 256 characters. Used without valid_from.
     """
     importance: _builtins.float
     """How much it matters, 0 to 1. Unset leaves it to the host."""
     until: _builtins.str
-    """Until when it was true in words, such as "last year" or "from 2015 to 2020", as seen from when it was said in UTC:
-    to the end of the last that they name, and no later than valid_to. Without valid_to only an end after it was said
-    counts: what is over says so with valid_to. At most 256 characters.
+    """Until when it was true in words, such as "last year" or "from 2015 to 2020", as seen from when and where it was said:
+    to the end of the last that they name, kept as days of UTC, and no later than valid_to. Without valid_to only an end
+    after it was said counts: what is over says so with valid_to. At most 256 characters.
     """
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp:

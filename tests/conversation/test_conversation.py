@@ -273,6 +273,30 @@ async def test_what_asked_to_forget_loses_the_words_too(
     assert not any(word in memory.text.casefold() for memory in memories)
 
 
+async def test_a_yes_forgets_all_that_has_the_name(assistant: Assistant) -> None:
+    """The question names whom all is forgotten of, so nobody is asked which of it; what does not say the name stays."""
+    session_id = (await assistant.chat("My dog is called Luna.", scope=ADA)).session_id
+    for text in ("Luna loves cheese.", "My boat is red.", "forget Luna", "yes"):
+        answer = await assistant.chat(text, session_id=session_id, scope=ADA)
+    assert answer.commands == ("forget",)
+    assert "Luna loves cheese" in answer.message.text
+    memories, _ = await assistant.memories.list(ADA, Page(50))
+    assert [memory.text for memory in memories] == ["My boat is red."]
+
+
+async def test_what_was_asked_in_vain_before_loses_the_name_too(assistant: Assistant) -> None:
+    """A request that was answered "no" first, and the question about it, do not keep the name; nor does a mood."""
+    session_id = (await assistant.chat("Mein Hund hei\u00dft Luna.", scope=ADA)).session_id
+    for text in ("vergiss Luna", "nein", "Mein Boot ist rot.", "vergiss Luna", "ja"):
+        answer = await assistant.chat(text, session_id=session_id, scope=ADA)
+    assert answer.commands == ("forget",)
+    assert answer.message.text.startswith("Ich habe vergessen: ")
+    messages, _ = await assistant.sessions.messages(ADA, session_id, Page(50))
+    assert not any("luna" in message.text.casefold() for message in messages), messages
+    assert any(message.text == "Mein Boot ist rot." for message in messages)
+    assert "luna" not in repr(await assistant.moods.tell(ADA)).casefold()
+
+
 async def test_what_is_remembered_of_a_request_to_forget_loses_the_words(assistant: Assistant) -> None:
     """What else the message said is still known."""
     told = await assistant.chat("My sister Eva is ill.", scope=ADA)

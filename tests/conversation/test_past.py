@@ -30,7 +30,7 @@ ASKED = [
     ("en", "When did I move to Lisbon?", "2022."),
     ("en", "When did I live in Oslo?", "From 2015 to 2020."),
     ("en", "How long did I live in Oslo?", "About 5 years, from 2015 to 2020."),
-    ("en", "How long have I been living in Lisbon?", "About 5 years, since 2022."),
+    ("en", "How long have I been living in Lisbon?", "About 4 years, since 2022."),
     ("en", "Where did I work in 2019?", "Siemens."),
     ("en", "When did I leave Siemens?", "2025."),
     ("en", "How long did I work at Siemens?", "Until 2025."),
@@ -74,7 +74,7 @@ async def test_only_what_is_over_now_is_no_home(assistant: Assistant, clock: Fak
     await assistant.chat("since March I've been living in Rome", scope=ADA)
     assert (await assistant.chat("Where do I live?", scope=ADA)).message.text.startswith("Rome. ")
     asked = await assistant.chat("How long have I lived in Rome?", scope=ADA)
-    assert asked.message.text.startswith("About 9 months, since March 2026. ")
+    assert asked.message.text.startswith("About 8 months, since March 2026. ")
     await assistant.chat("From 2010 to 2012 my sister lived in Kiel.", scope=ADA)
     assert "Kiel. " in (await assistant.chat("Where did my sister live in 2011?", scope=ADA)).message.text
     asked = await assistant.chat("Where does my sister live now?", scope=ADA)

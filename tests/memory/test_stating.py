@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -68,12 +67,17 @@ async def test_what_was_once_closes_only_what_it_overlaps(bare: Assistant, clock
 
 @pytest.mark.parametrize("how", ["label", "session", "preference"])
 async def test_words_tell_times_where_they_were_said(bare: Assistant, clock: FakeClock, how: str) -> None:
-    """What was "yesterday" in Tokyo is that day of Tokyo, by the message's label, its session's, or what is preferred."""
+    """What was "yesterday" in Tokyo is that day of Tokyo, by the message's label, its session's, or what is preferred.
+
+    It is kept as a day of UTC, so that it is the same day for whoever asks elsewhere.
+    """
     tokyo, plain = {"time_zone": "Asia/Tokyo"}, {"time_zone": "UTC"}
     early = datetime(2023, 5, 9, 23, 30, tzinfo=UTC)  # the tenth in Tokyo
     if how == "preference":
         await bare.profiles.update(ADA, tokyo)
-    session, _ = await bare.sessions.create(ADA, metadata=tokyo if how == "session" else {} if how != "label" else plain)
+    session, _ = await bare.sessions.create(
+        ADA, metadata=tokyo if how == "session" else {} if how != "label" else plain
+    )
     kept = await bare.memories.remember(
         ADA,
         MessageDraft(
@@ -92,4 +96,4 @@ async def test_words_tell_times_where_they_were_said(bare: Assistant, clock: Fak
     await writer.commit()
     fact = (await bare.memories.get(ADA, made[0])).fact
     assert fact
-    assert fact.valid_from == round(datetime(2023, 5, 9, tzinfo=ZoneInfo("Asia/Tokyo")).timestamp() * 1e6)
+    assert fact.valid_from == round(datetime(2023, 5, 9, tzinfo=UTC).timestamp() * 1e6)

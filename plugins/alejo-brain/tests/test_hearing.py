@@ -11,10 +11,10 @@ import alejo_brain
 import alejo_memory
 import pytest
 from alejo_brain.commands import COMMANDS
-from alejo_brain.hearing import Call, _agreed, _times, called, question
+from alejo_brain.hearing import Call, _times, called, question
 from alejo_brain.intent import intents
 from alejo_brain.interpreting import SURE, UNSURE, _beginnings, _sentences, interpret
-from alejo_brain.languages import languages
+from alejo_brain.languages import agreed, languages
 from alejo_brain.others import Others
 from alejo_brain.quoting import Quotes
 from alejo_brain.spans import SLOTS
@@ -441,7 +441,7 @@ def test_times_are_said_as_people_say_them() -> None:
 )
 def test_yes_and_no_are_known_in_each_language(word: str, agrees: bool) -> None:
     """Whatever language the question was asked in."""
-    assert _agreed(word) is agrees
+    assert agreed(word) is agrees
 
 
 def test_phrases_of_others_are_tried_by_their_telling_words() -> None:

@@ -20,13 +20,11 @@ from .commands.days import day, moment
 from .commands.lexicon import Unread
 from .commands.memories import having
 from .commands.replies import Locale
-from .grammar import Tokens
 from .intent import KNOWN, intents
 from .interpreting import SURE, Reading, interpret
-from .languages import language_of, languages
+from .languages import agreed, language_of
 from .values import Times, encoded, iso, worded
 
-_ANSWER = 60  # characters of the longest message that may be a yes or a no
 _SLASH = re.compile(r"/([A-Za-z][\w-]*)(?:\s(.*))?", re.DOTALL)
 _FIRST = re.compile(r"([A-Za-z]\w*)(?:\s(.*))?", re.DOTALL)
 # "Weather was lovely" tells something of the weather; "weather Bonn" wants the command.
@@ -63,10 +61,10 @@ async def hear(turn: Turn) -> Call | str | None:
     heard = called(text, turn.commands, times)
     if isinstance(heard, str) and await _is_groundless(interpret(text, turn.commands, times), turn):
         return None
-    if heard is not None or len(text) > _ANSWER:
+    if heard is not None:
         return heard
-    agreed = _agreed(text)
-    if agreed is None:
+    is_yes = agreed(text)
+    if is_yes is None:
         return None
     before = await turn.desk.said(2)
     if [message.role for message in before] != [Role.USER, Role.ASSISTANT]:
@@ -74,7 +72,7 @@ async def hear(turn: Turn) -> Call | str | None:
     reading = interpret(before[0].text, turn.commands, times)
     if reading is None or reading.confidence >= SURE or question(reading) != before[1].text:
         return None
-    return _call(reading, turn.commands) if agreed else _LET_BE[reading.language]
+    return _call(reading, turn.commands) if is_yes else _LET_BE[reading.language]
 
 
 async def _is_groundless(reading: Reading | None, turn: Turn) -> bool:
@@ -133,15 +131,3 @@ def _times(now: datetime) -> Times:
         return (at.time() if form == "time" and isinstance(at, datetime) else at).isoformat()
 
     return read
-
-
-def _agreed(text: str) -> bool | None:
-    """Whether a message says yes or no and nothing else."""
-    for language in languages().values():
-        tokens = Tokens(text, 0, len(text))
-        first = next((place for place, word in enumerate(tokens.words) if word[0].isalnum()), -1)
-        if first >= 0 and language.no.match(tokens, first) is not None:
-            return False
-        if first >= 0 and language.yes.match(tokens, first) is not None:
-            return True
-    return None

@@ -15,7 +15,7 @@ from alejo.types import Fact, Hit, Layer, Memory, Standing
 
 from .asked import plain
 from .lasting import lasted
-from .phrases import here
+from .phrases import here, moment
 from .tongues import Tongue
 
 _SELF = "user"
@@ -139,7 +139,7 @@ async def _lasted(asked: Wanted, holders: Sequence[str], turn: Turn, tongue: Ton
     for each in _of(asked.thing, await _true(asked, holders, turn)):
         heir = told.get(each.superseded_by)  # if that was told without a time, this was over at some time before
         ended = heir is None or heir.fact is None or heir.fact.valid_from != heir.sent_at
-        if said := lasted(asked.span, each, turn.now, here(turn), tongue, ended=ended):
+        if said := lasted(asked.span, each, turn.now, tongue, ended=ended):
             return Known(said[0].upper() + said[1:], (await _source(each, turn),))
     return None
 
@@ -182,9 +182,15 @@ async def _moments(asked: Wanted, turn: Turn) -> list[int]:
     """When what is asked for may have been so: within the time that is named, best in its midst, else now."""
     times = [mention for named in await turn.desk.times(_spoken(turn)) for mention in named]
     if times:
-        start, end = times[0].start, times[0].end
+        start, end = (_of_the_calendar(at, turn) for at in (times[0].start, times[0].end))
         return [(start + end) // 2, end - 1, start]
     return [] if asked.past else [turn.now]
+
+
+def _of_the_calendar(at: int, turn: Turn) -> int:
+    """A time where the user is as the same of UTC, as those of facts are."""
+    offset = moment(at, here(turn)).utcoffset()
+    return at + round(offset.total_seconds() * 1e6) if offset else at
 
 
 def _spoken(turn: Turn) -> list[Memory]:

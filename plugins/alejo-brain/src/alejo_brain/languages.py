@@ -27,8 +27,9 @@ from rapidfuzz.distance import OSA
 from alejo.types import CommandSpec
 
 from .arithmetic import Numbers
-from .grammar import Pattern, Patterns, compiled, fold
+from .grammar import Pattern, Patterns, Tokens, compiled, fold
 
+_ANSWER = 60  # characters of the longest message that may be a yes or a no
 _FOLDER = Path(__file__).parent / "languages"
 _NOTATION = re.compile(r"[()|?*+<>]")
 _CHOICE = re.compile(r"[()?*+<>{}]")
@@ -222,3 +223,15 @@ def language_of(code: str) -> Language:
 def languages() -> dict[str, Language]:
     """All languages by their code."""
     return {path.stem: language_of(path.stem) for path in sorted(_FOLDER.glob("*.toml"))}
+
+
+def agreed(text: str) -> bool | None:
+    """Whether a message says yes or no and nothing else."""
+    for language in languages().values() if len(text) <= _ANSWER else ():
+        tokens = Tokens(text, 0, len(text))
+        first = next((place for place, word in enumerate(tokens.words) if word[0].isalnum()), -1)
+        if first >= 0 and language.no.match(tokens, first) is not None:
+            return False
+        if first >= 0 and language.yes.match(tokens, first) is not None:
+            return True
+    return None

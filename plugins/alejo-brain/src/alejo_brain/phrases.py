@@ -15,7 +15,7 @@ from .tongues import Tongue, english
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def zone(name: str) -> tzinfo | None:
+def zone(name: str) -> ZoneInfo | None:
     """The time zone of an IANA name, None if there is none."""
     try:
         return ZoneInfo(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alejo.roles import Turn
 
 from .describing import described, given
-from .replies import Locale
+from .replies import heard
 from .sums import Wrong, calculate
 
 _SHOWN = 100  # characters of an expression that is refused
@@ -24,7 +24,7 @@ class Calculate:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The value, exact where it has an end, else rounded and told as that."""
-        expression, locale = given(arguments).get("expression", ""), Locale(turn)
+        expression, locale = given(arguments).get("expression", ""), await heard(turn)
         if not expression:
             return locale.say("calculate_what")
         try:

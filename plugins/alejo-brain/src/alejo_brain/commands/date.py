@@ -15,7 +15,7 @@ from ..phrases import zone
 from .days import add, day
 from .describing import described, given
 from .lexicon import UNITS, WORDS, Unread, fold
-from .replies import Locale
+from .replies import Locale, heard
 
 _LONGEST = 300  # characters of a question
 _LEAD = re.compile(
@@ -72,7 +72,7 @@ class Date:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The answer, or that the question was not understood."""
-        locale = Locale(turn)
+        locale = await heard(turn)
         question = " ".join(fold(given(arguments).get("question", "")).split()).strip(" ?.!\u00bf\u00a1")
         if len(question) > _LONGEST:
             return locale.say("date_unread")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from alejo.roles import Command, Turn
 
 from .describing import described
-from .replies import Locale
+from .replies import heard
 
 
 class Help:
@@ -22,7 +22,7 @@ class Help:
         """Every command that a plugin offers, with its usage."""
         offered = {spec.name: spec for spec in [*self._specs, *turn.commands]}
         lines = [f"{spec.usage or spec.name} ({_first_line(spec.description)})" for spec in offered.values()]
-        return Locale(turn).say("help", listed="; ".join(lines))
+        return (await heard(turn)).say("help", listed="; ".join(lines))
 
 
 def _first_line(text: str) -> str:

@@ -9,7 +9,7 @@ from .describing import described, given
 from .memories import SEEN, told
 from .person import preferences
 from .remind import agenda
-from .replies import Locale
+from .replies import Locale, heard
 
 LISTED = 10
 _KINDS = ("memories", "facts", "sessions", "preferences", "reminders")
@@ -28,7 +28,7 @@ class List:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Up to ten of them, and how many more there are."""
-        locale = Locale(turn)
+        locale = await heard(turn)
         match given(arguments).get("kind", "memories"):
             case "facts":
                 return await _facts(turn, locale)

@@ -9,12 +9,13 @@ from alejo.errors import InvalidArgument
 from alejo.roles import Turn
 from alejo.types import Memory, MemoryDraft
 
-from ..choosing import answers, clear
+from ..choosing import answers, clear, entire
 from ..interpreting import interpret
+from ..languages import agreed
 from ..phrases import here, numbered, quoted, sentence
 from ..words import bare
 from .describing import described, given
-from .replies import Locale
+from .replies import heard
 
 RECALLED = 5
 SEEN = 200  # memories that are looked through for words
@@ -40,7 +41,7 @@ class Remember:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Remembers the words as they are, with a capital at the beginning."""
-        words, locale = given(arguments).get("text", ""), Locale(turn)
+        words, locale = given(arguments).get("text", ""), await heard(turn)
         if not words:
             return locale.say("remember_what")
         if words.lower().startswith("to "):
@@ -65,7 +66,7 @@ class Recall:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Up to five memories, best first, with source and date."""
-        query, locale = given(arguments).get("query", ""), Locale(turn)
+        query, locale = given(arguments).get("query", ""), await heard(turn)
         if not query:
             return locale.say("recall_what")
         found = await turn.desk.recall(query, 2 * RECALLED)
@@ -89,20 +90,22 @@ class Forget:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Forgets the one clear match; otherwise names the candidates and forgets nothing."""
-        words, locale = given(arguments).get("query", "").strip('"'), Locale(turn)
+        words, locale = given(arguments).get("query", "").strip('"'), await heard(turn)
         if _VAGUE.match(words):
             return locale.say("forget_what")
-        found = await turn.desk.recall(words, 4 * RECALLED)
+        is_sure = agreed(turn.message.text) is True  # to a question that named all of it
+        found = await turn.desk.recall(words, SEEN if is_sure else 4 * RECALLED)
         found = [hit for hit in found if hit.memory.kind != "question" and hit.memory.message_id != turn.message.id]
         exactly = bare(words)  # what is quoted is what is meant, and so is what only reads like a request and is alone
         requests = [hit for hit in found if bare(hit.memory.text) != exactly and _forgets(hit.memory.text)]
         hits = [hit for hit in found if hit not in requests]
         if not any(answers(hits, words)):
             hits, requests = found, []
-        meant = clear(hits, words)
+        meant = clear(hits, words) or (entire(hits, words) if is_sure else [])
         if meant:
             await turn.desk.forget([hit.memory.id for hit in (*meant, *answers(requests, words))])
-            return locale.say("forgot", quote=locale.dated(meant[0].memory))
+            shown = list({bare(hit.memory.text): locale.dated(hit.memory) for hit in meant}.values())
+            return locale.say("forgot", quote=shown[0] if len(shown) == 1 else numbered(shown))
         candidates = list(answers(hits, words))[:RECALLED]
         if not candidates:
             return locale.say("forget_none", query=words)
@@ -129,7 +132,7 @@ class Correct:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Replaces the words in the one memory that has them; otherwise names the candidates and changes nothing."""
-        wanted, locale = given(arguments), Locale(turn)
+        wanted, locale = given(arguments), await heard(turn)
         old, new = wanted.get("old", "").strip('"'), wanted.get("new", "").strip('"')
         if not old or not new:
             return locale.say("correct_what")

@@ -6,7 +6,7 @@ from alejo.roles import Turn
 from alejo.types import Mood
 
 from .describing import described
-from .replies import Locale
+from .replies import heard
 
 _STRONG, _PLAIN = 0.6, 0.1  # valence
 _AGITATED, _AWAKE = 0.6, 0.3  # arousal
@@ -26,7 +26,7 @@ class HowYouFeel:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The mood, since when, how it is beside the usual, and what was felt most; that nothing is kept, if so."""
-        locale, mood = Locale(turn), turn.mood
+        locale, mood = await heard(turn), turn.mood
         if mood is None or not mood.appraisals:
             return locale.say("mood_none")
         felt = [locale.named("felt", name) for name in list(mood.feelings)[:_NAMED]]

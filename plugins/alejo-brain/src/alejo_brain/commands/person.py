@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 
 import msgspec
 
@@ -10,11 +11,11 @@ from alejo.errors import InvalidArgument
 from alejo.roles import Turn
 from alejo.types import Memory, Preferences
 
-from ..phrases import numbered, quoted
+from ..phrases import moment, numbered, quoted
 from ..ways import MODES
 from .describing import described, given
 from .memories import told
-from .replies import Locale
+from .replies import Locale, heard
 
 SEEN = 50
 SAID = 10
@@ -94,7 +95,7 @@ class Prefer:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Changes one preference."""
-        wanted, locale = given(arguments), Locale(turn)
+        wanted, locale = given(arguments), await heard(turn)
         name = re.sub(r"\W+", "_", wanted.get("name", "").lower()).strip("_")
         name, value = _NAMES.get(name, name), wanted.get("value", "")
         if not value and name in _MODES:  # typed as one text: "/prefer mode reflective"
@@ -136,7 +137,7 @@ class AboutMe:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The facts that hold, in groups, each with how it is known; without any, what the user said last."""
-        locale = Locale(turn)
+        locale = await heard(turn)
         facts = told(await turn.desk.facts(SEEN), turn)
         if facts:
             return locale.say("about", listed=". ".join(_grouped(facts, locale)))
@@ -169,6 +170,5 @@ def _dates(memory: Memory, locale: Locale) -> str:
     """When it was said, and since when it holds if that is another day."""
     since = memory.fact.valid_from if memory.fact else None
     day = locale.said_on(memory)
-    if since is None or locale.day(locale.local(since)) == day:
-        return day
-    return day + locale.say("since", date=locale.day(locale.local(since)))
+    began = None if since in (None, memory.sent_at) else moment(since, UTC)
+    return day if began is None or locale.day(began) == day else day + locale.say("since", date=locale.day(began))

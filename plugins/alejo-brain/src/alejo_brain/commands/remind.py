@@ -15,7 +15,7 @@ from .days import moment
 from .describing import described, given
 from .lexicon import Unread
 from .repeats import CODES
-from .replies import Locale
+from .replies import Locale, heard
 
 _RULE = re.compile(r"FREQ=(\w+)(?:;INTERVAL=(\d+))?(?:;BYDAY=([\w,]+))?")
 _UNITS = {"DAILY": "days", "WEEKLY": "weeks", "MONTHLY": "months", "YEARLY": "years"}
@@ -36,7 +36,7 @@ class Remind:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Makes it, or asks for what is missing."""
-        wanted, locale = given(arguments), Locale(turn)
+        wanted, locale = given(arguments), await heard(turn)
         text, when = wanted.get("text", ""), wanted.get("when", "")
         if not text:
             return locale.say("remind_what")
@@ -70,7 +70,7 @@ class Dismiss:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """Takes back the one that is meant; otherwise lists them and takes none."""
-        which, locale = given(arguments).get("which", ""), Locale(turn)
+        which, locale = given(arguments).get("which", ""), await heard(turn)
         pending = await turn.desk.reminders()
         if not pending:
             return locale.say("reminders_none")

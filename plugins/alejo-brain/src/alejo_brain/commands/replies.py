@@ -9,22 +9,23 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from alejo.roles import Turn
-from alejo.types import Memory
+from alejo.types import Memory, Role
 
 from ..phrases import here, numbered, quoted
 
 _TEXTS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("replies.toml").read_text("utf-8"))
 _WORD = re.compile(r"[^\W\d_]+")
+_FEW, _BEFORE = 2, 4  # words, messages
 _READ = 500  # characters of a message by which its language is told
 # Common words by which a message's language is known where the user named none.
 _COMMON = {
     name: frozenset(words.split())
     for name, words in {
-        "en": "the my is what that of to me you it do remember forget how when are and in about",
-        "de": "der die das ich mir mich dass bitte was ist und nicht mein meine meinen du wie wann an zu welcher "
-        "welche viele tag tage bis auf fällt erinnere",
-        "es": "que el la los mi mis por favor como qué cuándo cuánto de en es no lo recuerda olvida hay días cuántos "
-        "faltan para día hora recuérdame",
+        "en": "yes no the my is what that of to me you it do remember forget how when are and in about",
+        "de": "ja nein vergiss der die das ich mir mich dass bitte was ist und nicht mein meine meinen du wie wann an "
+        "zu welcher welche viele tag tage bis auf fällt erinnere",
+        "es": "sí olvida que el la los mi mis por favor como qué cuándo cuánto de en es no lo recuerda olvida hay días "
+        "cuántos faltan para día hora recuérdame",
     }.items()
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,9 +34,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Locale:
     """How one turn is answered: its language, its time zone, and the time there."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, before: Sequence[str] = ()) -> None:
+        """`before` is what was said before a message that is too short to tell its language."""
         preferred = turn.preferences.language.partition("-")[0].lower()
-        self.language = preferred if preferred in _TEXTS else _told(turn.message.text)
+        self.language = preferred if preferred in _TEXTS else _told(" ".join([*before, turn.message.text]))
         self.zone = here(turn)
         self.now = self.local(turn.now)
 
@@ -86,6 +88,14 @@ class Locale:
         """The first of a list, numbered, and how many more there are, as two slots."""
         rest = len(items) - most
         return {"listed": numbered(items[:most]), "more": self.say("more", count=rest) if rest > 0 else ""}
+
+
+async def heard(turn: Turn) -> Locale:
+    """How a turn is answered; a message of few words in the language of those before it."""
+    if turn.preferences.language or len(turn.message.text.split()) > _FEW:
+        return Locale(turn)
+    said = await turn.desk.said(_BEFORE)
+    return Locale(turn, [message.text for message in said if message.role is Role.USER])
 
 
 def _told(text: str) -> str:

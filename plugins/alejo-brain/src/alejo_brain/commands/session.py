@@ -16,7 +16,7 @@ from ..phrases import numbered, quoted
 from ..reading import asks
 from ..words import content
 from .describing import described
-from .replies import Locale
+from .replies import Locale, heard
 
 LOOKED = 100  # messages
 TOLD = 5  # sentences of each sort
@@ -66,7 +66,7 @@ class Summarize:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The user's own sentences that tell most, in the order they were said."""
-        locale = Locale(turn)
+        locale = await heard(turn)
         messages = await turn.desk.said(LOOKED)
         said = []
         for message in messages:
@@ -145,7 +145,7 @@ class Why:
 
     async def run(self, arguments: str, turn: Turn) -> str:
         """The sources of the last turn with their evidence in words, and all else that had a part in it."""
-        locale, last = Locale(turn), await turn.desk.last()
+        locale, last = await heard(turn), await turn.desk.last()
         if last is None:
             return locale.say("why_none")
         return "; ".join([_sources(last, locale), *_beside(last, locale)]) + "."
