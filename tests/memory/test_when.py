@@ -116,6 +116,63 @@ def test_one_text_may_name_several_times() -> None:
     assert [each[0][:7] for each in found] == ["2025-03", "2026-03", "2026-05"]
 
 
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("My exam is on Friday.", "2025-07-18 00:00"),
+        ("My exam's on Friday.", "2025-07-18 00:00"),
+        ("The party is on Monday", "2025-07-21 00:00"),
+        ("The concert starts at 8 pm on Friday", "2025-07-18 20:00"),
+        ("She said the exam is on Monday.", "2025-07-21 00:00"),
+        ("Classes start on Monday", "2025-07-21 00:00"),
+        ("My rent is due on the 3rd", "2025-08-03 00:00"),
+        ("I have an exam on Monday", "2025-07-21 00:00"),
+        ("Remind me on Monday to call Anna", "2025-07-21 00:00"),
+        ("Remind me to call Anna on Monday", "2025-07-21 00:00"),
+        ("Meine Prüfung ist am Freitag", "2025-07-18 00:00"),
+        ("Am Freitag ist meine Prüfung", "2025-07-18 00:00"),
+        ("Das Konzert findet am Montag statt", "2025-07-21 00:00"),
+        ("Ich habe am Montag eine Prüfung", "2025-07-21 00:00"),
+        ("Erinnere mich am Montag an den Müll", "2025-07-21 00:00"),
+        ("Mi examen es el viernes", "2025-07-18 00:00"),
+        ("El tren sale el lunes", "2025-07-21 00:00"),
+        ("Recuérdame el lunes llamar a Ana", "2025-07-21 00:00"),
+    ],
+)
+def test_what_is_announced_is_to_come(text: str, start: str) -> None:
+    """The day on which something takes place, in the present, is the coming one."""
+    assert [each[0] for each in said(text)] == [start]
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("Lunch on Monday with Bob", "2025-07-14 00:00"),
+        ("The report was due on Monday", "2025-07-14 00:00"),
+        ("When did the class start on Monday?", "2025-07-14 00:00"),
+        ("Did I have an exam on Monday?", "2025-07-14 00:00"),
+        ("Remind me what I did on Monday", "2025-07-14 00:00"),
+        ("Er ist am Montag gekommen", "2025-07-14 00:00"),
+        ("Ich habe am Montag gearbeitet", "2025-07-14 00:00"),
+        ("Ich erinnere mich, dass wir am Montag dort waren", "2025-07-14 00:00"),
+        ("El lunes fue mi examen", "2025-07-14 00:00"),
+        ("Recuérdame qué hice el lunes", "2025-07-14 00:00"),
+    ],
+)
+def test_what_was_is_not_announced(text: str, start: str) -> None:
+    """What is told of the past, or without a verb, is of the day that was."""
+    assert [each[0] for each in said(text)] == [start]
+
+
+def test_what_is_announced_may_be_running() -> None:
+    """What has begun and is not over is not put off to the next year or week."""
+    assert [said(text)[0][0][:10] for text in ("My exam is on Wednesday", "It is on 16 July", "It is in July")] == [
+        "2025-07-16",
+        "2025-07-16",
+        "2025-07-01",
+    ]
+
+
 def test_what_needs_an_unknown_day_is_left_out() -> None:
     """An expression about a birthday that nobody told is not resolved, nor taken for less than it says."""
     assert said("How was I feeling two weeks before my birthday?") == []

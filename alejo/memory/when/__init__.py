@@ -1,7 +1,8 @@
 """What expressions of time mean: "last summer", "two weeks before my birthday", seen from a moment and a time zone.
 
 The languages are data, a file each in this folder. `common` are the words by which a language is known; `future` and
-`past` are expressions that tell the tense of a sentence. `classes` give words their values; `groups` name unions
+`past` are expressions that tell the tense of a sentence, `announced` those that say around a time, "@", that something
+takes place then, such as "is @". `classes` give words their values; `groups` name unions
 of classes. `stages` are rules, in their order: what a match gives, the method of `Calendar` that is its meaning, and
 patterns of words, {class} or {argument:class}, "?", "|", parentheses and "(?!" as in regular expressions. `compounds`
 are pairs of classes whose words are written as one; `weak` are the classes whose words alone say nothing of time.
@@ -111,7 +112,7 @@ def resolve(text: str, moment: int, zone: tzinfo, anchors: Anchors | None = None
         places = [match.span() for match in islice(TOKEN.finditer(folded), ends)]
         for first, last, period, calendar in found:
             with contextlib.suppress(ValueError, OverflowError):
-                here = calendar.bare(period)
+                here = calendar.bare(period, announced=language.announces(words, first, last))
                 if here:
                     said = text[places[first][0] : places[last][1]]
                     spans.append(Span(_moment(here[0], zone), _moment(here[1], zone), said))

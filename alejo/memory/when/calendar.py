@@ -63,10 +63,15 @@ class Calendar:
             if found:
                 yield found
 
-    def bare(self, period: Period) -> Range | None:
-        """What is meant when only named: the latest that has begun, or in a sentence about the future the next."""
+    def bare(self, period: Period, *, announced: bool = False) -> Range | None:
+        """What is meant when only named: the latest that has begun, or in a sentence about the future the next.
+
+        Of what is `announced` ("the exam is on Friday"), the first that is not over.
+        """
         if not period.unit:
             return period.make(self.now)
+        if announced:
+            return next((each for each in self._around(period, 1) if each[1] > self.now), None)
         return self._next(period) if self._tense() == "future" else self._begun(period, self.now)
 
     def _begun(self, period: Period, moment: datetime) -> Range | None:

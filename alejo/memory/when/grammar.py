@@ -49,6 +49,16 @@ _FIRST_FREE = 0xE000  # the private use area of Unicode
 Anchor = Callable[[str], datetime | None]
 
 
+def _bounds(words: Sequence[str], place: int) -> tuple[int, int]:
+    """Where the sentence of a word begins and ends."""
+    start = end = place
+    while start > 0 and words[start - 1] not in _ENDS:
+        start -= 1
+    while end < len(words) and words[end] not in _ENDS:
+        end += 1
+    return start, end
+
+
 class _Rule(NamedTuple):
     gives: str  # the character
     meaning: str
@@ -87,6 +97,7 @@ class Language:
         self.common = frozenset(fold(data["common"]).split())
         self._future = re.compile(rf"(?<!\w)(?:{fold(data['future'])})(?!\w)")
         self._past = re.compile(rf"(?<!\w)(?:{fold(data['past'])})(?!\w)")
+        self._announced = [re.compile(rf"(?<!\w)(?:{fold(each)})") for each in data.get("announced", ())]
         self._day_first = data.get("numeric") == "day first"
         self._groups: dict[str, str] = data.get("groups", {})
         self._classes: dict[str, dict[str, Any]] = {
@@ -206,13 +217,15 @@ class Language:
             found += [(*each, calendar) for each in self._cascade(stages, match[0], items, calendar)]
         return found
 
+    def announces(self, words: Sequence[str], first: int, last: int) -> bool:
+        """Whether the words around a time, the first to the last, say that something takes place then."""
+        start, end = _bounds(words, first)
+        around = " ".join([*words[start:first], "@", *words[last + 1 : end]])
+        return any(pattern.search(around) for pattern in self._announced)
+
     def _tense(self, words: Sequence[str], place: int) -> str:
         """Whether the sentence of a word is about what is to come, or tells what was: "future", "past" or neither."""
-        start = end = place
-        while start > 0 and words[start - 1] not in _ENDS:
-            start -= 1
-        while end < len(words) and words[end] not in _ENDS:
-            end += 1
+        start, end = _bounds(words, place)
         sentence = " ".join(words[start:end])
         return "future" if self._future.search(sentence) else "past" if self._past.search(sentence) else ""
 
