@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -213,3 +214,39 @@ async def test_quotes_are_given_at_once(desk: Any, say: Any, second: str, whole:
     pieces = await say("How many goats do I keep?").pieces()
     assert [isinstance(piece, Whole) for piece in pieces] == whole
     assert "".join(pieces).count("You told me") == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "question", "answer"),
+    [
+        (("I work at Bosch.", "I don't work at Bosch any more."), "Do I work at Bosch?", "No. "),
+        (("I do not like green tea.", "I like green tea."), "Do I like green tea?", "Yes. "),
+        (("I used to smoke.",), "Do I smoke?", "You told me "),
+        (("I was married to Ben from 2010 to 2018.",), "Am I married?", "You told me "),
+        (("I was married to Ben from 2010 to 2018.",), "Was I married?", "Yes. "),
+        (("If it rains the party is cancelled.",), "Is the party cancelled?", "You told me "),
+        (("Ich bin nicht verheiratet.", "Ich bin verheiratet."), "Bin ich verheiratet?", "Ja. "),
+    ],
+)
+async def test_yes_and_no_are_what_was_last_claimed(
+    desk: Any, say: Any, told: Sequence[str], question: str, answer: str
+) -> None:
+    """What was so once, may be so, or was said by somebody else, is quoted and not said to be so."""
+    for days, text in enumerate(told):
+        desk.add(text, days_ago=9 - days)
+    assert (await say(question)).startswith(answer)
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("I am not allergic to nuts.", "I am allergic to nuts."),
+        ("If it rains the party is cancelled.", "The party is cancelled."),
+        ("Paul thinks the moon is made of cheese.", "The moon is made of cheese."),
+        ("I used to like green tea.", "I like green tea."),
+    ],
+)
+async def test_what_claims_something_else_was_not_told_before(desk: Any, say: Any, before: str, now: str) -> None:
+    """A message is only said to be like another where both deny, doubt or tell of the past alike."""
+    desk.add(before)
+    assert await say(now) == "Noted."

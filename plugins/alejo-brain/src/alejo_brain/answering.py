@@ -12,6 +12,7 @@ from alejo.types import Hit
 
 from .asked import Asked, read
 from .choosing import answers, best, entire, near, told
+from .claims import claim
 from .dating import dated
 from .extracting import Found, found, sentences, split
 from .knowing import known
@@ -75,7 +76,8 @@ async def reply(turn: Turn) -> Reply:
         chosen = dated(asked, hits, await turn.desk.times([hit.memory for hit in hits[:3]]), here(turn))
         spans = [chosen] if chosen else []
     elif asked.kind == "whether":
-        return Reply(_whether(asked, hits[0]), tuple(best(hits)))
+        verdict, hit = _whether(asked, hits, turn.message.text)
+        return Reply(verdict, tuple(best(hits)) if hit is None else (hit,))
     else:
         spans = [each for each in found(asked, hits, speaker) if _may_be(asked, each)]
     return _composed(asked, hits, spans)
@@ -113,14 +115,21 @@ def _may_be(asked: Asked, words: Found) -> bool:
     return any(word.text[0].isdigit() or word.low in known for word in split(words.text, asked.tongue))
 
 
-def _whether(asked: Asked, hit: Hit) -> str:
-    """Yes or no, where a sentence says all of what is asked or denies it; "" for neither."""
+def _whether(asked: Asked, hits: Sequence[Hit], question: str) -> tuple[str, Hit | None]:
+    """Yes or no with what says so, the last of what says all of what is asked or denies it; "" and None for neither."""
+    said = [(hit, each) for hit in best(hits, len(hits)) if (each := _verdict(asked, hit, question))]
+    hit, verdict = max(said, key=lambda pair: pair[0].memory.sent_at, default=(None, ""))
+    return verdict, hit
+
+
+def _verdict(asked: Asked, hit: Hit, question: str) -> str:
+    """Yes or no, by the last sentence of a memory that claims or denies what is asked, as it is now or was."""
     stems = asked.stems - {asked.tongue.stem(word.lower()) for word in hit.memory.speaker.split()}
-    for sentence in sentences(hit.memory.text):
-        words = split(sentence, asked.tongue)
-        if not sentence.endswith("?") and stems and stems <= {word.stem for word in words}:
-            denied = not asked.tongue.negations.isdisjoint(word.low for word in words)
-            return asked.tongue.answers["no" if denied != asked.denied else "yes"]
+    for sentence in reversed(list(sentences(hit.memory.text))):
+        if not sentence.endswith("?") and stems and stems <= {word.stem for word in split(sentence, asked.tongue)}:
+            said = claim(sentence, asked.tongue)
+            if not said.doubted and (not said.past or claim(question, asked.tongue).past):
+                return asked.tongue.answers["no" if said.denied != asked.denied else "yes"]
     return ""
 
 

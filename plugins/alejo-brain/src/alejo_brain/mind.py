@@ -12,6 +12,7 @@ from alejo.types import Appraisal, Hit
 
 from .answering import Reply, reply
 from .choosing import RELATED, told
+from .claims import claim
 from .dialogue import STRONG, Manner, connected, heavy, manner, mirrored, onward, painless
 from .hearing import Call, hear
 from .phrases import dated, numbered, sentence, when
@@ -130,15 +131,17 @@ def _acknowledge(turn: Turn, how: Manner) -> list[str]:
     if how.mode == REFLECTIVE:
         back = mirrored(turn, how) or [*sentences, how.say("noted")]
         return [*back, *connected(turn, how, hits), *onward(turn, how, hits)]
-    related = next((hit.memory for hit in hits if hit.coverage >= RELATED), None)
+    said = claim(turn.message.text, how.tongue)
+    alike = (hit.memory for hit in hits if hit.coverage >= RELATED)
+    related = next((memory for memory in alike if claim(memory.text, how.tongue) == said), None)
     if related is None:
         return [*sentences, how.say("noted"), *onward(turn, how, hits)]
     if bare(related.text) == bare(turn.message.text):
-        said = how.say("again", when=when(related, turn.now, how.zone, how.tongue))
+        known = how.say("again", when=when(related, turn.now, how.zone, how.tongue))
     else:
         source = sentence(related, turn.now, how.zone, how.tongue)
-        said = how.say("like", source=source if related.speaker else source[0].lower() + source[1:])
-    return [*sentences, said, *onward(turn, how, hits, [related.id])]
+        known = how.say("like", source=source if related.speaker else source[0].lower() + source[1:])
+    return [*sentences, known, *onward(turn, how, hits, [related.id])]
 
 
 def _sympathy(appraisal: Appraisal | None, how: Manner) -> list[str]:

@@ -30,6 +30,7 @@ class Tongue:
         self.articles, self.being, self.breaks = words("articles"), words("being"), words("breaks")
         self.common, self.empty, self.fillers = words("common"), words("empty"), words("fillers")
         self.first, self.kin, self.negations = words("first"), words("kin"), words("negations")
+        self.doubts, self.formerly = words("doubts"), words("formerly")
         self.numbers, self.places, self.reasons = words("numbers"), words("places"), words("reasons")
         self.units = words("units")
         self.timely = self.units | words("times")
