@@ -6,6 +6,7 @@ import json
 import random
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import alejo_brain
 import alejo_memory
@@ -18,11 +19,12 @@ from alejo_brain.languages import agreed, languages
 from alejo_brain.others import Others
 from alejo_brain.quoting import Quotes
 from alejo_brain.spans import SLOTS
-from alejo_brain.values import Unfit, typed
+from alejo_brain.values import Unfit, iso, typed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alejo import testing
+from alejo.clock import FakeClock
 from alejo.hooks import hookimpl
 from alejo.roles import Command, Turn
 from alejo.types import CommandSpec
@@ -427,13 +429,60 @@ def test_to_forget_everything_is_no_question(text: str) -> None:
 
 def test_times_are_said_as_people_say_them() -> None:
     """A date or a time of another plugin's command is read from words, as of where the user is."""
-    at = _times(datetime(2026, 4, 30, 12))
+    at = _times(datetime(2026, 4, 30, 12, tzinfo=ZoneInfo("Europe/Vienna")))
     assert called("leave the garden dark until tomorrow", SPECS, at) == Call(
         "lights", '{"room":"garden","until":"2026-05-01"}'
     )
-    assert (at("tomorrow at 5pm", "date-time"), at("at 5pm", "time")) == ("2026-05-01T17:00:00", "17:00:00")
+    assert (at("tomorrow at 5pm", "date-time"), at("at 5pm", "time")) == ("2026-05-01T17:00:00+02:00", "17:00:00+02:00")
+    assert (at("17:05", "time"), at("2026-12-01 08:00", "date-time")) == ("17:05:00+02:00", "2026-12-01T08:00:00+01:00")
+    assert at("2026-12-01T08:00-05:00", "date-time") == "2026-12-01T08:00:00-05:00"
+    assert iso("2026-12-01T08:00", "date-time") == "2026-12-01T08:00:00+00:00"
     with pytest.raises(ValueError, match="blue"):
         at("blue", "date")
+
+
+class Alarm:
+    """A command of another plugin that takes times, and keeps what it was given."""
+
+    spec = CommandSpec(
+        "zappelify",
+        "Zaps.",
+        schema=json.dumps({
+            "type": "object",
+            "properties": {
+                "due": {"type": "string", "format": "date-time"},
+                "daily": {"type": "string", "format": "time"},
+            },
+        }),
+        phrases=("zappelify for {due}", "zappelify daily at {daily}"),
+    )  # fmt: skip
+
+    async def run(self, arguments: str, turn: Turn) -> str:
+        """Says it."""
+        return f"Done: {arguments}"
+
+    @hookimpl
+    def alejo_register_commands(self) -> list[Command]:
+        """Itself."""
+        return [self]
+
+
+@pytest.mark.parametrize(("zone", "offset", "day"), [
+    ("UTC", "+00:00", "2023-11-15"),
+    ("America/New_York", "-05:00", "2023-11-15"),
+    ("Asia/Kolkata", "+05:30", "2023-11-16"),
+])  # fmt: skip
+async def test_times_have_the_offset_of_where_the_user_is(zone: str, offset: str, day: str) -> None:
+    """The host takes them by RFC 3339, which knows no time without one; in Kolkata it is tomorrow already."""
+    options = {"clock": FakeClock(), "context__time_zone": zone}
+    async with testing.assistant(alejo_brain, alejo_memory, Alarm, trusted=True, **options) as assistant:
+        for text, given in (
+            ("zappelify for tomorrow at 5pm", f'{{"due":"{day}T17:00:00{offset}"}}'),
+            ("/zappelify 2026-05-01T08:00Z", '{"due":"2026-05-01T08:00:00+00:00"}'),
+            ("zappelify daily at 5pm", f'{{"daily":"17:00:00{offset}"}}'),
+        ):
+            answer = await assistant.chat(text)
+            assert (answer.message.text, answer.commands) == (f"Done: {given}", ("zappelify",))
 
 
 @pytest.mark.parametrize(

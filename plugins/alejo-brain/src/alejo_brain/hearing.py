@@ -23,7 +23,7 @@ from .commands.replies import Locale
 from .intent import KNOWN, intents
 from .interpreting import SURE, Reading, interpret
 from .languages import agreed, language_of
-from .values import Times, encoded, iso, worded
+from .values import Times, encoded, iso, placed, worded
 
 _SLASH = re.compile(r"/([A-Za-z][\w-]*)(?:\s(.*))?", re.DOTALL)
 _FIRST = re.compile(r"([A-Za-z]\w*)(?:\s(.*))?", re.DOTALL)
@@ -57,7 +57,8 @@ async def hear(turn: Turn) -> Call | str | None:
     if not intents.cache_info().currsize:
         await asyncio.to_thread(_ready)
     text = turn.message.text
-    times = _times(Locale(turn).now)
+    locale = Locale(turn)
+    times = _times(locale.now.replace(tzinfo=locale.zone))
     heard = called(text, turn.commands, times)
     if isinstance(heard, str) and await _is_groundless(interpret(text, turn.commands, times), turn):
         return None
@@ -117,17 +118,20 @@ def _call(reading: Reading, specs: Sequence[CommandSpec]) -> Call:
 
 
 def _times(now: datetime) -> Times:
-    """What reads times as people say them, seen from a time of the user's wall."""
+    """What reads times as people say them, seen from a time where the user is."""
+    wall = now.replace(tzinfo=None)
 
     def read(words: str, form: str) -> str:
         try:
-            return iso(words, form)
+            return iso(words, form, now)
         except ValueError:
             pass
         try:
-            at = day(words, now) if form == "date" else moment(words, now).at
+            if form == "date":
+                return day(words, wall).isoformat()
+            at = placed(moment(words, wall).at, now).isoformat()
         except Unread:
             raise ValueError(words) from None
-        return (at.time() if form == "time" and isinstance(at, datetime) else at).isoformat()
+        return at.partition("T")[2] if form == "time" else at
 
     return read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import msgspec
@@ -27,6 +27,7 @@ _UNITS |= {"सेकंड": "S", "मिनट": "M", "घंटे": "H", "�
 _TIMED = frozenset(
     {"second", "minute", "hour", "sekunde", "stunde", "segundo", "minuto", "hora", "सेकंड", "मिनट", "घंटे", "घंटा"}
 )
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 Times = Callable[[str, str], str]  # words and a form of JSON Schema as ISO 8601; raises ValueError
@@ -42,10 +43,23 @@ def properties(spec: CommandSpec) -> dict[str, Any]:
     return {name: each if isinstance(each, dict) else {} for name, each in found.items()}
 
 
-def iso(words: str, form: str) -> str:
-    """A date, time or both of ISO 8601 as it is written. Raises ValueError."""
-    sort: type[date | time] = {"date": date, "date-time": datetime}.get(form, time)
-    return sort.fromisoformat(words.strip()).isoformat()
+def iso(words: str, form: str, now: datetime = _EPOCH) -> str:
+    """A date, time or both of ISO 8601 as it is written. Raises ValueError.
+
+    Times get the offset that RFC 3339, and so JSON Schema, wants of them: where they have none, that of where `now` is.
+    """
+    words = words.strip()
+    if form == "date":
+        return date.fromisoformat(words).isoformat()
+    if form == "date-time":
+        return placed(datetime.fromisoformat(words), now).isoformat()
+    told = placed(datetime.combine(now, time.fromisoformat(words)), now)
+    return told.isoformat().partition("T")[2]
+
+
+def placed(at: datetime, now: datetime) -> datetime:
+    """A time of the wall as one of where `now` is; one with an offset as it is."""
+    return at if at.tzinfo else at.replace(tzinfo=now.tzinfo)
 
 
 def typed(spec: CommandSpec, words: Mapping[str, str], language: Language, times: Times = iso) -> dict[str, Any]:
