@@ -95,3 +95,20 @@ async def test_the_keeper_goes_by_them(bare: Assistant, clock: FakeClock) -> Non
     clock.advance(8 * 86_400.0)
     assert (await bare.keeper.visit(ADA)).archived == 1
     assert (await bare.keeper.visit(BOB)).archived == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "zone"),
+    [
+        ("Set my time zone to Asia/Tokyo", "Asia/Tokyo"),
+        ("Change my timezone to tokyo.", "Asia/Tokyo"),
+        ("Stell meine Zeitzone auf Wien", "Europe/Vienna"),
+        ("Pon mi zona horaria en Europe/Madrid", "Europe/Madrid"),
+        ("Set my time zone to Atlantis", ""),
+    ],
+)
+async def test_a_time_zone_is_set_by_talking(assistant: Assistant, said: str, zone: str) -> None:
+    """A zone or its city is kept at once; what is neither is refused and changes nothing."""
+    answer = (await assistant.chat(said, scope=ADA)).message.text
+    assert (await assistant.profiles.get(ADA)).time_zone == zone
+    assert (zone or "I could not keep that: preferences.time_zone: is no time zone") in answer

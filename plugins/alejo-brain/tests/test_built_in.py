@@ -77,6 +77,8 @@ async def test_a_preference_is_kept_in_its_form(desk: Any, run: Any) -> None:
     assert await run("recall", query="Paris") == "Ich erinnere mich an nichts zu Paris."
     await run("prefer", name="Time zone", value="Europe/Vienna")
     assert desk.preferences.time_zone == "Europe/Vienna"
+    await run("prefer", name="time_zone", value="Nueva York")
+    assert desk.preferences.time_zone == "America/New_York"
     assert await run("prefer", name="name") == "Notiert: dein Name gilt nicht mehr."
     assert desk.preferences.others == {}
     assert await run("prefer", name="boat", value="red") == "Notiert: boat ist ab jetzt red."

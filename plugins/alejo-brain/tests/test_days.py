@@ -84,6 +84,7 @@ ANSWERS = {
     "what's the date": "Today is Tuesday, 9 May 2023.",
     "time": "It is 16:03 Europe/Vienna on Tuesday, 9 May 2023.",
     "What time is it in Tokyo right now": "It is 23:03 in Tokyo on Tuesday, 9 May 2023.",
+    "Wie sp\u00e4t ist es in Moskau": "In Moskau ist es 17:03 am Dienstag, 9. Mai 2023.",
     "what time is it in Atlantis": "I know no time zone for atlantis.",
     "welcher tag ist heute": "Heute ist Dienstag, 9. Mai 2023.",
     "Auf welchen Wochentag fällt der 3. Oktober": "3. Oktober 2023 ist ein Dienstag.",

@@ -35,6 +35,7 @@ _MEANT = -0.1  # what only has the form of being told, as talk often has, is run
 _LIKELIER = 0.25  # how much more a command must be likely where its pattern alone would be asked back
 _DOUBT = 0.1  # so near the score that is enough it is asked back
 _SUM = re.compile(r"\d\s*[-+*/x×·÷:^%−]+\s*\(*\d")
+_ZONE = re.compile(r"[tz](?:ime|eit)[ -]?zone|zona horaria", re.IGNORECASE)
 _END = re.compile(r"[.!?\u2026\u0964\uff01\uff1f\u3002]+[\"'\u201d\u2019\u00bb)]*|\n+")
 _ABBREVIATED = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|st|nr|prof|sra?|frau|hr|fr|no|vs|approx|ca|inc|etc|z\.b|e\.g|i\.e|\d\d?))$", re.I
@@ -96,6 +97,8 @@ def interpret(text: str, specs: Sequence[CommandSpec], times: Times = iso, by: I
     )
     if "calculate" in offered and _SUM.search(text, 0, _EDGE):
         likely.setdefault("calculate", 0.0)
+    if "prefer" in offered and _ZONE.search(text, 0, _EDGE):  # the weights know it as a word of clocks alone
+        likely["prefer"] = max(likely.get("prefer", 0.0), 0.0)
     if not likely and not named:
         return None
     wanted = Wanted([offered[name] for name in (*likely, *named)], times, foreign)

@@ -7,14 +7,14 @@ from calendar import isleap
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from alejo.roles import Turn
 
 from ..phrases import zone
 from .days import add, day
 from .describing import described, given
-from .lexicon import UNITS, WORDS, Unread, fold
+from .lexicon import CITIES, UNITS, WORDS, Unread, fold
 from .replies import Locale, heard
 
 _LONGEST = 300  # characters of a question
@@ -97,7 +97,7 @@ def _time(asked: str, locale: Locale) -> str:
     if match is None:
         return ""
     place = match["place"].strip()
-    there = _zone_of(place)
+    there = zone(zone_of(place))
     if there is None:
         return locale.say("place_unknown", place=place)
     at = here.replace(tzinfo=locale.zone).astimezone(there)
@@ -108,13 +108,20 @@ def _time(asked: str, locale: Locale) -> str:
 
 @cache
 def _zones() -> dict[str, str]:
-    """Time zones by the last part of their name, folded: a city."""
-    names = (name for name in sorted(available_timezones(), reverse=True) if not name.startswith(("posix", "right")))
-    return {fold(name.rpartition("/")[2]).replace("_", " "): name for name in names}
+    """Time zones by the last part of their name, folded: a city; by what others call it, and by their whole name."""
+    names = [name for name in sorted(available_timezones(), reverse=True) if not name.startswith(("posix", "right"))]
+    cities = {_folded(name.rpartition("/")[2]): name for name in names}
+    others = {word: cities[city] for word, city in CITIES.items() if city in cities}
+    return cities | others | {_folded(name): name for name in names}
 
 
-def _zone_of(place: str) -> ZoneInfo | None:
-    return zone(_zones().get(place, "")) if place in _zones() else None
+def _folded(name: str) -> str:
+    return fold(name).replace("_", " ")
+
+
+def zone_of(place: str) -> str:
+    """The IANA name of the time zone of a city, or of one that is named in any letters; "" where none is known."""
+    return _zones().get(_folded(place), "")
 
 
 def _leap(asked: str, locale: Locale) -> str:

@@ -68,6 +68,7 @@ MONTHS = _table(_READ["months"])
 DAYS = _table(_READ["days"])
 PARTS = _table(_READ["parts"])
 WORDS = {name: frozenset(words.split()) for name, words in _READ["words"].items()}
+CITIES = {word.replace("_", " "): city for city, words in _READ["cities"].items() for word in words.split()}
 HOLIDAYS = {word: name for name, words in _READ["holidays"].items() for word in words.split()}
 
 

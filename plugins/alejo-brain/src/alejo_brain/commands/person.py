@@ -13,6 +13,7 @@ from alejo.types import Memory, Preferences
 
 from ..phrases import moment, numbered, quoted
 from ..ways import MODES
+from .date import zone_of
 from .describing import described, given
 from .memories import told
 from .replies import Locale, heard
@@ -102,6 +103,8 @@ class Prefer:
             name, value = name.split("_")
         if not name:
             return locale.say("prefer_what")
+        if name == "time_zone":  # a city's, too
+            value = zone_of(value) or value
         kept = _LANGUAGES.get(value.lower(), value) if name == "language" else value
         try:
             await turn.desk.prefer({name: kept})
