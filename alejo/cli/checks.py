@@ -257,7 +257,7 @@ def plugins(found: Settings) -> Iterator[Finding]:
     """How each plugin is, and which roles nobody fills."""
     from .plugins import statuses_of  # noqa: PLC0415 - loads the plugins if no server runs
 
-    statuses, vacancies = asyncio.run(statuses_of(found))
+    statuses, vacancies = asyncio.run(statuses_of(found, owner=True))
     for status in statuses:
         fit = status.state in {PluginState.ACTIVE, PluginState.DISCOVERED}
         text = f"{status.name} {status.version} is {status.state.name.lower()}"

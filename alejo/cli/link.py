@@ -24,13 +24,17 @@ _LOOK_SECONDS = 0.05
 
 
 class Link:
-    """A client, and what it stands on. `own` says that the server is ours; `key_made` names a key file made now."""
+    """A client, and what it stands on. `own` says that the server is ours; `key_made` names a key file made now.
+
+    An `owner` comes to the data folder as whoever may enter it, whatever key programs are to show.
+    """
 
     client: Client
 
-    def __init__(self, settings: Settings, user: str = "") -> None:
+    def __init__(self, settings: Settings, user: str = "", *, owner: bool = False) -> None:
         self._settings = settings
         self._user = user
+        self._owner = owner
         self._stack = AsyncExitStack()
         self.own = False
         self.key_made: Path | None = None
@@ -57,8 +61,8 @@ class Link:
                     raise
             # Another process is about to listen, or about to be gone.
             await asyncio.sleep(_LOOK_SECONDS)
-        # Only this OS user can enter the socket, so no key is shown there.
-        await self._connect(f"unix:{folder.socket_path}", "")
+        # Only this OS user can enter the socket, and needs no key there; one that was given says for whom they act.
+        await self._connect(f"unix:{folder.socket_path}", "" if self._owner else self._settings["client.key"])
 
     async def reopen(self) -> None:
         """The same again after the server went away. Raises Unavailable if it is not ours to replace."""
@@ -93,9 +97,9 @@ class Link:
 
 
 @asynccontextmanager
-async def reach(settings: Settings, user: str = "") -> AsyncIterator[Link]:
+async def reach(settings: Settings, user: str = "", *, owner: bool = False) -> AsyncIterator[Link]:
     """A link for the length of a block. A server that cannot be reached becomes a StartupError that says what helps."""
-    link = Link(settings, user)
+    link = Link(settings, user, owner=owner)
     try:
         await link.open()
         yield link

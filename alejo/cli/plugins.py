@@ -180,12 +180,18 @@ async def loaded_here(settings: Settings) -> tuple[list[PluginStatus], list[Sett
         await host.close()
 
 
-async def statuses_of(settings: Settings, user: str = "") -> tuple[list[PluginStatus], list[Vacancy]]:
-    """The plugins and the vacant roles: of the server that a URL names or that runs, else as they load here."""
+async def statuses_of(
+    settings: Settings, user: str = "", *, owner: bool = False
+) -> tuple[list[PluginStatus], list[Vacancy]]:
+    """The plugins and the vacant roles: of the server that a URL names or that runs, else as they load here.
+
+    A key is for a server to judge, so one is started for it, unless it is the data folder's `owner` who asks.
+    """
     from . import link  # noqa: PLC0415 - grpc is not needed to show --help
 
-    if settings["client.url"] or await _runs(settings):
-        async with link.reach(settings, user) as reached:
+    shown = settings["client.key"] and not owner
+    if settings["client.url"] or shown or await _runs(settings):
+        async with link.reach(settings, user, owner=owner) as reached:
             return await reached.client.plugins()
     from alejo.clock import SystemClock  # noqa: PLC0415 - a running server spares us the plugins
     from alejo.plugins import SWITCHES, PluginHost  # noqa: PLC0415

@@ -197,6 +197,7 @@ def test_the_key_is_wrong(used: Home) -> None:
     used.serve()
     fail(used, SPEAKING, 77, "alejo keys add", more=("--url", used.url, "--key", "alejo_wrong"))
     fail(used, SPEAKING, 77, "alejo keys list", more=("--url", used.url, "--key", bound, "--user", "bob"))
+    fail(used, SPEAKING, 77, "alejo keys add", more=("--key", "alejo_wrong"))
 
 
 def test_a_key_is_missing(used: Home) -> None:

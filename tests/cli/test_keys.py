@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from .home import Home
 
 
@@ -27,7 +29,7 @@ def test_a_key_works_until_it_is_revoked(home: Home) -> None:
     home.run("chat", "--url", home.url, lines="My dog is called Luna.\n")
     assert "Luna" in home.run("chat", "--url", home.url, "--user", "ann", lines="What is my dog called?\n").stdout
     # The same name without the key is another tenant's user.
-    assert "Luna" not in home.run("chat", "--user", "ann", lines="What is my dog called?\n").stdout
+    assert "Luna" not in home.run("chat", "--key", "", "--user", "ann", lines="What is my dog called?\n").stdout
     (row,) = home.json("keys", "list")
     assert (row["name"], row["tenant"], row["user"], row["revoked_at"]) == ("app", "shop", "ann", "")
     assert token[-43:] not in home.run("keys", "list").stdout
@@ -35,6 +37,32 @@ def test_a_key_works_until_it_is_revoked(home: Home) -> None:
     home.run("keys", "revoke", "app")
     told = refused(home, "chat", "--url", home.url, lines="help\n")
     assert "alejo keys add NAME" in told
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_key_is_used_in_the_data_folder_too(home: Home, *, running: bool) -> None:
+    """Without --url a key acts for its user as well, given as an option or by the environment; a bad one is refused."""
+    if running:
+        home.serve()
+    token = home.run("keys", "add", "hers", "--user", "anna").stdout.strip()
+    home.run("chat", "--key", token, lines="My dog is called Luna.\n")
+    asked = "What is my dog called?\n"
+    assert "Luna" in home.run("chat", "--user", "anna", lines=asked).stdout
+    assert "Luna" not in home.run("chat", lines=asked).stdout
+    bogus = token[:-1] + ("A" if token[-1] != "A" else "B")
+    for wrong in (bogus, "alejo_wrong", " "):
+        assert home.run("chat", "--key", wrong, lines=asked, code=77).stdout == ""
+    home.environment["ALEJO_API_KEY"] = token
+    assert "Luna" in home.run("chat", lines=asked).stdout
+    assert home.run("chat", "--user", "bob", lines=asked, code=77).stdout == ""
+    home.environment["ALEJO_API_KEY"] = bogus
+    assert home.run("chat", lines=asked, code=77).stdout == ""
+    assert home.run("plugins", "list", code=77).stdout == ""
+    assert home.run("chat", "--key", token, lines=asked).stdout != ""
+    home.run("keys", "revoke", "hers")
+    home.environment["ALEJO_API_KEY"] = token
+    assert "alejo keys add NAME" in refused(home, "chat", lines=asked)
+    home.run("doctor")  # looks at the folder as its owner
 
 
 def test_a_key_ends_in_a_year_that_calendars_know(home: Home) -> None:
