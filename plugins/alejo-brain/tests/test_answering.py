@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 import msgspec
 import pytest
 from alejo_brain.answering import MARGIN, SURE, reply
 from alejo_brain.asked import read
+from alejo_brain.dating import dated
 from alejo_brain.extracting import found as extracted
 from alejo_brain.extracting import sentences
 from hypothesis import given
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 from alejo.roles import Whole
 from alejo.testing import ListDesk, turn
-from alejo.types import Evidence, Hit, Layer, Memory
+from alejo.types import Evidence, Hit, Layer, Memory, Mention
 
 
 @pytest.mark.parametrize(
@@ -250,3 +252,36 @@ async def test_what_claims_something_else_was_not_told_before(desk: Any, say: An
     """A message is only said to be like another where both deny, doubt or tell of the past alike."""
     desk.add(before)
     assert await say(now) == "Noted."
+
+
+@pytest.mark.parametrize(
+    ("told", "question", "answer"),
+    [
+        ("The train to Graz leaves at 7:15.", "When does the train to Graz leave?", "At 7:15. "),
+        ("The tea is at five.", "When is the tea?", "At five. "),
+        ("Das Treffen beginnt um 14 Uhr.", "Wann beginnt das Treffen?", "Um 14 Uhr. "),
+        ("La cena es a las ocho y media.", "\u00bfCu\u00e1ndo es la cena?", "A las ocho y media. "),
+        ("I was at two parties in Graz.", "When was I at parties in Graz?", "8 May 2023. "),
+    ],
+)
+async def test_what_has_an_hour_is_told_by_it(desk: Any, say: Any, told: str, question: str, answer: str) -> None:
+    """The day on which it was said is not when it takes place."""
+    desk.add(told)
+    assert (await say(question)).startswith(answer)
+
+
+def test_an_hour_is_told_beside_its_day() -> None:
+    """Whether the words of the day hold it or stand before it."""
+    at = 1_683_504_000_000_000  # 8 May 2023
+    for text, words, answer in (
+        ("The concert starts at 8 pm on Friday.", "at 8 pm on Friday", "Friday, 12 May 2023, at 8 pm"),
+        ("My exam is tomorrow at 10.", "tomorrow", "9 May 2023, at 10"),
+        ("My exam is tomorrow.", "tomorrow", "9 May 2023"),
+    ):
+        start = at + (4 if "Friday" in words else 1) * 86_400_000_000
+        mention = Mention(words, start, start + 86_400_000_000, answer.partition(", at")[0])
+        hit = told("m", text, 1.0)
+        hit = msgspec.structs.replace(hit, memory=msgspec.structs.replace(hit.memory, sent_at=at))
+        found = dated(read("When is it?"), [hit], [[mention]], UTC)
+        assert found is not None
+        assert found.text == answer

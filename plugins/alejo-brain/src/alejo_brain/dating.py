@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta, tzinfo
 
-from alejo.types import Hit, Mention
+from alejo.types import Hit, Memory, Mention
 
 from .asked import Asked, plain
 from .extracting import Found, sentences, split
 from .phrases import day, moment
 from .tongues import Tongue
 
-_LOOKED_AT = 3  # memories
+_WORD = re.compile(r"\w")
 _TIMED = 0.25  # what a time in it is worth, of the score of the best
 _DAY = 86_400_000_000
 _MONTH = 31  # days
@@ -28,12 +29,25 @@ def dated(asked: Asked, hits: Sequence[Hit], times: Sequence[Sequence[Mention]],
     for hit, named in zip(hits, times, strict=False):
         relative = hit.score / best
         found.append(Found(_day(asked.tongue, hit.memory.sent_at, place), "", hit, relative, relative))
-        for mention in named:
-            sentence = next((each for each in sentences(hit.memory.text) if mention.words in each), "")
+        for sentence, answer in _answers(asked.tongue, hit.memory, named, place):
             shared = asked.stems.intersection(word.stem for word in split(plain(sentence), asked.tongue))
             worth = relative + _TIMED + len(shared) / max(1, len(asked.stems)) / 2
-            found.append(Found(said(asked.tongue, mention, hit.memory.sent_at, place), sentence, hit, worth, relative))
+            found.append(Found(answer, sentence, hit, worth, relative))
     return max(found, key=lambda each: each.weight, default=None)
+
+
+def _answers(tongue: Tongue, memory: Memory, named: Sequence[Mention], place: tzinfo) -> list[tuple[str, str]]:
+    """The times that sentences name, with each: a date, with the time of day if that is said, or that alone."""
+    clocks = {each: found[0] for each in sentences(memory.text) if (found := tongue.clock.search(each))}
+    dates = []
+    for mention in named:
+        sentence = next((each for each in sentences(memory.text) if mention.words in each), "")
+        clock = clocks.get(sentence, "")
+        if not clock or _WORD.search(mention.words.replace(clock, "")):
+            date = said(tongue, mention, memory.sent_at, place)
+            dates.append((sentence, date if not clock or clock in date else f"{date}, {clock}"))
+    dated = {sentence for sentence, _ in dates}
+    return [*dates, *((each, clock[0].upper() + clock[1:]) for each, clock in clocks.items() if each not in dated)]
 
 
 def said(tongue: Tongue, mention: Mention, at: int, place: tzinfo) -> str:

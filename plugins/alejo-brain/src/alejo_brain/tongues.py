@@ -62,7 +62,7 @@ class Tongue:
         self.painful = re.compile(data["painful"]["match"], re.IGNORECASE)
         self.answers: dict[str, str] = data["answers"]
         self.dates: dict[str, str] = data["dates"]
-        self.ago = re.compile(self.dates["ago"], re.IGNORECASE)
+        self.ago, self.clock = (re.compile(self.dates[name], re.IGNORECASE) for name in ("ago", "clock"))
         lines = data["says"] | data["sympathy"] | data["courtesies"]
         self.says: dict[str, tuple[str, ...]] = {
             name: (said,) if isinstance(said, str) else tuple(said) for name, said in lines.items()
