@@ -23,6 +23,7 @@ from .commands.replies import Locale
 from .intent import KNOWN, intents
 from .interpreting import SURE, Reading, interpret
 from .languages import agreed, language_of
+from .telling import told_then
 from .values import Times, encoded, iso, placed, worded
 
 _SLASH = re.compile(r"/([A-Za-z][\w-]*)(?:\s(.*))?", re.DOTALL)
@@ -53,9 +54,15 @@ def _ready() -> None:
 
 
 async def hear(turn: Turn) -> Call | str | None:
-    """The command that is to be run, or what is to be said instead: a question, or that nothing is done."""
+    """The command that is to be run, or what is to be said instead.
+
+    That is a question back, that nothing is done, or what was told in a time that is asked for: no words find that.
+    """
     if not intents.cache_info().currsize:
         await asyncio.to_thread(_ready)
+    then = await told_then(turn)
+    if then is not None:
+        return then
     text = turn.message.text
     locale = Locale(turn)
     times = _times(locale.now.replace(tzinfo=locale.zone))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from alejo.roles import Turn
-from alejo.types import Fact, Hit, Layer, Memory, Standing
+from alejo.types import Fact, Hit, Layer, Memory, Mention, Standing
 
 from .asked import plain
 from .lasting import lasted
@@ -180,7 +180,7 @@ async def _beside(asked: Wanted, holders: Sequence[str], turn: Turn) -> list[Mem
 
 async def _moments(asked: Wanted, turn: Turn) -> list[int]:
     """When what is asked for may have been so: within the time that is named, best in its midst, else now."""
-    times = [mention for named in await turn.desk.times(_spoken(turn)) for mention in named]
+    times = await named(turn)
     if times:
         start, end = (_of_the_calendar(at, turn) for at in (times[0].start, times[0].end))
         return [(start + end) // 2, end - 1, start]
@@ -191,6 +191,11 @@ def _of_the_calendar(at: int, turn: Turn) -> int:
     """A time where the user is as the same of UTC, as those of facts are."""
     offset = moment(at, here(turn)).utcoffset()
     return at + round(offset.total_seconds() * 1e6) if offset else at
+
+
+async def named(turn: Turn) -> list[Mention]:
+    """The times that the question names."""
+    return [mention for each in await turn.desk.times(_spoken(turn)) for mention in each]
 
 
 def _spoken(turn: Turn) -> list[Memory]:

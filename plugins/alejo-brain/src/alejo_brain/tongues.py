@@ -13,6 +13,7 @@ from .kept import kept
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _ENOUGH = 3  # words of a text that tell its language
 _THING = r"(?P<thing>[\w' .-]{2,40}?)\s*\?*$"
+_TIME = r"(?P<time>[\w' ,.-]{3,60}?)"
 # What may be asked for, in the order in which a language tells them apart; "" for nothing that is known.
 KINDS = ("when", "long", "count", "who", "why", "where", "whether", "how", "what", "")
 
@@ -40,10 +41,11 @@ class Tongue:
         self.kinds = [(str(kind), re.compile(str(body), re.IGNORECASE)) for kind, body in data["kinds"].items()]
         self.several = re.compile(data["several"]["match"], re.IGNORECASE)
         whose = {name: str(data["asked"][name]) for name in ("whose", "whose's")}
-        self.before, self.after, self.past = (
-            re.compile(data["asked"][name], re.IGNORECASE) for name in ("before", "after", "past")
+        self.before, self.after, self.past, self.polite = (
+            re.compile(data["asked"][name], re.IGNORECASE) for name in ("before", "after", "past", "polite")
         )
         slots = whose | {"thing": _THING}
+        self.told = [re.compile(_filled(body, {"time": _TIME}), re.IGNORECASE) for body in data["asked"]["told"]]
         self.spans = [
             (str(kind), str(relation), re.compile(_filled(body, slots), re.IGNORECASE))
             for kind, relations in data["spans"].items()
