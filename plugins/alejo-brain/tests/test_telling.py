@@ -96,3 +96,17 @@ async def test_nothing_is_said_of_what_cannot_be_seen(desk: Any, say: Any) -> No
         desk.add(f"I planted tree {number}.", days_ago=0.3, message_id=f"t{number}")
     asked = turn("What did I tell you last year?", desk, message=message("What did I tell you last year?", id="now"))
     assert await told_then(asked) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Wann habe ich dir von Rex erzählt?", 'Du hast mir am 6. Mai 2023 gesagt: "My dog Rex is a beagle."'),
+        ("¿Cuándo te conté de Rex?", 'Me dijiste el 6 de mayo de 2023: "My dog Rex is a beagle."'),
+    ],
+)
+async def test_when_it_was_told_is_said_in_the_language_of_the_question(
+    day: ListDesk, say: Any, question: str, answer: str
+) -> None:
+    """What is quoted is led in by words of that language."""
+    assert await say(question) == answer

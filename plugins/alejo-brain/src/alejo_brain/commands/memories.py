@@ -13,6 +13,7 @@ from ..choosing import answers, clear, entire
 from ..interpreting import interpret
 from ..languages import agreed
 from ..phrases import here, numbered, quoted, sentence
+from ..tongues import tongues
 from ..words import bare
 from .describing import described, given
 from .replies import heard
@@ -73,7 +74,8 @@ class Recall:
         hits = list(answers(found, query, turn.message.id))[:RECALLED]
         if not hits:
             return locale.say("recall_none", query=query)
-        return "; ".join(sentence(hit.memory, turn.now, here(turn)) for hit in hits)
+        tongue = tongues().get(locale.language)
+        return "; ".join(sentence(hit.memory, turn.now, here(turn), tongue) for hit in hits)
 
 
 class Forget:
