@@ -98,3 +98,21 @@ async def test_who_moved_lately_lives_there(assistant: Assistant, clock: FakeClo
     await assistant.chat(said, scope=ADA)
     assert (await assistant.chat("Wo wohne ich?", scope=ADA)).message.text.startswith("Rom. ")
     assert (await assistant.chat("Wann bin ich nach Rom gezogen?", scope=ADA)).message.text.startswith(f"{when} ")
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "answer"),
+    [
+        ("I moved to Oslo last week.", "When did I move to Oslo?", "The week before 21 November 2026. "),
+        ("Ich bin gestern nach Oslo gezogen.", "Wann bin ich nach Oslo gezogen?", "20. November 2026. "),
+        ("I have had a cold since yesterday.", "Since when do I have a cold?", "Since 20 November 2026. "),
+        ("Seit gestern habe ich Husten.", "Seit wann habe ich Husten?", "Seit 20. November 2026. "),
+    ],
+)
+async def test_a_time_is_told_no_finer_than_it_was(
+    assistant: Assistant, clock: FakeClock, told: str, asked: str, answer: str
+) -> None:
+    """Some day of a week is not its first, and what goes on since a day has no end."""
+    later(clock)
+    await assistant.chat(told, scope=ADA)
+    assert (await assistant.chat(asked, scope=ADA)).message.text.startswith(answer)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from alejo.types import Hit, Memory, Mention
 
 from .asked import Asked, plain
 from .extracting import Found, sentences, split
 from .phrases import day, moment
-from .tongues import Tongue
+from .tongues import Tongue, english
 
 _WORD = re.compile(r"\w")
 _TIMED = 0.25  # what a time in it is worth, of the score of the best
@@ -72,7 +72,20 @@ def said(tongue: Tongue, mention: Mention, at: int, place: tzinfo) -> str:
         date = _day(tongue, mention.start, place)
         named = name.casefold() in mention.words.casefold()
         return tongue.dates["weekday"].format(weekday=name, date=date) if named else date
-    return mention.date
+    if mention.words.casefold().startswith(tongue.dates["since"].split()[0]):
+        since = tongue.dates["since"].format(begin=_day(tongue, mention.start, place))
+        return since[0].upper() + since[1:]
+    return mention.date if tongue is english() else _range(tongue, first, last)
+
+
+def _range(tongue: Tongue, first: datetime, last: datetime) -> str:
+    """A year, a month, or from one day to another."""
+    after = last + timedelta(microseconds=1)
+    if (first.day, after.day) == (1, 1) and (first.month, after.month, after.year) == (1, 1, first.year + 1):
+        return str(first.year)
+    if (first.day, after.day) == (1, 1) and (after.year - first.year) * 12 + after.month - first.month == 1:
+        return tongue.dates["monthly"].format(month=tongue.dates["months"].split()[first.month - 1], year=first.year)
+    return tongue.dates["range"].format(begin=day(first.date(), tongue), end=day(last.date(), tongue))
 
 
 def _day(tongue: Tongue, at: int, place: tzinfo) -> str:

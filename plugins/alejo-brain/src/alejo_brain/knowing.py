@@ -14,6 +14,7 @@ from alejo.roles import Turn
 from alejo.types import Fact, Hit, Layer, Memory, Mention, Standing
 
 from .asked import plain
+from .dating import said as date_said
 from .lasting import lasted
 from .phrases import here, moment
 from .tongues import Tongue
@@ -21,6 +22,8 @@ from .tongues import Tongue
 _SELF = "user"
 _FACTS = 200
 _FOUND = 10  # memories among which the words are looked for that a fact is from
+_DAY = 86_400_000_000
+_DAYS = (2, 20)  # that a few may be: a weekend, a week, the beginning of a month
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -140,8 +143,19 @@ async def _lasted(asked: Wanted, holders: Sequence[str], turn: Turn, tongue: Ton
         heir = told.get(each.superseded_by)  # if that was told without a time, this was over at some time before
         ended = heir is None or heir.fact is None or heir.fact.valid_from != heir.sent_at
         if said := lasted(asked.span, each, turn.now, tongue, ended=ended):
-            return Known(said[0].upper() + said[1:], (await _source(each, turn),))
+            source = await _source(each, turn)
+            said = (await _roughly(each, source, turn, tongue) if asked.span in {"when", "since"} else "") or said
+            return Known(said[0].upper() + said[1:], (source,))
     return None
+
+
+async def _roughly(memory: Memory, source: Hit, turn: Turn, tongue: Tongue) -> str:
+    """When a fact began, if that was told as some days of which nobody knows which: "last week"; "" otherwise."""
+    for mention in (await turn.desk.times([source.memory]))[0]:
+        begins = memory.fact is not None and memory.fact.valid_from == _of_the_calendar(mention.start, turn)
+        if begins and _DAYS[0] <= (mention.end - mention.start) // _DAY <= _DAYS[1]:
+            return date_said(tongue, mention, source.memory.sent_at, here(turn))
+    return ""
 
 
 def _of(thing: str, facts: Sequence[Memory]) -> list[Memory]:
