@@ -16,6 +16,7 @@ from alejo.settings import Settings
 
 from . import loading, modules, shapes
 from .discovery import Candidate, alejo_version, check_duplicates, check_version, discover
+from .paths import PathFiles
 from .slots import Plugin, Slot
 from .states import Event, Refusal, Standing
 from .switches import Switches
@@ -44,6 +45,7 @@ class Intake:
         self._changed = changed
         self._found = found if found is None or callable(found) else tuple(found)
         self._given = given
+        self._path_files = PathFiles()
 
     async def everything(self) -> list[Plugin]:
         """Every plugin that is installed, by name, loaded if it can be."""
@@ -63,7 +65,9 @@ class Intake:
 
         A rejected one leaves Python's memory as it was.
         """
-        importlib.invalidate_caches()  # what was installed a moment ago is to be seen
+        # What was installed a moment ago is to be seen.
+        await asyncio.to_thread(self._path_files.catch_up)
+        importlib.invalidate_caches()
         # Reading the metadata of all that is installed takes tens of milliseconds, which no call need pay for.
         candidates = await asyncio.to_thread(self._candidates)
         plugins = [self._plugin(candidate) for candidate in candidates]

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import venv
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.python = sys.executable
         self.port = free_port()
         self.site = folder / "site"
         self.config = folder / "config" / "alejo"
@@ -68,7 +70,7 @@ class Home:
     def run(self, *arguments: str, lines: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end, with `lines` on stdin, and checks its exit code."""
         done = subprocess.run(
-            [sys.executable, "-m", "alejo", *arguments],
+            [self.python, "-m", "alejo", *arguments],
             check=False,
             input=lines,
             capture_output=True,
@@ -86,7 +88,7 @@ class Home:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts a command whose stdin stays open."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "alejo", *arguments],
+            [self.python, "-m", "alejo", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -113,12 +115,28 @@ class Home:
             process.kill()
             process.communicate()
 
-    def plugin(self, name: str, group: str, code: str, *, distribution: str = "") -> None:
-        """Installs a distribution with one module, whose entry point is the module or, after a colon, an object."""
+    def own_environment(self) -> Path:
+        """Gives the processes a Python environment that may be installed into; returns its site-packages."""
+        folder = self.folder / "environment"
+        venv.create(folder, symlinks=True)
+        self.python = str(folder / "bin" / "python")
+        (site,) = folder.glob("lib/python*/site-packages")
+        (site / "here.pth").write_text("".join(f"{path}\n" for path in sys.path if path))
+        return site
+
+    def plugin(self, name: str, group: str, code: str, *, distribution: str = "", editable: Path | None = None) -> None:
+        """Installs a distribution with one module, whose entry point is the module or, after a colon, an object.
+
+        With `editable` the module stays in that folder, as `pip install -e` leaves it.
+        """
         module, _, attribute = name.partition(":")
         distribution = distribution or f"test-{module}"
         self.site.mkdir(exist_ok=True)
-        (self.site / f"{module}.py").write_text(textwrap.dedent(code))
+        source = editable or self.site
+        source.mkdir(exist_ok=True)
+        (source / f"{module}.py").write_text(textwrap.dedent(code))
+        if editable:
+            (self.site / f"{distribution}.pth").write_text(f"{editable}\n")
         metadata = self.site / f"{distribution.replace('-', '_')}-1.0.dist-info"
         metadata.mkdir()
         target = f"{module}:{attribute}" if attribute else module

@@ -57,6 +57,18 @@ def test_plugins_are_switched_and_reloaded(home: Home) -> None:
     assert "No plugin none is installed there" in home.run("plugins", "reload", "none", code=1).stderr
 
 
+def test_a_plugin_installed_in_place_is_let_in(home: Home) -> None:
+    """What `pip install -e` put in place while the server runs is loaded by a reload, as are later edits."""
+    home.site = home.own_environment()
+    home.serve()
+    source = home.folder / "source"
+    home.plugin("say", "alejo", SAYING, editable=source)
+    assert "say 1.0 is active" in home.run("plugins", "reload", "say").stderr
+    (source / "say.py").write_text(SAYING.replace("return arguments", "return arguments.upper()"))
+    assert "say 1.0 is active" in home.run("plugins", "reload", "say").stderr
+    assert home.run("chat", lines="say hello\n").stdout == "HELLO\n"
+
+
 def test_settings_of_plugins_are_shown(home: Home) -> None:
     """`config show` and `plugins show` tell value, source and variable, and hide secrets and what nobody declared."""
     home.plugin("say", "alejo", SAYING)
