@@ -93,6 +93,47 @@ READ: list[tuple[str, str, dict[str, Any]]] = [
     ("Merk dir, dass ich Tee mag", "remember", {"text": "ich Tee mag"}),
     ("Was ist dreiundzwanzig mal vier?", "calculate", {"expression": "23*4"}),
     ("Erinnere mich morgen um acht an den Zahnarzt", "remind", {"when": "morgen um acht", "text": "den Zahnarzt"}),
+    (
+        "Remind me on Christmas Eve at 18:00 to sing",
+        "remind",
+        {"when": "on Christmas Eve at 18:00", "text": "sing"},
+    ),
+    (
+        "Remind me to call Ann on New Year's Eve at 23:00",
+        "remind",
+        {"when": "on New Year's Eve at 23:00", "text": "call Ann"},
+    ),
+    (
+        "Erinnere mich am Montag um 8:30 Uhr, die Miete zu zahlen",
+        "remind",
+        {"when": "am Montag um 8:30 Uhr", "text": "die Miete zu zahlen"},
+    ),
+    (
+        "Erinnere mich daran, am Montag um 8:30 Uhr die Miete zu zahlen",
+        "remind",
+        {"when": "am Montag um 8:30 Uhr", "text": "die Miete zu zahlen"},
+    ),
+    (
+        "Erinnere mich heute Abend um 11, die T\u00fcr abzuschlie\u00dfen",
+        "remind",
+        {"when": "heute Abend um 11", "text": "die T\u00fcr abzuschlie\u00dfen"},
+    ),
+    (
+        "Kannst du mich \u00fcbermorgen fr\u00fch um halb 8 erinnern, zwei Brote zu kaufen?",
+        "remind",
+        {"when": "\u00fcbermorgen fr\u00fch um halb 8", "text": "zwei Brote zu kaufen"},
+    ),
+    ("Erinnere mich daran, die Arbeit abzugeben", "remind", {"text": "die Arbeit abzugeben"}),
+    (
+        "Erinnere mich Heiligabend um 18 Uhr ans Singen",
+        "remind",
+        {"when": "Heiligabend um 18 Uhr", "text": "Singen"},
+    ),
+    (
+        "Recu\u00e9rdame en Nochebuena a las 18:00 cantar",
+        "remind",
+        {"when": "en Nochebuena a las 18:00", "text": "cantar"},
+    ),
     ("¿Qué sabes de mí?", "about_me", {}),
     ("Cu\u00e1nto es 1.200 entre 4", "calculate", {"expression": "1200/4"}),
     ("\u092e\u0926\u0926", "help", {}),

@@ -36,6 +36,7 @@ _SPECIAL = {
     "[clock]": r"\d{1,2}(?:[:.]\d\d)?(?:am|pm|h|hrs|uhr)?",
     "[ordinal]": r"\d{1,2}(?:st|nd|rd|th)",
     "[year]": r"[12]\d\d\d",
+    "[zu]": r"\w+zu\w+n",  # an infinitive such as "anzurufen"
     "[arrow]": "(?:->|=>|\u2192)",
     "[date]": r"\d{1,4}[.:]\d{1,2}(?:[.:]\d{2,4})?",
 }

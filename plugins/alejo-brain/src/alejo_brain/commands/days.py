@@ -191,7 +191,7 @@ class _Reader:
         if clock is not None and part is None and self._plain and 1 <= hour.hour < 7:
             hour = hour.replace(hour=hour.hour + 12)  # who says three on a day means the afternoon
         at = datetime.combine(found, hour)
-        if at <= self.now and found == self.now.date() and self._plain and hour.hour < 12:
+        if at <= self.now and found == self.now.date() and self._plain and part is None and hour.hour < 12:
             at += timedelta(hours=12)
         return Moment(at, clock is not None)
 
