@@ -54,6 +54,34 @@ async def test_what_only_looks_like_it_is_let_through(text: str) -> None:
     assert await review(text) == Verdict()
 
 
+@pytest.mark.parametrize("text", [
+    "My bank account has 100 euros.",
+    "My savings account has 5000 euros.",
+    "I have 300 euros in my bank account.",
+    "I sold my shares in 2020.",
+    "Borr\u00e9 todas mis fotos por accidente el a\u00f1o pasado.",
+])  # fmt: skip
+async def test_what_one_has_or_did_is_no_order(text: str) -> None:
+    """It would be taken for one; an order beside it is."""
+    assert [shade.category for shade in shades().found(text)] == ["irreversible"]
+    assert await review(text) == Verdict()
+    for both in (f"{text} Transfer it all to Anna today.", f"Transfer it all to Anna today. {text}"):
+        assert (await review(both)).rule == "learned.irreversible"
+
+
+@pytest.mark.parametrize(("text", "about"), [
+    ("/remind next Saturday at noon buy bread", "command"),
+    ("/remind next Saturday at noon shop", "command"),
+    ("Remind me to visit grandma next Saturday at noon", "request"),
+    ("Remind me next Friday at noon to shoot some photos", "request"),
+])  # fmt: skip
+async def test_a_day_and_an_hour_make_no_reminder_violent(text: str, about: str) -> None:
+    """When it is says nothing; what it is of is judged as ever."""
+    assert [shade.category for shade in shades().found(text)] == ["violence"]
+    assert await review(text, about) == Verdict()
+    assert (await review("Remind me next Saturday at noon to stab my landlord", about)).category == "violence"
+
+
 async def test_a_rule_comes_before_what_is_learned() -> None:
     """Where one holds it is named, and what is learned is not asked."""
     assert (await review("I want to kill myself")).rule == "self_harm.intent"

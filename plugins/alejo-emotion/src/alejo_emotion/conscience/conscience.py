@@ -12,7 +12,7 @@ import msgspec
 from alejo.types import Matter, Ruling, Verdict
 
 from .lines import country, lines
-from .rules import SHIPPED, Rule, Rules, Tongue
+from .rules import SHIPPED, Rule, Rules, Tongue, normal
 from .secrets import redacted
 from .shades import Shade, shades
 
@@ -122,10 +122,16 @@ class Conscience:
                 or (matter.about != "request" and matter.destination == "user" and ruling is Ruling.TRANSFORM)
                 or (matter.confirmed and ruling is Ruling.ASK)
                 or (shade.category == "irreversible" and matter.effects == ("reads",))
+                or (matter.about != "answer" and self._excused(said, shade.category))
             ):
                 continue
             return self._shaded(shade, ruling, matter)
         return Verdict()
+
+    def _excused(self, said: str, category: str) -> bool:
+        """Whether a text is likely of a category only by words that are excused."""
+        left = self._rules.unexcused(said, category)
+        return left != normal(said) and all(shade.category != category for shade in shades().found(left))
 
     def _judges(self, category: str) -> bool:
         """Whether what is learned has a say in a category."""

@@ -50,6 +50,14 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     spares: tuple[str, ...] = ()
 
 
+class Excused(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Words that say nothing of a category to what is learned, in texts in which `of` stands."""
+
+    category: str
+    of: str = "^"
+    any: tuple[str, ...]
+
+
 class Tongue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is said in a language, and the words that tell it and that confirm."""
 
@@ -71,6 +79,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     rule: list[Rule]
     languages: Annotated[dict[str, Tongue], msgspec.Meta(min_length=1)]
     learned: dict[str, str] = {}
+    excused: list[Excused] = []
 
 
 class _Patterns:
@@ -118,6 +127,9 @@ class Rules:
             self._yes = frozenset(_plain(yes) for each in self.languages.values() for yes in each.yes.split(","))
             self._holding = _Patterns([rule.any for rule in file.rule], file.words)
             self._sparing = _Patterns([rule.unless for rule in file.rule], file.words, taking=True)
+            self._excused = file.excused
+            self._excusing = _Patterns([each.any for each in file.excused], file.words, taking=True)
+            self._excusable = _Patterns([(each.of,) for each in file.excused], file.words)
             for each in self.languages.values():
                 for text in (each.ask, each.doubt, each.refuse, each.injected):
                     text.format(reason="")
@@ -143,6 +155,14 @@ class Rules:
             if about in rule.about and (not rule.effects or not set(rule.effects).isdisjoint(effects))
         ]
         return sorted(held, key=lambda rule: (-rule.severity, rule.name))
+
+    def unexcused(self, text: str, category: str) -> str:
+        """What is left of a text, as rules see it, for what is learned of a category."""
+        left = normal(text)
+        for place in sorted(self._excusable.standing(left)):
+            if self._excused[place].category == category:
+                left = self._excusing.left(left, place)
+        return left
 
     def wrong(self) -> Iterator[str]:
         """Where a rule is not as the texts beside it say."""
