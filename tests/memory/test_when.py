@@ -173,6 +173,13 @@ def test_what_is_announced_may_be_running() -> None:
     ]
 
 
+def test_the_words_around_a_time_are_those_near_it() -> None:
+    """What is said of the future far away in an endless sentence says nothing of it, so that no text takes long."""
+    near, far = (f"I will {'and so on ' * count}on Monday" for count in (20, 40))
+    assert [said(text)[0][0][:10] for text in (near, far)] == ["2025-07-21", "2025-07-14"]
+    assert len(said("on Monday " * 3000)) == 3000
+
+
 def test_what_needs_an_unknown_day_is_left_out() -> None:
     """An expression about a birthday that nobody told is not resolved, nor taken for less than it says."""
     assert said("How was I feeling two weeks before my birthday?") == []

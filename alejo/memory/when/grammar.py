@@ -46,17 +46,20 @@ _PERIODS = {"period", "inner", "outer"}  # arguments for which a unit is that un
 _FIRST_FREE = 0xE000  # the private use area of Unicode
 
 
+# Words on either side of a time that may say that something takes place then, and the tense; of each its end tells.
+_NEAR, _FAR, _LONG = 24, 80, 32
+
 Anchor = Callable[[str], datetime | None]
 
 
-def _bounds(words: Sequence[str], place: int) -> tuple[int, int]:
-    """Where the sentence of a word begins and ends."""
-    start = end = place
-    while start > 0 and words[start - 1] not in _ENDS:
+def _around(words: Sequence[str], first: int, last: int, reach: int) -> tuple[list[str], list[str]]:
+    """So many words of the sentence at most that stand before the first and behind the last, each cut to what tells."""
+    start, end = first, last + 1
+    while start > max(0, first - reach) and words[start - 1] not in _ENDS:
         start -= 1
-    while end < len(words) and words[end] not in _ENDS:
+    while end < min(len(words), last + 1 + reach) and words[end] not in _ENDS:
         end += 1
-    return start, end
+    return [word[-_LONG:] for word in words[start:first]], [word[-_LONG:] for word in words[last + 1 : end]]
 
 
 class _Rule(NamedTuple):
@@ -219,14 +222,14 @@ class Language:
 
     def announces(self, words: Sequence[str], first: int, last: int) -> bool:
         """Whether the words around a time, the first to the last, say that something takes place then."""
-        start, end = _bounds(words, first)
-        around = " ".join([*words[start:first], "@", *words[last + 1 : end]])
+        before, after = _around(words, first, last, _NEAR)
+        around = " ".join([*before, "@", *after])
         return any(pattern.search(around) for pattern in self._announced)
 
     def _tense(self, words: Sequence[str], place: int) -> str:
         """Whether the sentence of a word is about what is to come, or tells what was: "future", "past" or neither."""
-        start, end = _bounds(words, place)
-        sentence = " ".join(words[start:end])
+        before, after = _around(words, place, place, _FAR)
+        sentence = " ".join([*before, words[place], *after])
         return "future" if self._future.search(sentence) else "past" if self._past.search(sentence) else ""
 
     def _cascade(
