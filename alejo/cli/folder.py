@@ -58,6 +58,11 @@ class Claim:
         return target
 
 
+def fresh(folder: Path) -> set[str]:
+    """The names of the files that `claims` leaves for later: they were written to so lately that they may grow."""
+    return {path.name for path in folder.glob(PATTERN) if _is_fresh(path)}
+
+
 def claims(folder: Path) -> Iterator[Claim]:
     """Claims one file after the other: first what a killed watcher left, then what is new, by name."""
     working = folder / "working"
@@ -67,12 +72,17 @@ def claims(folder: Path) -> Iterator[Claim]:
         if claim is not None:
             yield claim
     for path in sorted(folder.glob(PATTERN)):
-        with suppress(FileNotFoundError):
-            if 0 <= time.time() - path.stat().st_mtime < _FRESH:
-                continue
+        if _is_fresh(path):
+            continue
         claim = _claim(folder, path, path.name, working / f"{uuid.uuid4().hex}{_MARK}{path.name}")
         if claim is not None:
             yield claim
+
+
+def _is_fresh(path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return 0 <= time.time() - path.stat().st_mtime < _FRESH
+    return False
 
 
 def _claim(folder: Path, path: Path, name: str, target: Path) -> Claim | None:

@@ -18,7 +18,7 @@ from alejo.types import JobState, MessageDraft, Page, Role, SessionState
 
 from . import options, output
 from .exits import Exit
-from .folder import Claim, claims
+from .folder import Claim, claims, fresh
 
 if TYPE_CHECKING:
     from alejo.client import Client
@@ -82,12 +82,14 @@ async def _learn(settings: Settings, user: str, folder: Path, *, watch: bool) ->
         await reached.client.learnt()  # who cannot be reached, or refuses, is told of before there is a file
         if watch:
             output.say(f"Watching {output.one_line(str(folder))} for sessions; Ctrl-C ends it.")
+        waiting = fresh(folder)
         while True:
             for claim in claims(folder):
                 failed += not await _take(reached, claim, watch=watch)
-            if not watch:
+            if not (watch or waiting):
                 break
             await asyncio.sleep(_LOOK_SECONDS)
+            waiting &= fresh(folder)  # not what came meanwhile: that might never end
         if reached.own:
             await _settled(reached.client)
     return Exit.FAILED if failed else Exit.OK

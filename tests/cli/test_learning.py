@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,18 @@ def test_a_file_that_is_being_written_is_left(inbox: Path) -> None:
     """A file that was written to this very moment may not be whole; it is taken up later."""
     os.utime(completed(inbox, 1))
     assert list(claims(inbox)) == []
+
+
+def test_what_was_just_written_is_waited_for(home: Home) -> None:
+    """A folder that was filled this very moment is learned from all the same."""
+    inbox = home.folder / "inbox"
+    inbox.mkdir()
+    now = time.time()
+    for number in range(20):  # whenever the command looks, one is younger than a second
+        written = now + number / 2
+        os.utime(completed(inbox, number), (written, written))
+    home.run("learn", str(inbox))
+    assert len(list((inbox / "processed").iterdir())) == 20
 
 
 @pytest.mark.parametrize(("data", "reason"), [
