@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alejo.errors import NotFound, StartupError
+from alejo.errors import InvalidArgument, NotFound, StartupError
 
 from . import options, output
 from .exits import Exit
@@ -115,6 +115,8 @@ def revoke(name_or_id: str, data: str | None) -> None:
         raise StartupError(
             f"There is no key {name_or_id} that could be revoked.", hint="alejo keys list", exit_code=Exit.FAILED
         ) from None
+    except InvalidArgument as error:
+        raise StartupError(error.message, hint="alejo keys list", exit_code=Exit.BAD_INPUT) from None
     output.say(f"Revoked: {output.one_line(key.name)} ({key.id}).")
 
 

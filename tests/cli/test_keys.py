@@ -77,7 +77,9 @@ def test_what_is_wrong_with_a_key_is_told(home: Home) -> None:
     assert not home.data.exists()
     home.run("keys", "add", "twin")
     home.run("keys", "add", "twin")
-    assert "several keys have this name" in home.run("keys", "revoke", "twin", code=65).stderr
+    told = home.run("keys", "revoke", "twin", code=65).stderr
+    assert "several keys have this name" in told
+    assert "Try: alejo keys list" in told
     assert "There is no key nobody" in home.run("keys", "revoke", "nobody", code=1).stderr
     assert "1 to 128" in home.run("keys", "add", "", code=65).stderr
 
