@@ -31,6 +31,17 @@ _HINTS = (
     (errors.Conflict, "the same again"),
     (errors.Unavailable, "the same again in a moment; alejo doctor says more"),
 )
+# Where the names stand of what was asked for in vain, by its kind.
+_LISTS = {
+    "fact": "alejo facts list",
+    "job": "alejo jobs list",
+    "memory": "alejo memories list",
+    "reminder": "alejo reminders list",
+    "session": "alejo sessions list",
+    "turn": "/why in alejo chat, which tells the request id of the answer before it",
+    "weights": "alejo learning weights list",
+}
+_REASONS = {"PLUGIN_REJECTED": "alejo plugins check FOLDER, with the folder of its source, says more"}
 
 
 def clean(text: str) -> str:
@@ -76,7 +87,16 @@ def hint(error: AlejoError) -> str:
     own = str(getattr(error, "hint", ""))
     if not own and error.status is Status.INTERNAL:
         return "the server's log, which tells more"
-    return own or next((text for kind, text in _HINTS if isinstance(error, kind)), "")
+    listed = _REASONS.get(error.reason) or _LISTS.get(_sought(error))
+    return own or listed or next((text for kind, text in _HINTS if isinstance(error, kind)), "")
+
+
+def _sought(error: AlejoError) -> str:
+    """The kind of thing that is not there, or whose identifier is none."""
+    if isinstance(error, errors.NotFound):
+        return error.kind
+    fields = error.violations if isinstance(error, errors.InvalidArgument) else ()
+    return next((path.partition("_id")[0] for path, _ in fields), "")
 
 
 def date(microseconds: int) -> str:

@@ -46,6 +46,7 @@ def test_a_folder_to_read(home: Home) -> None:
     assert "turn" in (folder / "audit.md").read_text()
     modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()}
     assert modes == {0o600}
+    assert "Try: Name a file in it." in home.run("import", str(folder), code=66).stderr
 
 
 def test_an_export_that_is_wrong_changes_nothing(home: Home) -> None:

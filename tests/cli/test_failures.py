@@ -386,6 +386,22 @@ def test_a_file_is_not_right(used: Home) -> None:
             told(done, code)
 
 
+@pytest.mark.parametrize(("one", "code"), [("0" * 32, 1), ("x", 65)])
+def test_what_is_asked_for_is_not_there(used: Home, one: str, code: int) -> None:
+    """A name that nothing has, or an identifier that is none, is followed by what tells those there are."""
+    used.serve()
+    for arguments, helps in {
+        ("chat", "--session"): "alejo sessions list",
+        ("facts", "restore"): "alejo memories list" if code == 65 else "alejo facts list",
+        ("jobs", "requeue"): "alejo jobs list",
+        ("jobs", "show"): "alejo jobs list",
+        ("memories", "history"): "alejo memories list",
+        ("reminders", "dismiss"): "alejo reminders list",
+    }.items():
+        told(used.run(*arguments, one, code=code), code, f"Try: {helps}")
+    told(used.run("why", one, code=1), 1, "Try: /why in alejo chat")
+
+
 def test_a_traceback_is_there_for_who_asks(used: Home) -> None:
     """With --debug the same failure shows its traceback."""
     done = call(used, "backup", "--debug", "--data", str(used.folder / "none"))

@@ -53,6 +53,7 @@ def test_plugins_are_switched_and_reloaded(home: Home) -> None:
     told = home.run("plugins", "reload", "say", code=1).stderr
     assert "No module named" in told
     assert "The old one goes on" in told
+    assert "Try: alejo plugins check" in told
     assert state() == "active"
     assert "No plugin none is installed there" in home.run("plugins", "reload", "none", code=1).stderr
 

@@ -17,6 +17,7 @@ from .conversation import Conversation, wrong
 __all__ = ["Conversation", "read"]
 
 NO_INPUT = 66
+_FOLDER_HINT = "Name a file in it. An export in Markdown is for reading: alejo export -o FILE writes what import takes."
 _TREES: dict[str, Any] = {"locomo": locomo, "chatgpt": chatgpt, "mem0": mem0, "letta": letta}
 
 
@@ -44,9 +45,9 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise wrong(path.name, f"is not UTF-8 at byte {error.start}") from None
     except IsADirectoryError:
-        raise StartupError(
-            f"{path} is a folder, not a file.", hint=f"alejo import {path}/conversations.json", exit_code=NO_INPUT
-        ) from None
+        inside = path / "conversations.json"
+        hint = f"alejo import {inside}" if inside.exists() else _FOLDER_HINT
+        raise StartupError(f"{path} is a folder, not a file.", hint=hint, exit_code=NO_INPUT) from None
     except OSError as error:
         raise StartupError(
             f"{path} cannot be read: {error.strerror}.", hint=f"ls -l {path}", exit_code=NO_INPUT

@@ -76,8 +76,13 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="cannot be read") as missing:
         read(tmp_path / "gone")
     assert missing.value.exit_code == 66
-    with pytest.raises(StartupError, match="is a folder"):
+    with pytest.raises(StartupError, match="is a folder") as folder:
         read(tmp_path)
+    assert "conversations.json" not in folder.value.hint
+    (tmp_path / "conversations.json").touch()
+    with pytest.raises(StartupError, match="is a folder") as folder:
+        read(tmp_path)
+    assert folder.value.hint == f"alejo import {tmp_path}/conversations.json"
     (tmp_path / "bytes").write_bytes(b"\xff\xff")
     with pytest.raises(InvalidArgument, match="not UTF-8 at byte 0"):
         read(tmp_path / "bytes")
