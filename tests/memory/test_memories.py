@@ -55,6 +55,7 @@ async def test_another_process_is_seen(settings: Settings, bare: Assistant) -> N
         cache,
         bare.clock,
         bare.events,
+        bare.zones,
     )
     kept = await other.remember(ADA, MemoryDraft("A bicycle"))
     assert await found(bare, "bicycle") == ["A bicycle"]
