@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,11 +17,11 @@ from alejo.memory.recall import versioned
 from alejo.outcomes import Preview
 from alejo.storage.blobs import withdraw
 from alejo.storage.journal import Journal
-from alejo.storage.redaction import Redaction, naming, scrub, shared
+from alejo.storage.redaction import Redaction, holds, scrub, shared
 from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
 from alejo.storage.rows import put_memory, time_key
-from alejo.storage.store import Row, Store, Writer
+from alejo.storage.store import Row, Store
 from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME
 from alejo.storage.versions import Versions
 from alejo.types import Memory, Message, Scope
@@ -35,6 +36,14 @@ class _Seen(msgspec.Struct, array_like=True):
     ids: list[bytes]
     keep_messages: bool
     digest: bytes
+
+
+class Wish(NamedTuple):
+    """A message that asks to forget, and those of its session before it. `confirmed`: it may only say yes to these."""
+
+    message: Message
+    before: Sequence[Message] = ()
+    confirmed: bool = False
 
 
 class Forgetting:
@@ -80,8 +89,7 @@ class Forgetting:
         preview: str = "",
         keep_messages: bool = False,
         request_id: str = "",
-        asked: Sequence[Message] = (),
-        before: Sequence[Message] = (),
+        asked: Wish | None = None,
     ) -> tuple[int, int]:
         """Forgets memories, or what a preview's token stands for; see `Memories.forget`."""
         seen = await self._open(scope, preview) if preview else None
@@ -106,11 +114,8 @@ class Forgetting:
                     if not keep_messages:
                         await redaction.memory(row.value)
                 texts, dropped = [row.value.text for row in gone], {row.key for row in gone}
-                for message in asked:
-                    phrases = [*texts, *shared(message.text, texts)]
-                    redaction.phrases(message, phrases)
-                    await self._reword(scope, removal, writer, message, phrases, dropped)
-                await self._unname(scope, redaction, before, texts)
+                if asked is not None:
+                    await self._unsay(scope, removal, redaction, asked, texts, dropped)
                 counts = len(gone), await redaction.apply()
                 self._requests.add(writer, request_id, "forget", body, counts)
                 writer.frees = bool(gone)
@@ -132,14 +137,30 @@ class Forgetting:
             raise Conflict("What would be forgotten has changed since the preview.", reason="PREVIEW_CHANGED")
         return family
 
-    async def _unname(
-        self, scope: Scope, redaction: Redaction, messages: Sequence[Message], texts: Sequence[str]
+    async def _unsay(
+        self,
+        scope: Scope,
+        removal: Removal,
+        redaction: Redaction,
+        asked: Wish,
+        texts: Sequence[str],
+        dropped: Collection[bytes],
     ) -> None:
-        """Takes the names of texts out of messages of which nothing is remembered, such as what was asked in vain."""
-        for message in messages:
-            names = naming(message.text, texts)
-            if names and not await self._remembered(scope, message):
-                redaction.phrases(message, names)
+        """Takes what is forgotten out of the messages that ask for it, and of what is remembered of them.
+
+        What they call it goes out of messages before, too, of which nothing is remembered: what was asked in vain.
+        """
+        asking = [asked.message]
+        if asked.confirmed and not shared(asked.message.text, texts):
+            asking += asked.before[-2:]
+        named = list(dict.fromkeys(name for message in asking for name in shared(message.text, texts)))
+        for message in asking:
+            redaction.phrases(message, [*texts, *named])
+        await self._reword(scope, removal, asking, [*texts, *named], dropped)
+        for message in asked.before:
+            said = [name for name in named if holds(message.text, name)]
+            if said and message not in asking and not await self._remembered(scope, message):
+                redaction.phrases(message, said)
 
     async def _remembered(self, scope: Scope, message: Message) -> list[Row[Memory]]:
         """What is remembered of a message."""
@@ -151,28 +172,30 @@ class Forgetting:
         self,
         scope: Scope,
         removal: Removal,
-        writer: Writer,
-        message: Message,
+        messages: Sequence[Message],
         phrases: Sequence[str],
         dropped: Collection[bytes],
     ) -> None:
-        """Takes phrases out of what is remembered of a message, but for memories that are dropped.
+        """Takes phrases out of what is remembered of messages in their own words, but for memories that are dropped.
 
-        No former version keeps them, and what was derived is made anew.
+        No former version keeps them, and what was derived, such as a fact, is made anew from the words that are left.
         """
-        for row in await self._remembered(scope, message):
-            if row.key in dropped:
-                continue
+        writer = removal.writer
+        changed: dict[bytes, tuple[Row[Memory], Memory]] = {}
+        for row in [each for message in messages for each in await self._remembered(scope, message)]:
             text = scrub(row.value.text, phrases)
-            if text != row.value.text:
-                writer.expect(MEMORIES, row.key, row.version)
-                put_memory(writer, msgspec.structs.replace(row.value, text=text), row.value.sources)
+            if row.key not in dropped and row.value.fact is None and text != row.value.text:
+                changed[row.key] = row, msgspec.structs.replace(row.value, text=text)
                 await self._versions.drop(scope, writer, row.value.id)
-                for below in (await removal.family([row], whole=False))[1:]:
-                    if below.key not in dropped:
-                        writer.expect(MEMORIES, below.key, below.version)
-                        put_memory(writer, msgspec.structs.replace(below.value, stale=True), below.value.sources)
-                withdraw(writer)  # a snapshot has the words there were
+        for row, _ in list(changed.values()):
+            for below in (await removal.family([row], whole=False))[1:]:
+                if below.key not in dropped and below.key not in changed:
+                    changed[below.key] = below, msgspec.structs.replace(below.value, stale=True)
+        for row, memory in changed.values():  # each once: what a batch writes it cannot expect again
+            writer.expect(MEMORIES, row.key, row.version)
+            put_memory(writer, memory, memory.sources)
+        if changed:
+            withdraw(writer)  # a snapshot has the words there were
 
     async def _open(self, scope: Scope, token: str) -> _Seen:
         vault = await self._store.vault(scope)

@@ -176,12 +176,17 @@ def _dated(draft: FactDraft, now: int, zone: tzinfo) -> FactDraft:
     They are the days of the calendar where it was said, as days of UTC, so that they are the same days everywhere.
     """
     said = now if draft.sent_at is None else draft.sent_at
+    there = _day(said, zone)  # as of the calendar; what it has begun by now begins no later than now
     begin, end = draft.valid_from, draft.valid_to
     ends = [span.end for span in _named(draft.until, said, zone)]
-    end = max((each for each in ends if (each > said if end is None else each < end)), default=end)
+    if end is None:
+        end = max((each for each in ends if each > there), default=None)
+    else:
+        last = there if end == said else end
+        end = max((min(each, said) for each in ends if each < last), default=end)
     if begin is None:
-        starts = (span.start for span in _named(draft.since, said, zone))
-        begin = next((each for each in starts if each <= said and (end is None or each < end)), None)
+        starts = (min(span.start, said) for span in _named(draft.since, said, zone) if span.start <= there)
+        begin = next((each for each in starts if end is None or each < end), None)
     return msgspec.structs.replace(draft, valid_from=begin, valid_to=end)
 
 

@@ -15,10 +15,11 @@ class PathFiles:
 
     def catch_up(self) -> None:
         """Reads those that came or changed since, as the next start would: what was installed with `pip install -e`."""
-        found = _stamps()
-        for path in sorted(path for path, stamp in found.items() if self._read.get(path) != stamp):
-            site.addpackage(str(path.parent), path.name, None)  # adds no folder that is there already
+        found, before = _stamps(), self._read
         self._read = found
+        for path in sorted(path for path, stamp in found.items() if before.get(path) != stamp):
+            with contextlib.suppress(ValueError):  # it is no text, as Python would say at its next start
+                site.addpackage(str(path.parent), path.name, None)  # adds no folder that is there already
 
 
 def _stamps() -> dict[Path, tuple[int, int]]:

@@ -221,11 +221,9 @@ def shared(text: str, others: Sequence[str]) -> list[str]:
     return found
 
 
-def naming(text: str, others: Sequence[str]) -> list[str]:
-    """The words of a text that others have as names or numbers: with a capital amid a sentence, or a digit."""
-    spoken = [word for other in others for word in list(_WORDS.finditer(other))[1:]]
-    names = {word[0].casefold() for word in spoken if len(word[0]) > 1 and not word[0].islower()}
-    return [word for word in dict.fromkeys(_WORDS.findall(text)) if word.casefold() in names]
+def holds(text: str, phrase: str) -> bool:
+    """Whether a text has a phrase as whole words, in whatever case."""
+    return re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def _tells(word: re.Match[str]) -> bool:

@@ -32,7 +32,7 @@ class Removal:
         self._store = store
         self._versions = versions
         self._scope = scope
-        self._writer = writer
+        self.writer = writer
         self._expected: Expectations | None = None
 
     async def family(self, rows: Iterable[Row[Memory]], *, whole: bool) -> list[Row[Memory]]:
@@ -56,7 +56,7 @@ class Removal:
         """The memories that were derived from one, or from a message; the batch expects that there are no more."""
         place = bytes.fromhex(source)
         mark = await self._store.get(self._scope, DERIVED, place)  # before the others: see above
-        self._writer.expect(DERIVED, place, mark.version if mark else None)
+        self.writer.expect(DERIVED, place, mark.version if mark else None)
         after = place
         while mark and (rows := await self._store.scan(self._scope, DERIVED, place, after=after, limit=_STEP)):
             for row in rows:
@@ -80,24 +80,24 @@ class Removal:
     async def drop(self, row: Row[Memory], at: int) -> None:
         """Deletes a memory as it was read, and notes that in the audit."""
         memory = row.value
-        self._writer.expect(MEMORIES, row.key, row.version)
-        remove_memory(self._writer, memory)
-        await self._versions.drop(self._scope, self._writer, memory.id)
+        self.writer.expect(MEMORIES, row.key, row.version)
+        remove_memory(self.writer, memory)
+        await self._versions.drop(self._scope, self.writer, memory.id)
         after = b""
         while rows := await self._store.scan(self._scope, DERIVED, row.key, after=after, limit=_STEP):
             for each in rows:
-                self._writer.delete(DERIVED, each.key)
+                self.writer.delete(DERIVED, each.key)
             after = rows[-1].key
         await self._unexpect(memory.id)
-        audit.record(self._writer, "memory.forget", memory.id, at)
+        audit.record(self.writer, "memory.forget", memory.id, at)
 
     async def _unexpect(self, memory_id: str) -> None:
         """Takes a memory out of what its user is expected to need."""
         if self._expected is None:
             row = await self._store.get(self._scope, EXPECTATIONS, _ONE)
-            self._writer.expect(EXPECTATIONS, _ONE, None if row is None else row.version)
+            self.writer.expect(EXPECTATIONS, _ONE, None if row is None else row.version)
             self._expected = Expectations() if row is None else row.value
         left = self._expected.without({memory_id})
         if left != self._expected:
             self._expected = left
-            self._writer.put(EXPECTATIONS, _ONE, left)
+            self.writer.put(EXPECTATIONS, _ONE, left)

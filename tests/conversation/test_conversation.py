@@ -284,6 +284,56 @@ async def test_a_yes_forgets_all_that_has_the_name(assistant: Assistant) -> None
     assert [memory.text for memory in memories] == ["My boat is red."]
 
 
+async def test_a_request_may_tell_something_else_of_it(assistant: Assistant) -> None:
+    """A fact that the same message states does not keep what it asks from being done."""
+    session_id = (await assistant.chat("Luna was at the vet in Bremen.", scope=ADA)).session_id
+    text = "My cat is called Luna. Please forget that Luna was at the vet in Bremen."
+    assert (await assistant.chat(text, session_id=session_id, scope=ADA)).commands == ("forget",)
+    memories, _ = await assistant.memories.list(ADA, Page(50))
+    assert "bremen" not in repr(memories).casefold()
+
+
+async def test_what_was_said_before_a_request_stays(assistant: Assistant) -> None:
+    """A short request behind a question of the brain is no yes to it; what it shares with others stays there."""
+    await assistant.profiles.update(ADA, {"others": {"mode": "reflective"}})
+    session_id = (await assistant.chat("Der Urlaub in Kroatien war teuer.", scope=ADA)).session_id
+    sister = "Meine Schwester Eva wohnt in Kroatien und arbeitet als \u00c4rztin."
+    await assistant.chat(sister, session_id=session_id, scope=ADA)
+    await assistant.chat("Erinnere mich morgen um 9 an den Termin in Kroatien.", session_id=session_id, scope=ADA)
+    answer = await assistant.chat("Vergiss den Urlaub.", session_id=session_id, scope=ADA)
+    assert answer.commands == ("forget",)
+    texts = {memory.text for memory in (await assistant.memories.list(ADA, Page(50)))[0]}
+    assert sister in texts
+    messages, _ = await assistant.sessions.messages(ADA, session_id, Page(50))
+    assert sum("Termin in Kroatien" in message.text for message in messages) == 2
+
+
+async def test_a_name_is_no_part_of_other_words(assistant: Assistant) -> None:
+    """A yes to forgetting Mark takes neither marks nor what is marked."""
+    session_id = (await assistant.chat("My cousin Mark lives in Leeds.", scope=ADA)).session_id
+    for text in (
+        "Mark likes rain.",
+        "My exam marks came back: all A.",
+        "The bills are marked as paid.",
+        "Forget Mark.",
+    ):
+        await assistant.chat(text, session_id=session_id, scope=ADA)
+    assert (await assistant.chat("yes", session_id=session_id, scope=ADA)).commands == ("forget",)
+    texts = {memory.text for memory in (await assistant.memories.list(ADA, Page(50)))[0]}
+    assert {"My exam marks came back: all A.", "The bills are marked as paid."} <= texts
+    assert not any("Mark" in text for text in texts)
+
+
+@pytest.mark.parametrize("text", ["Vergiss Oma nicht.", "Vergiss bitte Oma nicht.", "Vergiss die Milch nicht."])
+async def test_what_is_not_to_be_forgotten_is_kept(assistant: Assistant, text: str) -> None:
+    """German says "not" last."""
+    session_id = (await assistant.chat("Die Milch ist im K\u00fchlschrank.", scope=ADA)).session_id
+    assert (await assistant.chat(text, session_id=session_id, scope=ADA)).commands != ("forget",)
+    texts = {memory.text for memory in (await assistant.memories.list(ADA, Page(50)))[0]}
+    assert any(text.removesuffix(".") in each or "Milch ist" in each for each in texts)
+    assert "Die Milch ist im K\u00fchlschrank." in texts
+
+
 async def test_what_was_asked_in_vain_before_loses_the_name_too(assistant: Assistant) -> None:
     """A request that was answered "no" first, and the question about it, do not keep the name; nor does a mood."""
     session_id = (await assistant.chat("Mein Hund hei\u00dft Luna.", scope=ADA)).session_id

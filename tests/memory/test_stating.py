@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from alejo import Assistant
@@ -97,3 +98,20 @@ async def test_words_tell_times_where_they_were_said(bare: Assistant, clock: Fak
     fact = (await bare.memories.get(ADA, made[0])).fact
     assert fact
     assert fact.valid_from == round(datetime(2023, 5, 9, tzinfo=UTC).timestamp() * 1e6)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "begin", "end"),
+    [("today", "", None, None), ("yesterday", "", "2023-05-09", None), ("2015", "yesterday", "2015-01-01", "said")],
+)
+async def test_a_day_has_begun_where_it_was_said(
+    bare: Assistant, since: str, until: str, begin: str | None, end: str | None
+) -> None:
+    """While it is yesterday in UTC, today has begun in Tokyo; nothing begins, or is over, later than it was said."""
+    said = round(datetime(2023, 5, 9, 23, 30, tzinfo=UTC).timestamp() * 1e6)
+    draft = lives("Oslo", since=since, until=until, valid_to=said if until else None, sent_at=said)
+    made = await add(bare, msgspec.structs.replace(draft, metadata={"time_zone": "Asia/Tokyo"}))
+    assert made.fact is not None
+    day = None if begin is None else round(datetime.fromisoformat(f"{begin}T00:00+00:00").timestamp() * 1e6)
+    assert made.fact.valid_from == (said if day is None else day)
+    assert made.fact.valid_to == (said if end else None)

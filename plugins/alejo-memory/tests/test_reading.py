@@ -105,3 +105,23 @@ async def test_a_hostile_message_costs_no_more_than_its_length(text: str) -> Non
     began = time.perf_counter()
     sort(text)
     assert time.perf_counter() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "is_request"),
+    [
+        ("Vergiss Oma", True),
+        ("Vergiss bitte die alte Adresse!", True),
+        ("Vergiss Oma nicht.", False),
+        ("Vergiss bitte die Milch nicht", False),
+        ("Delete Eva.", True),
+        ("Delete key broken.", False),
+        ("Olvida a Luna", True),
+        ("Olvida a veces las llaves.", False),
+        (f"Vergiss {'a' * 30_000} b c d e", False),
+        (f"delete {'a' * 30_000} b c d e", False),
+    ],
+)
+def test_a_request_to_forget_is_no_memory(text: str, is_request: bool) -> None:
+    """What only begins like one is kept, and long words are read as soon as others."""
+    assert (sort(text) is Sort.COMMAND) == is_request

@@ -17,6 +17,7 @@ _WORD = re.compile(r"\w")
 _TIMED = 0.25  # what a time in it is worth, of the score of the best
 _DAY = 86_400_000_000
 _MONTH = 31  # days
+_MENTIONS = 50  # times of one memory that are looked at
 
 
 def dated(asked: Asked, hits: Sequence[Hit], times: Sequence[Sequence[Mention]], place: tzinfo) -> Found | None:
@@ -38,10 +39,11 @@ def dated(asked: Asked, hits: Sequence[Hit], times: Sequence[Sequence[Mention]],
 
 def _answers(tongue: Tongue, memory: Memory, named: Sequence[Mention], place: tzinfo) -> list[tuple[str, str]]:
     """The times that sentences name, with each: a date, with the time of day if that is said, or that alone."""
-    clocks = {each: found[0] for each in sentences(memory.text) if (found := tongue.clock.search(each))}
+    spoken = list(sentences(memory.text))
+    clocks = {each: found[0] for each in spoken if (found := tongue.clock.search(each))}
     dates = []
-    for mention in named:
-        sentence = next((each for each in sentences(memory.text) if mention.words in each), "")
+    for mention in named[:_MENTIONS]:
+        sentence = next((each for each in spoken if mention.words in each), "")
         clock = clocks.get(sentence, "")
         if not clock or _WORD.search(mention.words.replace(clock, "")):
             date = said(tongue, mention, memory.sent_at, place)

@@ -43,10 +43,11 @@ _KEY = 4  # letters of the shortest word that is recognised with a mistake
 class Way(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Patterns of one kind for a command.
 
-    `give` are arguments these stand for, `deny` words that cannot be an argument, with "*" what begins so. `inside`: it
-    may begin in the middle of a sentence; `remarks`: a remark may follow; `alone`: it is all of the message; `asked`: a
-    question of this form is meant so, too; `pair`: it may take two sentences; `next`: the argument that the next
-    sentence is; `whole`: the argument that goes to the end of the sentence, remarks or not; `sure`: not asked back.
+    `give` are arguments these stand for, `deny` words that cannot be an argument, with "*" what begins or ends so.
+    `inside`: it may begin in the middle of a sentence; `remarks`: a remark may follow; `alone`: it is all of the
+    message; `asked`: a question of this form is meant so, too; `pair`: it may take two sentences; `next`: the argument
+    that the next sentence is; `whole`: the argument that goes to the end of the sentence, remarks or not; `sure`: not
+    asked back.
     """
 
     say: list[str]
@@ -75,7 +76,10 @@ class Form(msgspec.Struct, frozen=True):
 
     def denies(self, words: str) -> bool:
         """Whether folded words cannot be an argument."""
-        return words in self.deny or any(words.startswith(each[:-1]) for each in self.deny if each.endswith("*"))
+        return words in self.deny or any(
+            words.startswith(each[:-1]) if each.endswith("*") else each[:1] == "*" and words.endswith(each[1:])
+            for each in self.deny
+        )
 
 
 class Forms:

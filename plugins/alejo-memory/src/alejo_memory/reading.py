@@ -65,13 +65,14 @@ _COMMAND = re.compile(
 _FORGETTING = re.compile(
     r"""\W*(?:(?:bitte|please|por\s+favor|alejo|hey|oye|also|ok(?:ay)?)\W+)*(?:
         (?:delete|erase|wipe)\s+(?:everything|all|anything|whatever|what|my\s+memor|your\s+memor)\b
-      | (?:delete|erase|unlearn)\s+(?:\w+\W*){1,2}$
+      | (?:delete|erase|unlearn)\s+\w+\W*$
       | i(?:\s+(?:want|need|would\s+like)|'d\s+like)\s+you\s+to\s+(?:please\s+)?(?:forget|delete|erase|unlearn)\b
       | vergiss\s+(?:bitte\W+)?(?:alles|was|dass)\b
-      | vergiss\s+(?:bitte\W+)?(?!nicht\b)(?:\w+\W*){1,3}$
+      | vergiss\s+(?:bitte\W+)?(?!(?:\w+\W+){0,2}nicht\b)\w+(?:\W+\w+){0,2}\W*$
       | ich\s+(?:will|möchte)\W+dass\s+du\b[^.!?\n]*\bvergisst\b
       | l(?:ö|oe)sche?\s+(?:bitte\W+)?(?:alles|was|die\s+erinnerung|deine?\s+(?:erinnerung|notiz))
-      | olvida\s+(?:todo|que|lo|a|al)\b
+      | olvida\s+(?:todo|que|lo)\b
+      | olvida\s+al?\s+\w+\W*$
       | (?:borra|elimina)\s+(?:todo|lo\s+que|el\s+recuerdo|los\s+recuerdos)\b
     )[^.!?\n]*[.!?\s]*""",
     re.IGNORECASE | re.VERBOSE,

@@ -9,7 +9,7 @@ from alejo.errors import InvalidArgument
 from alejo.roles import Turn
 from alejo.types import Memory, MemoryDraft
 
-from ..choosing import answers, clear, entire
+from ..choosing import answers, clear
 from ..interpreting import interpret
 from ..languages import agreed
 from ..phrases import here, numbered, quoted, sentence
@@ -95,7 +95,7 @@ class Forget:
         words, locale = given(arguments).get("query", "").strip('"'), await heard(turn)
         if _VAGUE.match(words):
             return locale.say("forget_what")
-        is_sure = agreed(turn.message.text) is True  # to a question that named all of it
+        is_sure = agreed(turn.message.text) is True  # to a question that said whom all is forgotten of
         found = await turn.desk.recall(words, SEEN if is_sure else 4 * RECALLED)
         found = [hit for hit in found if hit.memory.kind != "question" and hit.memory.message_id != turn.message.id]
         exactly = bare(words)  # what is quoted is what is meant, and so is what only reads like a request and is alone
@@ -103,7 +103,7 @@ class Forget:
         hits = [hit for hit in found if hit not in requests]
         if not any(answers(hits, words)):
             hits, requests = found, []
-        meant = clear(hits, words) or (entire(hits, words) if is_sure else [])
+        meant = clear(hits, words) or ([hit for hit in hits if says(hit.memory.text, words)] if is_sure else [])
         if meant:
             await turn.desk.forget([hit.memory.id for hit in (*meant, *answers(requests, words))])
             shown = list({bare(hit.memory.text): locale.dated(hit.memory) for hit in meant}.values())
@@ -112,6 +112,12 @@ class Forget:
         if not candidates:
             return locale.say("forget_none", query=words)
         return locale.say("forget_which", listed=numbered([locale.dated(hit.memory) for hit in candidates]))
+
+
+def says(text: str, words: str) -> bool:
+    """Whether a text has words as they stand, a name with its capital."""
+    case = re.IGNORECASE if words == words.lower() else 0
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text, case) is not None
 
 
 def _forgets(text: str) -> bool:
