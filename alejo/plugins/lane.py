@@ -22,6 +22,7 @@ from . import places
 
 T = TypeVar("T")
 BEAT = 0.25
+_ARRIVING = 1000  # steps of Python, in which an interruption arrives
 _PATIENCE = 60.0  # seconds between interruptions of what does not end, at the most
 WINDOW = 16
 log = structlog.get_logger("alejo.plugins")
@@ -70,6 +71,7 @@ class Lane:
     ) -> None:
         self.home = asyncio.get_running_loop()
         self.is_retired = False
+        self._is_closing = False  # of the loop, which no interruption may leave half closed
         self._package = package
         self._on_blocked = on_blocked
         self._on_stuck = on_stuck
@@ -132,7 +134,7 @@ class Lane:
 
     def interrupt(self) -> None:
         """Ends what the thread does if that is Python code; a call into C is ended when it returns, or never."""
-        if self.thread.ident is not None:
+        if self.thread.ident is not None and not self._is_closing:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread.ident), ctypes.py_object(Interrupted))
 
     async def close(self, seconds: float) -> bool:
@@ -203,7 +205,11 @@ class Lane:
                 self.loop.run_forever()
             except BaseException as error:  # noqa: BLE001  a task of the plugin raised SystemExit; its loop goes on
                 log.warning("plugin_loop_raised", plugin=self._name, error=places.of_error(error, self._package))
-        with contextlib.suppress(BaseException):  # an interruption may arrive as late as here
+        while not self._is_closing:
+            with contextlib.suppress(BaseException):  # an interruption that is on its way arrives here
+                self._is_closing = True
+                sum(1 for _ in range(_ARRIVING))
+        with contextlib.suppress(BaseException):
             self.loop.close()
         with contextlib.suppress(RuntimeError):
             self.home.call_soon_threadsafe(self._ended.set)
