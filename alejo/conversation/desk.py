@@ -13,7 +13,7 @@ import msgspec
 from alejo.completions import Prompt
 from alejo.conversation.review import STOPS, Review
 from alejo.errors import FailedPrecondition, InvalidArgument, NotFound
-from alejo.memory import Correcting, Facts, Material, Memories, Wish, quoted
+from alejo.memory import Asked, Correcting, Facts, Material, Memories, quoted
 from alejo.memory.entities import SELF
 from alejo.models import Hand
 from alejo.plugins import WORLD, PluginHost, check_arguments, reworded
@@ -238,7 +238,7 @@ class TurnDesk:
         """Forgets memories and redacts the messages they came from; returns how many were there."""
         confirmed = self.review.confirmed or self._assents()
         count, _ = await self._memories.forget(
-            self._scope, memory_ids, asked=Wish(self._message, self._earlier, confirmed)
+            self._scope, memory_ids, asked=Asked(self._message, self._earlier, confirmed)
         )
         for each in memory_ids:
             if each in self.handed:

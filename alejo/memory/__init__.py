@@ -8,8 +8,8 @@ from __future__ import annotations
 from alejo.memory.context import Material, estimate_tokens
 from alejo.memory.correcting import Correcting
 from alejo.memory.facts import Facts
-from alejo.memory.forgetting import Wish
+from alejo.memory.forgetting import Asked
 from alejo.memory.lines import quoted
 from alejo.memory.memories import Memories
 
-__all__ = ["Correcting", "Facts", "Material", "Memories", "Wish", "estimate_tokens", "quoted"]
+__all__ = ["Asked", "Correcting", "Facts", "Material", "Memories", "estimate_tokens", "quoted"]

@@ -13,21 +13,20 @@ from alejo.cache import Cache
 from alejo.clock import Clock
 from alejo.errors import Conflict, InvalidArgument
 from alejo.ids import raw
-from alejo.memory.recall import versioned
+from alejo.memory.recall import of_moment, versioned
 from alejo.outcomes import Preview
 from alejo.storage.blobs import withdraw
 from alejo.storage.journal import Journal
 from alejo.storage.redaction import Redaction, holds, scrub, shared
 from alejo.storage.removal import Removal
 from alejo.storage.requests import Requests, digest
-from alejo.storage.rows import put_memory, time_key
+from alejo.storage.rows import put_memory
 from alejo.storage.store import Row, Store
-from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME
+from alejo.storage.tables import MEMORIES
 from alejo.storage.versions import Versions
 from alejo.types import Memory, Message, Scope
 
 _PLACE = "preview"
-_OF_A_MESSAGE = 100  # memories of one moment
 
 
 class _Seen(msgspec.Struct, array_like=True):
@@ -38,7 +37,7 @@ class _Seen(msgspec.Struct, array_like=True):
     digest: bytes
 
 
-class Wish(NamedTuple):
+class Asked(NamedTuple):
     """A message that asks to forget, and those of its session before it. `confirmed`: it may only say yes to these."""
 
     message: Message
@@ -89,7 +88,7 @@ class Forgetting:
         preview: str = "",
         keep_messages: bool = False,
         request_id: str = "",
-        asked: Wish | None = None,
+        asked: Asked | None = None,
     ) -> tuple[int, int]:
         """Forgets memories, or what a preview's token stands for; see `Memories.forget`."""
         seen = await self._open(scope, preview) if preview else None
@@ -142,7 +141,7 @@ class Forgetting:
         scope: Scope,
         removal: Removal,
         redaction: Redaction,
-        asked: Wish,
+        asked: Asked,
         texts: Sequence[str],
         dropped: Collection[bytes],
     ) -> None:
@@ -164,9 +163,8 @@ class Forgetting:
 
     async def _remembered(self, scope: Scope, message: Message) -> list[Row[Memory]]:
         """What is remembered of a message."""
-        places = await self._store.scan(scope, MEMORIES_BY_TIME, time_key(message.sent_at), limit=_OF_A_MESSAGE)
-        rows = await self._store.many(scope, MEMORIES, [bytes.fromhex(place.value) for place in places])
-        return [row for row in rows if row is not None and row.value.message_id == message.id]
+        said = of_moment(self._store, scope, message.sent_at)
+        return [row async for row in said if row.value.message_id == message.id]
 
     async def _reword(
         self,

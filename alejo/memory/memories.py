@@ -21,7 +21,7 @@ from alejo.memory import archive, recall
 from alejo.memory.activity import Activity
 from alejo.memory.context import DEFAULT_BUDGET, QUOTAS, Material, build
 from alejo.memory.entities import SELF
-from alejo.memory.forgetting import Forgetting, Wish
+from alejo.memory.forgetting import Asked, Forgetting
 from alejo.memory.index import Index
 from alejo.memory.indexes import Indexes
 from alejo.memory.lines import times
@@ -455,22 +455,17 @@ class Memories:
         preview: str = "",
         keep_messages: bool = False,
         request_id: str = "",
-        asked: Wish | None = None,
+        asked: Asked | None = None,
     ) -> tuple[int, int]:
         """Forgets memories; returns how many went and how many messages were redacted.
 
         What was derived from them goes too, as `Removal` has it. The message a memory came from, and answers that
-        quoted it, lose their words unless `keep_messages`; the messages of `asked` lose the words of
-        the memories alone. `preview`, the token of one, stands in the place of `memory_ids` and `keep_messages`; raises
-        InvalidArgument for another token, Conflict when what would go has changed since.
+        quoted it, lose their words unless `keep_messages`; the messages that ask for it, `asked`, and what is remembered
+        of them lose the words of the memories alone. `preview`, the token of one, stands in the place of `memory_ids`
+        and `keep_messages`; raises InvalidArgument for another token, Conflict when what would go has changed since.
         """
         return await self._forgetting.forget(
-            scope,
-            memory_ids,
-            preview=preview,
-            keep_messages=keep_messages,
-            request_id=request_id,
-            asked=asked,
+            scope, memory_ids, preview=preview, keep_messages=keep_messages, request_id=request_id, asked=asked
         )
 
     async def preview(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,10 +16,12 @@ from alejo.memory import signs
 from alejo.memory.index import Index, Question, message_number, question_number
 from alejo.memory.vectors import Outside, outside
 from alejo.memory.when import Span, resolve
+from alejo.storage.rows import time_key
 from alejo.storage.store import Row, Store
-from alejo.storage.tables import MEMORIES
+from alejo.storage.tables import MEMORIES, MEMORIES_BY_TIME
 from alejo.types import Evidence, Filter, Hit, Memory, RecallPlan, Scope
 
+_AT_ONCE = 64  # memories of one moment that are looked at
 _SECOND = 1_000_000
 _DELAY = 7 * 86400.0  # seconds after which half as much is told of what happened, about
 CLOSELY = 32  # with all candidates weighed by what stands around them no more is found, and it takes longer
@@ -194,6 +196,19 @@ def evidence_of(raw: bytes) -> tuple[float, ...] | None:
 async def sound(store: Store, scope: Scope, memory_id: str) -> Row[Memory] | None:
     """A memory's row; None if it is gone or its record is refused."""
     return await store.sound(scope, MEMORIES, bytes.fromhex(memory_id))
+
+
+async def of_moment(store: Store, scope: Scope, sent_at: int) -> AsyncIterator[Row[Memory]]:
+    """The memories of all that was said at a moment, in µs, but for records that are refused."""
+    moment = after = time_key(sent_at)
+    while rows := await store.scan(scope, MEMORIES_BY_TIME, moment, after=after, limit=_AT_ONCE):
+        for row in rows:
+            memory = await sound(store, scope, row.value)
+            if memory is not None:
+                yield memory
+        if len(rows) < _AT_ONCE:
+            break
+        after = rows[-1].key
 
 
 def versioned(memory: Memory, version: int) -> Memory:

@@ -181,9 +181,10 @@ def _dated(draft: FactDraft, now: int, zone: tzinfo) -> FactDraft:
     ends = [span.end for span in _named(draft.until, said, zone)]
     if end is None:
         end = max((each for each in ends if each > there), default=None)
+    elif end == said:  # it is over, and was so no later than it was said
+        end = max((min(each, said) for each in ends if each < there), default=end)
     else:
-        last = there if end == said else end
-        end = max((min(each, said) for each in ends if each < last), default=end)
+        end = max((each for each in ends if each < end), default=end)
     if begin is None:
         starts = (min(span.start, said) for span in _named(draft.since, said, zone) if span.start <= there)
         begin = next((each for each in starts if end is None or each < end), None)

@@ -10,15 +10,12 @@ import msgspec
 
 from alejo.embedding import shipped
 from alejo.memory.lines import times
-from alejo.memory.recall import sound
+from alejo.memory.recall import of_moment
 from alejo.storage.journal import message_key
-from alejo.storage.rows import time_key
 from alejo.storage.store import Store
-from alejo.storage.tables import MEMORIES_BY_TIME, MESSAGES, TURNS
+from alejo.storage.tables import MESSAGES, TURNS
 from alejo.types import Appraisal, Memory, Mention, Message, Said, Scope, Session
 from alejo.zones import labelled
-
-_AT_ONCE = 64  # memories of one moment that are looked at
 
 
 class Hearing:
@@ -69,21 +66,15 @@ class Hearing:
         """What was kept of a message in its own words, and is still there."""
         if message.sent_at not in self._moments:
             self._moments.add(message.sent_at)
-            await self._read(time_key(message.sent_at))
+            await self._read(message.sent_at)
         return () if message.redacted else tuple(self._kept.get(message.id, ()))
 
-    async def _read(self, moment: bytes) -> None:
+    async def _read(self, moment: int) -> None:
         """Reads the memories of a moment: those of all messages that were said then."""
-        after = moment
-        while rows := await self._store.scan(self._scope, MEMORIES_BY_TIME, moment, after=after, limit=_AT_ONCE):
-            for row in rows:
-                memory = await sound(self._store, self._scope, row.value)
-                if memory is not None and memory.value.message_id and memory.value.fact is None:
-                    self._kept.setdefault(memory.value.message_id, []).append(memory.value)
-                    self.words[memory.value.id] = memory.value.text
-            if len(rows) < _AT_ONCE:
-                break
-            after = rows[-1].key
+        async for row in of_moment(self._store, self._scope, moment):
+            if row.value.message_id and row.value.fact is None:
+                self._kept.setdefault(row.value.message_id, []).append(row.value)
+                self.words[row.value.id] = row.value.text
 
     def _times(self, message: Message) -> tuple[Mention, ...]:
         return times(message.text, message.sent_at, labelled(message.metadata) or self._zone)

@@ -25,10 +25,11 @@ from .test_facts import add, lives, objects
         ("2015", "nobody knows when", True, 2015, None),
         ("", "2099", False, None, 2100),
         ("", "2015", False, None, None),
+        ("2015", "2090", 2099, 2015, 2091),
     ],
 )
 async def test_words_tell_when_it_began_and_ended(
-    bare: Assistant, clock: FakeClock, since: str, until: str, over: bool, begin: int | None, end: int | None
+    bare: Assistant, clock: FakeClock, since: str, until: str, over: bool | int, begin: int | None, end: int | None
 ) -> None:
     """The last time that is named is included; what is over is so by when it was said, what is not ends later."""
 
@@ -36,7 +37,10 @@ async def test_words_tell_when_it_began_and_ended(
         return None if number is None else round(datetime(number, 1, 1, tzinfo=UTC).timestamp() * 1e6)
 
     said = clock.now()
-    made = await add(bare, lives("Oslo", since=since, until=until, valid_to=said if over else None, sent_at=said))
+    made = await add(
+        bare,
+        lives("Oslo", since=since, until=until, valid_to=said if over is True else year(over or None), sent_at=said),
+    )
     assert made.fact is not None
     assert made.fact.valid_from == (year(begin) if over or begin else said)
     assert made.fact.valid_to == (year(end) or (said if over else None))

@@ -112,7 +112,7 @@ def resolve(text: str, moment: int, zone: tzinfo, anchors: Anchors | None = None
         places = [match.span() for match in islice(TOKEN.finditer(folded), ends)]
         for first, last, period, calendar in found:
             with contextlib.suppress(ValueError, OverflowError):
-                here = calendar.bare(period, announced=language.announces(words, first, last))
+                here = calendar.bare(period, announced=bool(period.unit) and language.announces(words, first, last))
                 if here:
                     said = text[places[first][0] : places[last][1]]
                     spans.append(Span(_moment(here[0], zone), _moment(here[1], zone), said))

@@ -18,6 +18,7 @@ from .dating import said as date_said
 from .lasting import lasted
 from .phrases import here, moment
 from .tongues import Tongue
+from .words import within
 
 _SELF = "user"
 _FACTS = 200
@@ -161,12 +162,7 @@ async def _roughly(memory: Memory, source: Hit, turn: Turn, tongue: Tongue) -> s
 def _of(thing: str, facts: Sequence[Memory]) -> list[Memory]:
     """Those of facts whose object goes by a name."""
     names = [(each, each.fact.object.casefold()) for each in facts if each.fact is not None]
-    return [each for each, name in names if _within(thing, name) or _within(name, thing)]
-
-
-def _within(one: str, other: str) -> bool:
-    """Whether words are said in others."""
-    return re.search(rf"(?<!\w){re.escape(one)}(?!\w)", other) is not None
+    return [each for each, name in names if within(thing, name) or within(name, thing)]
 
 
 def _sides(facts: Sequence[Memory], at: int) -> tuple[list[Memory], list[Memory]]:

@@ -22,8 +22,9 @@ _WORD = re.compile(r"\w")
 
 async def told_then(turn: Turn) -> str | None:
     """The answer to such a question, in its language; None for all else, and where not enough is seen to tell."""
-    text = " ".join(plain(turn.message.text).split())
-    tongue, time = _time(text)
+    if len(turn.message.text) > _LONGEST:
+        return None
+    tongue, time = _time(" ".join(plain(turn.message.text).split()))
     if tongue is None or any(missing.role == "memory" for missing in turn.degraded):
         return None
     times = [mention for mention in await named(turn) if mention.words in time]
@@ -40,7 +41,7 @@ async def told_then(turn: Turn) -> str | None:
 
 def _time(text: str) -> tuple[Tongue | None, str]:
     """The language of a question for what was told, and what it says besides that."""
-    for tongue in tongues().values() if len(text) <= _LONGEST else ():
+    for tongue in tongues().values():
         for pattern in tongue.told:
             if match := pattern.search(text):
                 return tongue, match["time"].strip(" ,")

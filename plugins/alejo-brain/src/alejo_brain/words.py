@@ -60,6 +60,11 @@ def share(telling: frozenset[str], text: str, speaker: str) -> float | None:
 
 
 @kept(2048)
+def within(one: str, other: str) -> bool:
+    """Whether words are said in others, as they stand."""
+    return re.search(rf"(?<!\w){re.escape(one)}(?!\w)", other) is not None
+
+
 def bare(text: str) -> str:
     """A text's words alone: equal for texts that differ in nothing but case and punctuation."""
     return " ".join(_WORD.findall(text.lower()))

@@ -14,7 +14,7 @@ from ..interpreting import interpret
 from ..languages import agreed
 from ..phrases import here, numbered, quoted, sentence
 from ..tongues import tongues
-from ..words import bare
+from ..words import bare, within
 from .describing import described, given
 from .replies import heard
 
@@ -103,7 +103,7 @@ class Forget:
         hits = [hit for hit in found if hit not in requests]
         if not any(answers(hits, words)):
             hits, requests = found, []
-        meant = clear(hits, words) or ([hit for hit in hits if says(hit.memory.text, words)] if is_sure else [])
+        meant = clear(hits, words) or ([hit for hit in hits if _says(hit.memory.text, words)] if is_sure else [])
         if meant:
             await turn.desk.forget([hit.memory.id for hit in (*meant, *answers(requests, words))])
             shown = list({bare(hit.memory.text): locale.dated(hit.memory) for hit in meant}.values())
@@ -114,10 +114,9 @@ class Forget:
         return locale.say("forget_which", listed=numbered([locale.dated(hit.memory) for hit in candidates]))
 
 
-def says(text: str, words: str) -> bool:
+def _says(text: str, words: str) -> bool:
     """Whether a text has words as they stand, a name with its capital."""
-    case = re.IGNORECASE if words == words.lower() else 0
-    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text, case) is not None
+    return within(words, text if words != words.lower() else text.lower())
 
 
 def _forgets(text: str) -> bool:
