@@ -460,9 +460,10 @@ class Memories:
         """Forgets memories; returns how many went and how many messages were redacted.
 
         What was derived from them goes too, as `Removal` has it. The message a memory came from, and answers that
-        quoted it, lose their words unless `keep_messages`; the messages that ask for it, `asked`, and what is remembered
-        of them lose the words of the memories alone. `preview`, the token of one, stands in the place of `memory_ids`
-        and `keep_messages`; raises InvalidArgument for another token, Conflict when what would go has changed since.
+        quoted it, lose their words unless `keep_messages`. The messages that ask for it, `asked`, and what is
+        remembered of them lose the words of the memories alone. `preview`, the token of one, stands in the place of
+        `memory_ids` and `keep_messages`; raises InvalidArgument for another token, Conflict when what would go has
+        changed since.
         """
         return await self._forgetting.forget(
             scope, memory_ids, preview=preview, keep_messages=keep_messages, request_id=request_id, asked=asked
